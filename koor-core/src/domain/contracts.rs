@@ -1,0 +1,12 @@
+//! Contracts: what an API promises, and whether a payload keeps it.
+
+use serde::{Deserialize, Serialize};
+
+/// One place where a payload is not what was promised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Violation {
+    /// Where, as `request.address.city`.
+    pub path: String,
+    /// What is wrong there.
+    pub message: String,
+}

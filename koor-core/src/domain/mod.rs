@@ -1,0 +1,3 @@
+//! The nouns: their types and the rules that are theirs alone. Pure: no store, no clock, no I/O.
+
+pub mod contracts;

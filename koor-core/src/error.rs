@@ -1,0 +1,140 @@
+//! What can go wrong, in the words a client reads.
+
+use crate::{
+    domain::contracts::Violation,
+    ids::{EventId, Hash, Version},
+    ports::StoreError,
+};
+
+/// Something a caller sent that cannot be. The text says what and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(String);
+
+impl Invalid {
+    /// A refusal with the given text, which a client will read as it stands.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Why a command or a query did not do what it was asked.
+///
+/// The text is for clients; a cause that is not theirs to read is in `source`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The caller's role does not reach this far.
+    #[error("admin role required to {0}")]
+    Forbidden(&'static str),
+    /// What was named is not there.
+    #[error("{what} not found: {name}")]
+    NotFound {
+        /// The noun, such as `key` or `webhook`.
+        what: &'static str,
+        /// The name it was asked for under.
+        name: String,
+    },
+    /// A version of a document that was never written, or is no longer kept.
+    #[error("version {version} not found for {noun}: {name}")]
+    NoSuchVersion {
+        /// `key` or `spec`.
+        noun: &'static str,
+        /// The document.
+        name: String,
+        /// The version asked for.
+        version: Version,
+    },
+    /// What should be made is there already.
+    #[error("{what} already exists: {name}")]
+    Exists {
+        /// The noun.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A condition of the request does not hold.
+    #[error("version conflict: {name} is at version {}", version.map_or(0, Version::get))]
+    VersionConflict {
+        /// The document.
+        name: String,
+        /// Its version now; `None` when it is absent.
+        version: Option<Version>,
+        /// Its hash now; `None` when it is absent.
+        hash: Option<Hash>,
+    },
+    /// Well-formed, but not what a schema or a contract asks for.
+    #[error("{what} has {} violation{}", violations.len(), if violations.len() == 1 { "" } else { "s" })]
+    Unacceptable {
+        /// What was checked.
+        what: String,
+        /// Everything that was found.
+        violations: Vec<Violation>,
+    },
+    /// Events after the cursor have been pruned.
+    #[error("cursor expired")]
+    CursorExpired {
+        /// The id from which on the log is whole.
+        oldest: EventId,
+    },
+    /// The machine gave no randomness for a secret.
+    #[error("cannot draw a secret")]
+    Randomness {
+        /// What the machine said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store could not do its work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an adapter at the border needs to know of an [`Error`] to answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request is wrong, and will be wrong again.
+    Invalid,
+    /// Not allowed for this caller.
+    Forbidden,
+    /// Nothing there.
+    NotFound,
+    /// Something there already.
+    Conflict,
+    /// A condition that does not hold.
+    Precondition,
+    /// Well-formed and refused.
+    Unprocessable,
+    /// It was there once.
+    Gone,
+    /// Too much at once: try again in a moment.
+    Busy,
+    /// The store cannot write now; it may again later.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Error {
+    /// The one classification that every border maps from.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Forbidden(_) => ErrorKind::Forbidden,
+            Self::NotFound { .. } | Self::NoSuchVersion { .. } => ErrorKind::NotFound,
+            Self::Exists { .. } => ErrorKind::Conflict,
+            Self::VersionConflict { .. } => ErrorKind::Precondition,
+            Self::Unacceptable { .. } => ErrorKind::Unprocessable,
+            Self::CursorExpired { .. } => ErrorKind::Gone,
+            Self::Store(StoreError::Busy) => ErrorKind::Busy,
+            Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
+            Self::Randomness { .. }
+            | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. }) => ErrorKind::Internal,
+        }
+    }
+
+    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { what, name: name.to_string() }
+    }
+}

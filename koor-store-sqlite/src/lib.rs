@@ -1,0 +1,1 @@
+//! koor-store-sqlite
