@@ -6,4 +6,7 @@ pub mod clock;
 pub mod domain;
 pub mod error;
 pub mod ids;
+pub mod page;
+pub mod pattern;
 pub mod ports;
+pub mod signature;

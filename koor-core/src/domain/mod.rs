@@ -1,3 +1,20 @@
 //! The nouns: their types and the rules that are theirs alone. Pure: no store, no clock, no I/O.
 
+pub mod audit;
+pub mod compliance;
 pub mod contracts;
+pub mod events;
+pub mod instances;
+pub mod metrics;
+pub mod rules;
+pub mod state;
+pub mod templates;
+pub mod usage;
+pub mod webhooks;
+
+mod json;
+mod text;
+
+pub use json::RawJson;
+pub use text::{Actor, ContentType};
+pub(crate) use text::{line, prose};

@@ -1,0 +1,79 @@
+//! Events: what happened, in one order for everybody.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    domain::RawJson,
+    ids::{Cursor, EventId, Topic},
+    page::TimeRange,
+    pattern::{Class, TopicFilter},
+};
+
+/// One event of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place in the log.
+    pub id: EventId,
+    /// What it is about.
+    pub topic: Topic,
+    /// What happened, as it was sent.
+    pub data: RawJson,
+    /// Who says so.
+    pub source: String,
+    /// When it was published.
+    pub created_at: Timestamp,
+}
+
+/// Which events somebody wants; every part must hold.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// By topic.
+    pub topics: TopicFilter,
+    /// By source, exactly.
+    pub source: Option<String>,
+    /// By time, both ends included.
+    pub range: TimeRange,
+}
+
+impl EventFilter {
+    /// Whether the event is one of those wanted.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.source.as_ref().is_none_or(|source| *source == event.source)
+            && self.range.contains(event.created_at)
+            && self.topics.matches(&event.topic)
+    }
+}
+
+/// How far the log reaches, and what has left it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogBounds {
+    /// The id of the last event there ever was.
+    pub last: Cursor,
+    /// The last user event that has been pruned; every older one has been as well.
+    pub pruned_user: Cursor,
+    /// The last system event that has been pruned; every older one has been as well.
+    pub pruned_system: Cursor,
+}
+
+impl LogBounds {
+    /// How far events of that class have been pruned.
+    #[must_use]
+    pub fn pruned(&self, class: Class) -> Cursor {
+        match class {
+            Class::User => self.pruned_user,
+            Class::System => self.pruned_system,
+            Class::Both => self.pruned_user.max(self.pruned_system),
+        }
+    }
+}
+
+/// Some events in the order asked for, and how far the log was searched for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events that match.
+    pub events: Vec<Event>,
+    /// Everything up to here has been looked at.
+    pub through: Cursor,
+}

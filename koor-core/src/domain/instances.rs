@@ -1,0 +1,156 @@
+//! Instances: the agents that work together, and whether they are still there.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::Timestamp, error::Invalid, ids::InstanceId};
+
+/// A registered agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// What it calls itself.
+    pub name: String,
+    /// The directory or project it works in.
+    #[serde(default)]
+    pub workspace: String,
+    /// What it is doing.
+    #[serde(default)]
+    pub intent: String,
+    /// The technology it works with.
+    #[serde(default)]
+    pub stack: String,
+    /// What it can be asked for.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Where it stands.
+    pub status: InstanceStatus,
+    /// When it registered.
+    pub registered_at: Timestamp,
+    /// When it was last heard of.
+    pub last_seen: Timestamp,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstanceStatus {
+    /// Registered, and not activated yet.
+    Pending,
+    /// At work.
+    Active,
+    /// Silent for too long.
+    Stale,
+}
+
+impl InstanceStatus {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl fmt::Display for InstanceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for InstanceStatus {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "pending" => Ok(Self::Pending),
+            "active" => Ok(Self::Active),
+            "stale" => Ok(Self::Stale),
+            _ => Err(Invalid::new(format!("unknown status {text:?} (use pending, active or stale)"))),
+        }
+    }
+}
+
+impl Instance {
+    /// Whether it has been silent for so long that it counts as gone. Only an active instance can be.
+    #[must_use]
+    pub fn has_gone_silent(&self, now: Timestamp, after: Duration) -> bool {
+        self.status == InstanceStatus::Active && now.since(self.last_seen) > after
+    }
+}
+
+/// Which instances somebody looks for: exact, and all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceFilter {
+    /// By name.
+    pub name: Option<String>,
+    /// By workspace.
+    pub workspace: Option<String>,
+    /// By stack.
+    pub stack: Option<String>,
+    /// By one of its capabilities.
+    pub capability: Option<String>,
+    /// By status.
+    pub status: Option<InstanceStatus>,
+}
+
+impl InstanceFilter {
+    /// Whether the instance is one of those looked for.
+    #[must_use]
+    pub fn matches(&self, instance: &Instance) -> bool {
+        let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
+        is(&self.name, &instance.name)
+            && is(&self.workspace, &instance.workspace)
+            && is(&self.stack, &instance.stack)
+            && self.capability.as_ref().is_none_or(|wanted| instance.capabilities.contains(wanted))
+            && self.status.is_none_or(|wanted| wanted == instance.status)
+    }
+}
+
+/// Trims capabilities and drops empty and repeated ones; the order stays.
+#[must_use]
+pub fn tidy_capabilities(given: &[String]) -> Vec<String> {
+    let mut tidy: Vec<String> = Vec::with_capacity(given.len());
+    for capability in given.iter().map(|capability| capability.trim()) {
+        if !capability.is_empty() && !tidy.iter().any(|known| known == capability) {
+            tidy.push(capability.to_owned());
+        }
+    }
+    tidy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_trimmed_and_each_is_there_once() {
+        let given = [" review", "", "test ", "review", "  "].map(str::to_owned);
+        assert_eq!(tidy_capabilities(&given), ["review", "test"]);
+    }
+
+    #[test]
+    fn only_an_active_instance_goes_silent() {
+        let mut instance = Instance {
+            id: InstanceId::from_bytes([1; 16]),
+            name: "a".into(),
+            workspace: String::new(),
+            intent: String::new(),
+            stack: String::new(),
+            capabilities: vec![],
+            status: InstanceStatus::Active,
+            registered_at: Timestamp::from_millis(0),
+            last_seen: Timestamp::from_millis(0),
+        };
+        let after = Duration::from_secs(300);
+        assert!(!instance.has_gone_silent(Timestamp::from_millis(300_000), after));
+        assert!(instance.has_gone_silent(Timestamp::from_millis(300_001), after));
+        instance.status = InstanceStatus::Pending;
+        assert!(!instance.has_gone_silent(Timestamp::from_millis(900_000), after));
+    }
+}

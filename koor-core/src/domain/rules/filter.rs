@@ -1,0 +1,30 @@
+//! Which rules somebody looks for.
+
+use crate::{
+    domain::rules::{Rule, RuleSource, RuleStatus},
+    ids::ProjectName,
+};
+
+/// Which rules somebody looks for; all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleFilter {
+    /// Of one of these projects; empty: of any.
+    pub projects: Vec<ProjectName>,
+    /// For this stack, or for every stack.
+    pub stack: Option<String>,
+    /// From one of these sources; empty: from any.
+    pub sources: Vec<RuleSource>,
+    /// With this status.
+    pub status: Option<RuleStatus>,
+}
+
+impl RuleFilter {
+    /// Whether the rule is one of those looked for.
+    #[must_use]
+    pub fn matches(&self, rule: &Rule) -> bool {
+        (self.projects.is_empty() || self.projects.contains(&rule.project))
+            && self.stack.as_ref().is_none_or(|stack| rule.stack.is_empty() || rule.stack == *stack)
+            && (self.sources.is_empty() || self.sources.contains(&rule.source))
+            && self.status.is_none_or(|status| status == rule.status)
+    }
+}

@@ -1,0 +1,170 @@
+//! Templates: rules and contracts packed up, to be applied to another project.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        RawJson,
+        contracts::Contract,
+        rules::{RuleDraft, RuleSource, RuleStatus},
+    },
+    error::Invalid,
+    ids::{ProjectName, SpecName, TemplateId},
+};
+
+/// A template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its id.
+    pub id: TemplateId,
+    /// What people call it.
+    pub name: String,
+    /// What it is good for.
+    #[serde(default)]
+    pub description: String,
+    /// What its data is.
+    pub kind: TemplateKind,
+    /// What it holds.
+    pub data: RawJson,
+    /// To find it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Counts its replacements.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last replaced.
+    pub updated_at: Timestamp,
+}
+
+/// What the data of a template is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TemplateKind {
+    /// An array of rules.
+    #[default]
+    Rules,
+    /// One contract, or a map from names to contracts.
+    Contracts,
+    /// Rules, contracts and specs together.
+    Bundle,
+}
+
+impl TemplateKind {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Contracts => "contracts",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
+impl fmt::Display for TemplateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TemplateKind {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "rules" => Ok(Self::Rules),
+            "contracts" => Ok(Self::Contracts),
+            "bundle" => Ok(Self::Bundle),
+            _ => Err(Invalid::new(format!("unknown kind {text:?} (use rules, contracts or bundle)"))),
+        }
+    }
+}
+
+/// What applying a template brings to a project.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Rules to import.
+    pub rules: Vec<RuleDraft>,
+    /// Specs to store, contracts among them.
+    pub specs: BTreeMap<SpecName, Value>,
+}
+
+#[derive(Deserialize)]
+struct Bundle {
+    #[serde(default)]
+    rules: Vec<RuleDraft>,
+    #[serde(default)]
+    contracts: BTreeMap<SpecName, Value>,
+    #[serde(default)]
+    specs: BTreeMap<SpecName, Value>,
+}
+
+impl Contents {
+    /// Reads the data of a template; absent data and `{}` are an empty template.
+    ///
+    /// # Errors
+    /// When the data does not fit the kind, or holds a rule or contract that could not be stored.
+    pub fn read(id: &TemplateId, kind: TemplateKind, data: &RawJson) -> Result<Self, Invalid> {
+        let data: Value = data.read()?;
+        let misfit =
+            |error: &dyn fmt::Display| Invalid::new(format!("data does not fit kind {kind}: {error}"));
+        if data.is_null() || data.as_object().is_some_and(serde_json::Map::is_empty) {
+            return Ok(Self::default());
+        }
+        let mut contents = Self::default();
+        match kind {
+            TemplateKind::Rules => {
+                contents.rules = serde_json::from_value(data).map_err(|error| misfit(&error))?;
+            }
+            TemplateKind::Contracts => {
+                let contracts = if data.get("kind").is_some_and(|kind| kind == "contract") {
+                    BTreeMap::from([(SpecName::new(id.as_str())?, data)])
+                } else {
+                    serde_json::from_value(data).map_err(|error| misfit(&error))?
+                };
+                contents.add_contracts(contracts)?;
+            }
+            TemplateKind::Bundle => {
+                let bundle: Bundle = serde_json::from_value(data).map_err(|error| misfit(&error))?;
+                contents.rules = bundle.rules;
+                contents.specs = bundle.specs;
+                contents.add_contracts(bundle.contracts)?;
+            }
+        }
+        contents.check_rules()?;
+        Ok(contents)
+    }
+
+    fn add_contracts(&mut self, contracts: BTreeMap<SpecName, Value>) -> Result<(), Invalid> {
+        for (name, contract) in contracts {
+            Contract::parse(&contract).map_err(|violations| {
+                let first =
+                    violations.first().map_or_else(String::new, |v| format!("{}: {}", v.path, v.message));
+                Invalid::new(format!("contract {name} is not well-formed: {first}"))
+            })?;
+            if self.specs.insert(name.clone(), contract).is_some() {
+                return Err(Invalid::new(format!("{name} is there as a contract and as a spec")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The project and the time don't matter to whether a rule can be stored: any will do.
+    fn check_rules(&self) -> Result<(), Invalid> {
+        let project = ProjectName::new("template")?;
+        for rule in &self.rules {
+            rule.clone().check(
+                Some(&project),
+                RuleSource::External,
+                RuleStatus::Accepted,
+                Timestamp::from_millis(0),
+            )?;
+        }
+        Ok(())
+    }
+}

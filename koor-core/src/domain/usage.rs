@@ -1,0 +1,155 @@
+//! What the models cost that the agents call.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::Timestamp, error::Invalid, ids::UsageId, page::TimeRange};
+
+/// One call, or a batch of them, to a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsageRecord {
+    /// Its id.
+    pub id: UsageId,
+    /// Whose model it is.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// Which instance called it; `""` when nobody said.
+    pub instance_id: String,
+    /// For which project.
+    pub project: String,
+    /// Tokens sent.
+    pub tokens_in: u64,
+    /// Tokens received.
+    pub tokens_out: u64,
+    /// What it cost.
+    pub cost_usd: f64,
+    /// What kind of call it was.
+    pub request_type: String,
+    /// A label of the caller's own.
+    pub session_tag: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Which records somebody looks for; all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageFilter {
+    /// Of this instance.
+    pub instance: Option<String>,
+    /// Of this project.
+    pub project: Option<String>,
+    /// With this label.
+    pub session_tag: Option<String>,
+    /// When.
+    pub range: TimeRange,
+}
+
+impl UsageFilter {
+    /// Whether the record is one of those looked for.
+    #[must_use]
+    pub fn matches(&self, record: &UsageRecord) -> bool {
+        let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
+        is(&self.instance, &record.instance_id)
+            && is(&self.project, &record.project)
+            && is(&self.session_tag, &record.session_tag)
+            && self.range.contains(record.created_at)
+    }
+}
+
+/// What usage is summed up by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    /// By project.
+    #[default]
+    Project,
+    /// By instance.
+    Instance,
+    /// By model.
+    Model,
+    /// By the callers' own label.
+    SessionTag,
+}
+
+impl GroupBy {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Instance => "instance",
+            Self::Model => "model",
+            Self::SessionTag => "session_tag",
+        }
+    }
+
+    /// The record's name in a summary of this kind.
+    #[must_use]
+    pub fn name_of(self, record: &UsageRecord) -> &str {
+        match self {
+            Self::Project => &record.project,
+            Self::Instance => &record.instance_id,
+            Self::Model => &record.model,
+            Self::SessionTag => &record.session_tag,
+        }
+    }
+}
+
+impl fmt::Display for GroupBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for GroupBy {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "project" => Ok(Self::Project),
+            "instance" => Ok(Self::Instance),
+            "model" => Ok(Self::Model),
+            "session_tag" => Ok(Self::SessionTag),
+            _ => Err(Invalid::new("invalid group_by: must be instance, project, model, or session_tag")),
+        }
+    }
+}
+
+/// Usage summed up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct UsageTotal {
+    /// Tokens sent.
+    pub total_tokens_in: u64,
+    /// Tokens received.
+    pub total_tokens_out: u64,
+    /// What it cost.
+    pub total_cost_usd: f64,
+    /// In how many records.
+    pub request_count: u64,
+}
+
+impl UsageTotal {
+    /// Adds another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.total_tokens_in = self.total_tokens_in.saturating_add(other.total_tokens_in);
+        self.total_tokens_out = self.total_tokens_out.saturating_add(other.total_tokens_out);
+        self.total_cost_usd += other.total_cost_usd;
+        self.request_count += other.request_count;
+    }
+}
+
+impl From<&UsageRecord> for UsageTotal {
+    fn from(record: &UsageRecord) -> Self {
+        Self {
+            total_tokens_in: record.tokens_in,
+            total_tokens_out: record.tokens_out,
+            total_cost_usd: record.cost_usd,
+            request_count: 1,
+        }
+    }
+}
+
+/// Sums by name.
+pub type UsageGroups = BTreeMap<String, UsageTotal>;

@@ -1,0 +1,75 @@
+//! Versioned documents: state and specs.
+//!
+//! Both nouns are the same documents under two kinds of keys, so `StateRepo` keeps them all; `SpecRegistry` is what
+//! specs have beyond that, a directory by project.
+
+use crate::{
+    domain::state::{Document, Revision},
+    ids::{DocumentKey, ProjectName, SpecName, StateKey, Version},
+    ports::StoreResult,
+};
+
+/// The read half of the documents.
+pub trait StateRead {
+    /// The newest version without its bytes; a tombstone if the document was deleted, `None` if it never was.
+    fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>>;
+
+    /// The newest version; a tombstone if the document was deleted, `None` if it never was.
+    fn document(&mut self, key: &DocumentKey) -> StoreResult<Option<Document>>;
+
+    /// That version, if it is still kept.
+    fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>>;
+
+    /// The kept versions without their bytes, newest first.
+    fn revisions(&mut self, key: &DocumentKey, limit: usize) -> StoreResult<Vec<Revision>>;
+
+    /// State documents that are there now, by key in the order of bytes: those that begin with `prefix`, from the
+    /// first one after `after`.
+    fn state_keys(
+        &mut self,
+        prefix: &str,
+        after: Option<&StateKey>,
+        limit: Option<usize>,
+    ) -> StoreResult<Vec<(StateKey, Revision)>>;
+
+    /// How many state documents are there now.
+    fn state_count(&mut self) -> StoreResult<u64>;
+
+    /// Every kept version of every document, tombstones included, in the order of (key, version) with state before
+    /// specs: those after `after`, at most `limit`.
+    fn documents_after(
+        &mut self,
+        after: Option<(&DocumentKey, Version)>,
+        limit: usize,
+    ) -> StoreResult<Vec<Document>>;
+}
+
+/// The whole of it. Every version is appended; none is ever changed.
+pub trait StateRepo: StateRead {
+    /// Keeps a new version, which becomes the newest. Its number is greater than any the key has had; it need not be
+    /// the next one.
+    fn append_document(&mut self, document: &Document) -> StoreResult<()>;
+
+    /// Forgets the versions of a key below `first_kept`. The newest is never among them.
+    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()>;
+}
+
+/// What a project has, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecProject {
+    /// The project.
+    pub project: ProjectName,
+    /// How many specs are there now.
+    pub specs: u64,
+    /// How many rules it has, whatever their status.
+    pub rules: u64,
+}
+
+/// The directory of specs.
+pub trait SpecRegistry {
+    /// The specs of a project that are there now, by name.
+    fn specs(&mut self, project: &ProjectName) -> StoreResult<Vec<(SpecName, Revision)>>;
+
+    /// Every project that has a spec now or a rule, by name.
+    fn projects(&mut self) -> StoreResult<Vec<SpecProject>>;
+}

@@ -1,0 +1,6 @@
+//! Signatures.
+use crate::error::Invalid;
+/// Stub.
+pub fn check_secret(_: &str) -> Result<(), Invalid> {
+    Ok(())
+}
