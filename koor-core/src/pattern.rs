@@ -403,13 +403,13 @@ mod tests {
                 Token::One => "(?s:.)".into(),
                 Token::Char(c) => regex::escape(&c.to_string()),
                 Token::Class { negated, ranges } => {
-                    let ranges: String = ranges
+                    let ranges: Vec<String> = ranges
                         .iter()
                         .map(|&(low, high)| {
                             format!(r"\x{{{:x}}}-\x{{{:x}}}", u32::from(low), u32::from(high))
                         })
                         .collect();
-                    format!("[{}{ranges}]", if *negated { "^" } else { "" })
+                    format!("[{}{}]", if *negated { "^" } else { "" }, ranges.concat())
                 }
             })
             .collect();
