@@ -77,17 +77,24 @@ fn build(pattern: &str, backtrack_limit: usize, anchors: Anchors) -> Result<fanc
         .multi_line(anchors == Anchors::Lines)
         .crlf(anchors == Anchors::Lines)
         .build()
-        .map_err(|error| root_cause(&error))
+        .map_err(|error| what_is_wrong(&error))
 }
 
-/// What is wrong with the pattern itself: what wraps it only says that a regex was being built. The parser draws
-/// its message over several lines, with a caret under the place; here it becomes one.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+/// What is wrong with the pattern itself: the outer errors only say that a regex was being built.
+fn what_is_wrong(error: &fancy_regex::Error) -> String {
+    if let fancy_regex::Error::CompileError(error) = error
+        && let fancy_regex::CompileError::InnerError(inner) = &**error
+    {
+        if inner.size_limit().is_some() {
+            return format!("it compiles to more than {MAX_COMPILED} bytes");
+        }
+        match inner.syntax_error() {
+            Some(regex_syntax::Error::Parse(error)) => return error.kind().to_string(),
+            Some(regex_syntax::Error::Translate(error)) => return error.kind().to_string(),
+            Some(_) | None => {}
+        }
     }
-    cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    error.to_string()
 }
 
 impl WholeMatcher {
@@ -143,8 +150,8 @@ pub(super) struct Content<'a> {
 impl<'a> Content<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let lone_returns =
-            bytes.iter().enumerate().any(|(at, byte)| *byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+        let is_lone = |at: usize| bytes.get(at + 1) != Some(&b'\n');
+        let lone_returns = text.match_indices('\r').any(|(at, _)| is_lone(at));
         Self { text, ascii: text.is_ascii(), lone_returns }
     }
 
