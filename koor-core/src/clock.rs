@@ -29,6 +29,9 @@ const LAST_MILLI: i64 = 253_402_300_799_999;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// When time begins here.
+    pub const EPOCH: Self = Self(0);
+
     /// The moment that many milliseconds after 1970 began; the nearest one where that is out of range.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {

@@ -3,6 +3,7 @@
 //! No HTTP, no SQL, no command line in here: those are adapters, and they know the core, never the reverse.
 
 pub mod clock;
+pub mod diff;
 pub mod domain;
 pub mod error;
 pub mod ids;
