@@ -1,6 +1,7 @@
 //! The nouns: their types and the rules that are theirs alone. Pure: no store, no clock, no I/O.
 
 pub mod audit;
+pub mod backup;
 pub mod compliance;
 pub mod contracts;
 pub mod events;
@@ -16,5 +17,5 @@ mod json;
 mod text;
 
 pub use json::RawJson;
-pub use text::{Actor, ContentType};
 pub(crate) use text::{line, prose};
+pub use text::{Actor, ContentType};
