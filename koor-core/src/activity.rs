@@ -101,11 +101,6 @@ impl Activity {
         }
     }
 
-    /// The counters of these instances that are not written down yet.
-    pub(crate) fn pending(&self) -> Vec<MetricRow> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).rows().collect()
-    }
-
     pub(crate) fn call(&self, plane: Plane, bytes: u64) {
         let calls = &self.calls[plane as usize];
         calls.count.fetch_add(1, Relaxed);
@@ -152,7 +147,7 @@ mod tests {
         activity.count(ID, Metric::RestCalls, 1, at(0));
         activity.count(ID, Metric::RestCalls, 1, at(1));
         activity.give_back(&unwritten);
-        let mut rows: Vec<_> = activity.pending().into_iter().map(|row| (row.period, row.metric_value)).collect();
+        let mut rows: Vec<_> = activity.take().rows().map(|row| (row.period, row.metric_value)).collect();
         rows.sort();
         assert_eq!(rows, [("1970-01-01T00".to_owned(), 3), ("1970-01-01T01".to_owned(), 1)]);
     }

@@ -93,7 +93,9 @@ impl Access {
     pub fn check(self, caller: &Caller) -> Result<(), Error> {
         match (self, caller.role) {
             (Self::Anyone, _) | (_, Role::Admin) => Ok(()),
-            (Self::Own(id, _), Role::Agent) if caller.instance.as_ref().is_some_and(|own| own.id == id) => Ok(()),
+            (Self::Own(id, _), Role::Agent) if caller.instance.as_ref().is_some_and(|own| own.id == id) => {
+                Ok(())
+            }
             (Self::Admin(what) | Self::Own(_, what), Role::Agent) => Err(Error::Forbidden(what)),
         }
     }

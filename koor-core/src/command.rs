@@ -1,6 +1,9 @@
 //! Commands: changes as data, each with the rule that makes it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,7 +66,7 @@ enum Record {
 
 impl Intent {
     /// To do `action` to `resource`.
-    pub fn to(action: Action, resource: impl ToString, access: Access) -> Self {
+    pub fn to(action: Action, resource: impl fmt::Display, access: Access) -> Self {
         Self { access, record: Record::Audit { action, resource: resource.to_string(), actor: None } }
     }
 
@@ -317,8 +320,7 @@ enum Ending {
 impl<C: Command> Run<C> {
     fn once(&self, tx: &mut dyn WriteTx) -> StoreResult<Ending> {
         let mut work = Work { tx, now: self.clock.now(), caller: &self.caller, settings: &self.settings };
-        let result =
-            self.intent.check(&self.caller).and_then(|()| self.command.apply(&mut work));
+        let result = self.intent.check(&self.caller).and_then(|()| self.command.apply(&mut work));
         match result {
             Ok(Done { output, detail }) => {
                 work.record(&self.intent.record, &detail, Outcome::Success)?;
@@ -364,14 +366,8 @@ pub(crate) async fn execute<C: Command>(
     command: C,
 ) -> Result<Committed<C::Output>, Error> {
     let intent = command.intent();
-    let run = Arc::new(Run {
-        command,
-        intent,
-        caller: caller.clone(),
-        clock,
-        settings,
-        answer: Mutex::new(None),
-    });
+    let run =
+        Arc::new(Run { command, intent, caller: caller.clone(), clock, settings, answer: Mutex::new(None) });
     let refused_late = Arc::new(Mutex::new(false));
     let job: WriteJob = {
         let (run, refused_late) = (Arc::clone(&run), Arc::clone(&refused_late));

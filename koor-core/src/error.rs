@@ -1,5 +1,7 @@
 //! What can go wrong, in the words a client reads.
 
+use std::fmt;
+
 use crate::{
     domain::{audit::Outcome, contracts::Violation},
     ids::{EventId, Hash, Version},
@@ -159,7 +161,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, name: impl fmt::Display) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
 }

@@ -213,7 +213,21 @@ impl Subscription {
         }
     }
 
-    /// What is there now, at most `most`: may be nothing even though there is more further on.
+    /// What is there now, at most `most`, without waiting for more.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub async fn now(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        loop {
+            let last = self.head.borrow().last;
+            let deliveries = self.ready(most).await?;
+            if !deliveries.is_empty() || self.cursor >= last {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    /// A stretch of what is there: may be nothing even though there is more further on.
     async fn ready(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
         let in_tail = {
             let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
@@ -221,11 +235,11 @@ impl Subscription {
         };
         match in_tail {
             Some(frames) => Ok(frames.into_iter().map(Delivery::Event).collect()),
-            None => self.from_log(most).await,
+            None => self.read_log(most).await,
         }
     }
 
-    async fn from_log(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+    async fn read_log(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
         let filter = EventFilter { topics: self.topics.clone(), ..EventFilter::default() };
         let (cursor, told) = (self.cursor, self.told);
         let class = self.topics.class();

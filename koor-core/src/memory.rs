@@ -126,8 +126,7 @@ impl Store for MemoryStore {
         }
         let mut tx = Tx { data: &mut data, back: Vec::new(), announced: Vec::new() };
         // Whatever a panicking job left is taken back, so nobody meets it half-done.
-        let verdict =
-            catch_unwind(AssertUnwindSafe(|| job(&mut tx))).unwrap_or_else(|_| Err(job_panicked()));
+        let verdict = catch_unwind(AssertUnwindSafe(|| job(&mut tx))).unwrap_or_else(|_| Err(job_panicked()));
         match verdict {
             Ok(Verdict::Keep) => {
                 let announced = std::mem::take(&mut tx.announced);
@@ -159,7 +158,9 @@ impl Store for MemoryStore {
 
     async fn inspect_at_leisure(&self, job: ReadJob) -> StoreResult<()> {
         let data = self.lock().clone();
-        tokio::task::spawn_blocking(move || job(&mut Snapshot(&data))).await.unwrap_or_else(|_| Err(job_panicked()))
+        tokio::task::spawn_blocking(move || job(&mut Snapshot(&data)))
+            .await
+            .unwrap_or_else(|_| Err(job_panicked()))
     }
 
     async fn newest(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {

@@ -30,7 +30,7 @@ impl Default for Settings {
             event_retention: 1_000,
             change_retention: 10_000,
             history_limit: None,
-            stale_after: Duration::from_secs(300),
+            stale_after: Duration::from_mins(5),
             // A second of what one server can take in, and no more memory than a small cache.
             tail_events: 16_384,
             tail_bytes: 16 << 20,

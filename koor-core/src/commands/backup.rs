@@ -88,9 +88,7 @@ impl RestoreBackup {
     /// When something in it could not be stored, or contradicts itself.
     pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
         let mut documents = match backup.state {
-            SavedState::Versions(versions) => {
-                versions.into_iter().map(SavedVersion::into_document).collect()
-            }
+            SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
             SavedState::Values(values) => values
                 .into_iter()
                 .map(|(key, value)| Ok(first_version(key.into(), value.as_str(), now)))
@@ -100,9 +98,10 @@ impl RestoreBackup {
             documents.push(spec.into_document()?);
         }
         documents.sort_by(|a, b| (&a.key, a.revision.version).cmp(&(&b.key, b.revision.version)));
-        if let Some(twice) = documents.windows(2).find(|two| {
-            (&two[0].key, two[0].revision.version) == (&two[1].key, two[1].revision.version)
-        }) {
+        if let Some(twice) = documents
+            .windows(2)
+            .find(|two| (&two[0].key, two[0].revision.version) == (&two[1].key, two[1].revision.version))
+        {
             let (key, version) = (&twice[0].key, twice[0].revision.version);
             return Err(Invalid::new(format!("{} {key} has version {version} twice", key.what())));
         }
@@ -161,10 +160,13 @@ impl RestoreBackup {
                     append(work, newest.clone())?;
                     versions.len() as u64
                 }
-                Some(there) if there.hash == newest.revision.hash && there.deleted == newest.revision.deleted => 0,
+                Some(there)
+                    if there.hash == newest.revision.hash && there.deleted == newest.revision.deleted =>
+                {
+                    0
+                }
                 Some(there) => {
-                    let revision =
-                        Revision { version: there.version.next(), ..newest.revision.clone() };
+                    let revision = Revision { version: there.version.next(), ..newest.revision.clone() };
                     append(work, Document { revision, ..newest.clone() })?;
                     1
                 }

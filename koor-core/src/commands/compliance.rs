@@ -5,11 +5,7 @@ use serde_json::json;
 use crate::{
     caller::Access,
     command::{Announcement, Command, Done, Intent, Work},
-    domain::{
-        audit::Action,
-        compliance::ComplianceRun,
-        contracts::Violation,
-    },
+    domain::{audit::Action, compliance::ComplianceRun, contracts::Violation},
     error::Error,
     ids::{InstanceId, ProjectName, RunId, SpecName},
 };

@@ -23,9 +23,12 @@ impl PublishEvent {
     /// When only the server itself publishes under that topic, or the source is no decent name.
     pub fn new(topic: Topic, data: RawJson, source: Option<String>) -> Result<Self, Invalid> {
         if topic.is_system() {
-            return Err(Invalid::new(format!("invalid topic {topic:?}: topics with a $ are the server's own")));
+            return Err(Invalid::new(format!(
+                "invalid topic {topic:?}: topics with a $ are the server's own"
+            )));
         }
-        let source = source.filter(|source| !source.is_empty()).map(|source| line("source", source)).transpose()?;
+        let source =
+            source.filter(|source| !source.is_empty()).map(|source| line("source", source)).transpose()?;
         Ok(Self { topic, data, source })
     }
 }

@@ -278,11 +278,8 @@ pub(crate) fn hear_of(work: &mut Work<'_>, id: InstanceId, seen: Timestamp) -> R
     let Some(instance) = work.tx.instance(id)? else { return Ok(None) };
     work.tx.touch_instance(id, seen)?;
     if instance.status == InstanceStatus::Stale {
-        let revived = Instance {
-            status: InstanceStatus::Active,
-            last_seen: seen.max(instance.last_seen),
-            ..instance
-        };
+        let revived =
+            Instance { status: InstanceStatus::Active, last_seen: seen.max(instance.last_seen), ..instance };
         work.tx.put_instance(&revived)?;
         work.announce(Announcement::InstanceActivated, &about(&revived))?;
     }

@@ -16,11 +16,11 @@ pub use backup::{CreateBackup, RestoreBackup, Restored};
 pub use compliance::RecordRuns;
 pub(crate) use compliance::{Finding, write_down};
 pub use events::PublishEvent;
-pub(crate) use instances::{hear_of, mark_stale};
 pub use instances::{
     ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
     SetCapabilities, SetIntent,
 };
+pub(crate) use instances::{hear_of, mark_stale};
 pub use metrics::ResetMetrics;
 pub use rules::{DecideRule, Decision, DeleteRule, ImportRules, ProposeRule, PutRules};
 pub use specs::SchemaCheck;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::{
-    caller::Access,
+    caller::{Access, Caller},
     clock::Timestamp,
     command::{Announcement, Command, Done, Intent, Work},
     domain::{
@@ -118,12 +118,16 @@ fn store(work: &mut Work<'_>, rules: &[Rule]) -> Result<(), Error> {
 pub struct ProposeRule(Rule);
 
 impl ProposeRule {
-    /// To propose that.
+    /// To propose that. Where it does not say by whom, the calling instance it is.
     ///
     /// # Errors
     /// When it can't be a rule.
-    pub fn new(draft: RuleDraft) -> Result<Self, Invalid> {
-        draft.check(Intake::Propose, SET_LATER).map(Self)
+    pub fn new(caller: &Caller, draft: RuleDraft) -> Result<Self, Invalid> {
+        let mut rule = draft.check(Intake::Propose, SET_LATER)?;
+        if let Some(own) = caller.as_instance().filter(|_| rule.proposed_by.is_empty()) {
+            rule.proposed_by = own.id.to_string();
+        }
+        Ok(Self(rule))
     }
 }
 
@@ -186,9 +190,7 @@ impl Command for DecideRule {
             .tx
             .rule(&self.project, &self.rule_id)?
             .filter(|rule| rule.status == RuleStatus::Proposed)
-            .ok_or_else(|| {
-                Error::not_found("proposed rule", format!("{}/{}", self.project, self.rule_id))
-            })?;
+            .ok_or_else(|| Error::not_found("proposed rule", format!("{}/{}", self.project, self.rule_id)))?;
         let (status, announcement) = match self.decision {
             Decision::Accept => (RuleStatus::Accepted, Announcement::RuleAccepted),
             Decision::Reject => (RuleStatus::Rejected, Announcement::RuleRejected),

@@ -60,7 +60,7 @@ impl CreateWebhook {
         Ok(Self {
             id: WebhookId::new(draft.id)?,
             url: check_url(&draft.url)?,
-            patterns: patterns.iter().map(|pattern| Pattern::new(pattern)).collect::<Result<_, _>>()?,
+            patterns: patterns.iter().map(Pattern::new).collect::<Result<_, _>>()?,
             secret: (!draft.secret.is_empty()).then(|| Secret::new(draft.secret)).transpose()?,
         })
     }
@@ -133,8 +133,7 @@ impl Command for EnableWebhook {
     }
 
     fn apply(&self, work: &mut Work<'_>) -> Result<Done<Webhook>, Error> {
-        let webhook =
-            Webhook { active: true, fail_count: 0, retry_at: None, ..find(work, &self.0)? };
+        let webhook = Webhook { active: true, fail_count: 0, retry_at: None, ..find(work, &self.0)? };
         work.tx.put_webhook(&webhook)?;
         work.announce(Announcement::WebhookEnabled, &json!({"id": self.0}))?;
         Ok(Done::new(webhook))

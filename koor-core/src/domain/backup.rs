@@ -291,7 +291,11 @@ impl SavedWebhook {
             fail_count: 0,
             cursor,
             retry_at: None,
-            last_error: if self.has_secret { "restored without its secret".to_owned() } else { String::new() },
+            last_error: if self.has_secret {
+                "restored without its secret".to_owned()
+            } else {
+                String::new()
+            },
         })
     }
 }

@@ -17,5 +17,5 @@ mod json;
 mod text;
 
 pub use json::RawJson;
-pub(crate) use text::{line, prose};
 pub use text::{Actor, ContentType};
+pub(crate) use text::{line, prose};

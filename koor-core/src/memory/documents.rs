@@ -13,7 +13,8 @@ use crate::{
     page::TimeRange,
     pattern::Class,
     ports::{
-        AuditLog, AuditRead, EventLog, EventRead, SpecProject, SpecRegistry, StateRead, StateRepo, StoreResult,
+        AuditLog, AuditRead, EventLog, EventRead, SpecProject, SpecRegistry, StateRead, StateRepo,
+        StoreResult,
     },
 };
 
@@ -31,7 +32,8 @@ impl<T: View> StateRead for T {
     }
 
     fn revisions(&mut self, key: &DocumentKey, limit: usize) -> StoreResult<Vec<Revision>> {
-        let versions = self.data().documents.get(key).into_iter().flat_map(|versions| versions.values().rev());
+        let versions =
+            self.data().documents.get(key).into_iter().flat_map(|versions| versions.values().rev());
         Ok(versions.take(limit).map(|document| document.revision.clone()).collect())
     }
 
@@ -66,7 +68,9 @@ impl<T: View> StateRead for T {
         let from = after.map_or(Unbounded, |(key, _)| Included(key));
         let documents = self.data().documents.range::<DocumentKey, _>((from, Unbounded));
         Ok(documents
-            .flat_map(|(key, versions)| versions.iter().map(move |(version, document)| (key, *version, document)))
+            .flat_map(|(key, versions)| {
+                versions.iter().map(move |(version, document)| (key, *version, document))
+            })
             .filter(|(key, version, _)| after.is_none_or(|after| (*key, *version) > after))
             .take(limit)
             .map(|(_, _, document)| document.clone())
@@ -103,7 +107,8 @@ impl<T: View> SpecRegistry for T {
 impl Data {
     /// The newest version of every document that is not deleted.
     fn live(&self) -> impl Iterator<Item = (&DocumentKey, &Document)> {
-        let newest = self.documents.iter().filter_map(|(key, versions)| Some((key, versions.values().next_back()?)));
+        let newest =
+            self.documents.iter().filter_map(|(key, versions)| Some((key, versions.values().next_back()?)));
         newest.filter(|(_, document)| !document.revision.deleted)
     }
 }

@@ -272,8 +272,7 @@ fn fill_in(path: &str, mut data: Option<&mut Value>) -> String {
             .strip_prefix('{')
             .and_then(|rest| rest.strip_suffix('}'))
             .or_else(|| segment.strip_prefix(':'));
-        let value = name
-            .and_then(|name| data.as_mut()?.as_object_mut()?.remove(name));
+        let value = name.and_then(|name| data.as_mut()?.as_object_mut()?.remove(name));
         value.map_or_else(|| segment.to_owned(), |value| escape(&plain(&value)))
     };
     path.split('/').map(fill).collect::<Vec<_>>().join("/")
@@ -285,10 +284,7 @@ fn plain(value: &Value) -> String {
 
 /// Escapes a text so that it stays one segment of a path.
 fn escape(text: &str) -> String {
-    let mut url = match Url::parse("http://x/") {
-        Ok(url) => url,
-        Err(_) => return String::new(),
-    };
+    let Ok(mut url) = Url::parse("http://x/") else { return String::new() };
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.clear().push(text);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::select;
 
 use crate::{
     app::Koor,
@@ -71,7 +71,7 @@ impl Koor {
         wait: Duration,
         limit: Limit,
     ) -> Result<Waited, Error> {
-        let deadline = Instant::now() + check_wait(wait)?;
+        let time_is_up = self.inner.clock.sleep(check_wait(wait)?);
         let class = topics.class();
         if let Some(since) = since {
             let bounds = self.read(|tx| tx.log_bounds()).await?;
@@ -82,28 +82,27 @@ impl Koor {
         }
         let mut subscription = self.subscribe(topics, since);
         // One more than asked for, to know whether there is more.
-        let mut events = Vec::new();
-        while events.len() <= limit.get() {
-            let most = limit.get() + 1 - events.len();
-            // What is there already is taken without waiting.
-            let until = if events.is_empty() { deadline } else { Instant::now() };
-            let Ok(deliveries) = timeout_at(until, subscription.next(most)).await else { break };
-            let deliveries = deliveries?;
-            if deliveries.is_empty() {
-                break;
-            }
-            for delivery in deliveries {
-                match delivery {
-                    Delivery::Event(frame) => events.push(frame.event().clone()),
-                    Delivery::Gap(_) => {
-                        let bounds = self.read(|tx| tx.log_bounds()).await?;
-                        return Err(Error::CursorExpired { oldest: bounds.pruned(class).next() });
-                    }
+        let most = limit.get() + 1;
+        let mut deliveries = subscription.now(most).await?;
+        if deliveries.is_empty() {
+            deliveries = select! {
+                deliveries = subscription.next(most) => deliveries?,
+                () = time_is_up => Vec::new(),
+            };
+        }
+        let mut events = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Event(frame) => events.push(frame.event().clone()),
+                Delivery::Gap(_) => {
+                    let bounds = self.read(|tx| tx.log_bounds()).await?;
+                    return Err(Error::CursorExpired { oldest: bounds.pruned(class).next() });
                 }
             }
         }
         let more = events.len() > limit.get();
         events.truncate(limit.get());
+        // Full: the next wait goes on behind the last one answered. Else: behind everything that was looked at.
         let cursor = match events.last() {
             Some(last) if more => last.id.into(),
             _ => subscription.cursor(),

@@ -55,7 +55,8 @@ impl Koor {
     ) -> Result<BTreeMap<InstanceId, BTreeMap<Metric, u64>>, Error> {
         let mut totals: BTreeMap<InstanceId, BTreeMap<Metric, u64>> = BTreeMap::new();
         for row in self.agent_metrics(filter).await? {
-            *totals.entry(row.instance_id).or_default().entry(row.metric_name).or_default() += row.metric_value;
+            *totals.entry(row.instance_id).or_default().entry(row.metric_name).or_default() +=
+                row.metric_value;
         }
         Ok(totals)
     }

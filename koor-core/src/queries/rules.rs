@@ -52,8 +52,7 @@ impl Koor {
     /// # Errors
     /// When the store can't be read.
     pub async fn export_rules(&self, sources: Vec<RuleSource>) -> Result<Vec<Rule>, Error> {
-        let sources =
-            if sources.is_empty() { vec![RuleSource::Local, RuleSource::Learned] } else { sources };
+        let sources = if sources.is_empty() { vec![RuleSource::Local, RuleSource::Learned] } else { sources };
         let status = Some(RuleStatus::Accepted);
         self.rules(RuleFilter { sources, status, ..RuleFilter::default() }).await
     }

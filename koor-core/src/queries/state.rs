@@ -1,9 +1,9 @@
 //! Reading documents: state and specs alike.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::select;
 
 use crate::{
     app::Koor,
@@ -52,7 +52,7 @@ impl Diff {
 }
 
 /// The longest anybody may wait in one call.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 pub(crate) fn check_wait(wait: Duration) -> Result<Duration, Invalid> {
     if wait > LONGEST_WAIT {
@@ -106,8 +106,7 @@ impl Koor {
             serde_json::from_slice(&document.value)
                 .map_err(|error| Invalid::new(format!("version {version} of {key} is not JSON: {error}")))
         };
-        let (before, after) =
-            (self.document_at(key, old).await?, self.document_at(key, new).await?);
+        let (before, after) = (self.document_at(key, old).await?, self.document_at(key, new).await?);
         Ok(Diff { old: parse(old, before)?, new: parse(new, after)? })
     }
 
@@ -116,10 +115,8 @@ impl Koor {
     /// # Errors
     /// When the store can't be read.
     pub async fn state_list(&self, query: StateQuery) -> Result<Vec<(StateKey, Revision)>, Error> {
-        self.read(move |tx| {
-            tx.state_keys(&query.prefix, query.after.as_ref(), query.limit.map(Limit::get))
-        })
-        .await
+        self.read(move |tx| tx.state_keys(&query.prefix, query.after.as_ref(), query.limit.map(Limit::get)))
+            .await
     }
 
     /// Waits until a document is past that version (without one: past the version it has now), at most so long.
@@ -133,7 +130,7 @@ impl Koor {
         past: Option<u64>,
         wait: Duration,
     ) -> Result<Option<Arc<Document>>, Error> {
-        let deadline = Instant::now() + check_wait(wait)?;
+        let mut time_is_up = pin!(self.inner.clock.sleep(check_wait(wait)?));
         let topic = match key {
             DocumentKey::State(_) => Announcement::StateChanged,
             DocumentKey::Spec(_) => Announcement::SpecChanged,
@@ -151,8 +148,11 @@ impl Koor {
                     None => Err(Error::not_found(key.what(), key)),
                 };
             }
-            let Ok(changed) = timeout_at(deadline, changes.next(1024)).await else { return Ok(None) };
-            if changed?.is_empty() {
+            let heard = select! {
+                heard = changes.next(1024) => heard?,
+                () = &mut time_is_up => return Ok(None),
+            };
+            if heard.is_empty() {
                 return Ok(None);
             }
         }
