@@ -22,10 +22,12 @@ mod clock;
 pub mod contract;
 mod dump;
 mod meddle;
+mod model;
 mod scene;
 
 pub use clock::{FakeClock, FakeIds};
 pub use contract::{CASES, Case, RESTART_CASES};
 pub use dump::dump;
 pub use meddle::{Effect, FaultStore, Meddle, MeddledStore};
+pub use model::play;
 pub use scene::{Ground, Scene};

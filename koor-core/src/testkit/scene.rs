@@ -94,6 +94,9 @@ impl Scene {
     }
 
     /// Does what a command asks for, for somebody local.
+    ///
+    /// # Errors
+    /// As the command.
     pub async fn run<C: Command>(&self, command: C) -> Result<C::Output, Error> {
         Ok(self.koor.execute(&Caller::local(), command).await?.output)
     }
@@ -104,6 +107,9 @@ impl Scene {
     }
 
     /// Stores a state document if a condition holds.
+    ///
+    /// # Errors
+    /// When it does not.
     pub async fn put_if(&self, name: &str, value: &str, condition: Precondition) -> Result<Written, Error> {
         self.run(put(name, value).only_if(condition)).await
     }
@@ -114,6 +120,9 @@ impl Scene {
     }
 
     /// Stores a spec.
+    ///
+    /// # Errors
+    /// When its schema refuses it.
     pub async fn put_spec(&self, name: &str, value: &Value) -> Result<Written, Error> {
         let (caller, key, value) = (Caller::local(), spec(name), value.to_string().into());
         Ok(self.koor.put_spec(&caller, &key, value, Precondition::default()).await?.output)

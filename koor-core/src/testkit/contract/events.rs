@@ -167,11 +167,11 @@ pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {
         Settings { tail_events: 4, event_retention: 5, change_retention: 4, ..Settings::default() };
     let scene = Scene::with(ground, settings).await;
     let mut users = scene.koor.subscribe(topics(&["*"]), Some(Cursor::START));
-    let mut both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(2)));
     for n in 0..10 {
         scene.put("k", "1").await;
         scene.publish("t", n).await;
     }
+    let mut both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(2)));
     scene.koor.prune_events().await.unwrap();
     // Kept: users 12, 14, 16, 18, 20, and changes 13, 15, 17, 19.
     let gap = Err(Gap { missed: 10, resume_from: 12 });
@@ -180,8 +180,11 @@ pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {
     assert_eq!(first[0], Err(Gap { missed: 9, resume_from: 12 }));
     let rest: Vec<u64> = first[1..].iter().map(|one| one.unwrap()).collect();
     assert_eq!(rest, (12..=20).collect::<Vec<_>>());
+    let mut astray = scene.koor.subscribe(topics(&["*"]), Some(Cursor::new(1_000)));
     scene.publish("t", 10).await;
     assert_eq!(told(&users.next(99).await.unwrap()), [Ok(21)]);
+    assert_eq!(told(&astray.next(99).await.unwrap()), [Err(Gap { missed: 0, resume_from: 21 })]);
+    assert_eq!(told(&astray.next(99).await.unwrap()), [Ok(21)]);
 }
 
 pub(super) async fn an_event_is_kept_before_anybody_sees_it(ground: Ground) {
