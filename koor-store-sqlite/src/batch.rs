@@ -8,7 +8,11 @@ use std::{
 };
 
 use koor_core::{
-    domain::{audit::{AuditHead, ChainedEntry}, events::Event, state::Document},
+    domain::{
+        audit::{AuditHead, ChainedEntry},
+        events::Event,
+        state::Document,
+    },
     ids::{DocumentKey, Version},
     ports::StoreResult,
 };
@@ -174,8 +178,7 @@ impl<'w> Batch<'w> {
     pub(crate) fn append_audit(&mut self, conn: &mut Conn, entry: &ChainedEntry) -> StoreResult<()> {
         conn.check()?;
         self.dirty = true;
-        self.tails.audit =
-            Some(AuditHead { id: entry.entry.id, hash: entry.hash });
+        self.tails.audit = Some(AuditHead { id: entry.entry.id, hash: entry.hash });
         let bytes = entry.entry.detail.len() + entry.entry.resource.len();
         self.pending.audit.push(entry.clone());
         self.grow(conn, bytes)

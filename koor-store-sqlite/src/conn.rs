@@ -15,7 +15,7 @@ use koor_core::{
 use sqlx::{
     AssertSqlSafe, Connection as _, Decode, Encode, Row as _, SqlSafeStr as _, SqlStr, Sqlite,
     SqliteConnection, Type,
-    arguments::Arguments as _,
+    query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
 
@@ -75,10 +75,16 @@ impl Statement {
     /// Binds the next parameter.
     pub(crate) fn push<'t>(&mut self, value: impl Encode<'t, Sqlite> + Type<Sqlite>) {
         if let Ok(arguments) = &mut self.arguments
-            && let Err(error) = arguments.add(value)
+            && let Err(error) = sqlx::Arguments::add(arguments, value)
         {
             self.arguments = Err(error);
         }
+    }
+}
+
+impl Statement {
+    fn query(self) -> Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error> {
+        Ok(sqlx::query_with(self.sql, self.arguments.map_err(sqlx::Error::Encode)?))
     }
 }
 
@@ -113,11 +119,6 @@ impl Conn {
         }
     }
 
-    /// Whether a statement has failed since [`begin_anew`](Self::begin_anew).
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
     /// What kept the last statements from being written, if it was want of room or permission.
     pub(crate) fn trouble(&self) -> Option<&'static str> {
         match self.failure {
@@ -137,7 +138,9 @@ impl Conn {
             self.failure = Some(match error {
                 StoreError::Full { reason } => Failure::Full(reason),
                 StoreError::Busy => Failure::Busy,
-                StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::Closed => Failure::Other,
+                StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::Closed => {
+                    Failure::Other
+                }
             });
         }
         result
@@ -146,9 +149,10 @@ impl Conn {
     /// Runs statements; answers how many rows they changed.
     pub(crate) fn execute(&mut self, statement: Statement) -> StoreResult<u64> {
         self.check()?;
-        let Statement { attempted, sql, arguments } = statement;
-        let query = sqlx::query_with_result::<Sqlite, _>(sql, arguments);
-        let result = wait(query.execute(&mut self.inner))
+        let attempted = statement.attempted;
+        let result = statement
+            .query()
+            .and_then(|query| wait(query.execute(&mut self.inner)))
             .map(|done| done.rows_affected())
             .map_err(|error| store_error(attempted, error));
         self.note(result)
@@ -162,9 +166,10 @@ impl Conn {
         mut read: impl FnMut(Row<'_>) -> StoreResult<T>,
     ) -> StoreResult<Vec<T>> {
         self.check()?;
-        let Statement { attempted, sql, arguments } = statement;
-        let query = sqlx::query_with_result::<Sqlite, _>(sql, arguments);
-        let result = wait(query.fetch_all(&mut self.inner))
+        let attempted = statement.attempted;
+        let result = statement
+            .query()
+            .and_then(|query| wait(query.fetch_all(&mut self.inner)))
             .map_err(|error| store_error(attempted, error))
             .and_then(|rows| rows.iter().map(|row| read(Row { row, table })).collect());
         self.note(result)
@@ -178,9 +183,10 @@ impl Conn {
         read: impl FnOnce(Row<'_>) -> StoreResult<T>,
     ) -> StoreResult<Option<T>> {
         self.check()?;
-        let Statement { attempted, sql, arguments } = statement;
-        let query = sqlx::query_with_result::<Sqlite, _>(sql, arguments);
-        let result = wait(query.fetch_optional(&mut self.inner))
+        let attempted = statement.attempted;
+        let result = statement
+            .query()
+            .and_then(|query| wait(query.fetch_optional(&mut self.inner)))
             .map_err(|error| store_error(attempted, error))
             .and_then(|row| row.map(|row| read(Row { row: &row, table })).transpose());
         self.note(result)

@@ -85,7 +85,9 @@ pub enum OpenError {
         holder: Option<u32>,
     },
     /// The database was written by a newer version of this program. It has not been touched.
-    #[error("the database has format {found}, and this program knows formats up to {known}: it needs a newer version")]
+    #[error(
+        "the database has format {found}, and this program knows formats up to {known}: it needs a newer version"
+    )]
     Newer {
         /// The database's format.
         found: u32,
@@ -119,7 +121,7 @@ fn base(database: &Path) -> SqliteConnectOptions {
 
 /// A connection that only reads.
 pub(crate) fn reading(database: &Path) -> SqliteConnectOptions {
-    base(database).read_only(true).pragma("query_only", "ON")
+    base(database).read_only(true)
 }
 
 fn writing(options: &SqliteOptions, database: &Path) -> SqliteConnectOptions {

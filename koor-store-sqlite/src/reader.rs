@@ -130,7 +130,8 @@ pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
         }
         _ => StoreError::Backend { attempted: ATTEMPTED, source: error.into() },
     })?;
-    let name = copy.path.to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
+    let name =
+        copy.path.to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
     let connect = |options| open::connect(&options).map_err(|error| store_error(ATTEMPTED, error));
     let mut source = connect(open::reading(database))?;
     let copied = source.execute(Statement::new(ATTEMPTED, COPY).bind(name));

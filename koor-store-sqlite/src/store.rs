@@ -153,8 +153,10 @@ fn start(
         let conn = open::connect(&open::reading(&database))
             .map_err(|error| store_error("open the database to read", error))?;
         let (queue, alive) = (queue.clone(), alive.clone());
-        spawn("koor-reader", move || reader::serve(conn, &queue, alive)).map_err(|source| {
-            OpenError::Io { attempted: "start a thread for", path: database.clone(), source }
+        spawn("koor-reader", move || reader::serve(conn, &queue, alive)).map_err(|source| OpenError::Io {
+            attempted: "start a thread for",
+            path: database.clone(),
+            source,
         })?;
     }
     let doors = Doors { writer: tasks, readers: questions, alive };

@@ -14,7 +14,8 @@ use crate::{
 };
 
 const TABLE: &str = "compliance_run";
-const SELECT: &str = "SELECT id, instance_id, project, contract, pass, violations, run_at FROM compliance_run";
+const SELECT: &str =
+    "SELECT id, instance_id, project, contract, pass, violations, run_at FROM compliance_run";
 const SELECT_LAST: &str = "SELECT id FROM compliance_run ORDER BY id DESC LIMIT 1";
 const APPEND: &str = "INSERT INTO compliance_run (id, instance_id, project, contract, pass, violations, run_at) \
     VALUES (?, ?, ?, ?, ?, ?, ?)";

@@ -185,8 +185,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
                 let mut events = Vec::new();
                 for topic in topics {
                     let statement = Statement::new(ATTEMPTED, SELECT_TOPIC_UP).bind(topic);
-                    let statement =
-                        narrowed(statement, filter).bind(int(after.get())).bind(limit(most));
+                    let statement = narrowed(statement, filter).bind(int(after.get())).bind(limit(most));
                     events.extend(conn.rows(statement, TABLE, read)?);
                 }
                 events.sort_unstable_by_key(|event| event.id);
@@ -209,8 +208,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
                 None => Statement::new(ATTEMPTED, SELECT_ALL_UP),
             };
             let chunk = most.clamp(64, CHUNK);
-            let events =
-                conn.rows(statement.bind(int(through.get())).bind(limit(chunk)), TABLE, read)?;
+            let events = conn.rows(statement.bind(int(through.get())).bind(limit(chunk)), TABLE, read)?;
             let at_end = events.len() < chunk;
             searched += events.len();
             for event in events {
@@ -239,8 +237,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
 
     fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64> {
         let conn = self.settled(Part::Events)?;
-        let statement =
-            Statement::new("count events", COUNT).bind(int(after.get())).bind(int(through.get()));
+        let statement = Statement::new("count events", COUNT).bind(int(after.get())).bind(int(through.get()));
         Ok(conn.row(statement, TABLE, |row| row.count("n"))?.unwrap_or(0))
     }
 

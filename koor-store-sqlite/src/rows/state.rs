@@ -189,8 +189,7 @@ impl<M: Mode> StateRead for Tx<'_, M> {
 
     fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
         let conn = self.settled(Part::Documents)?;
-        let statement =
-            of_key(Statement::new("read a version", SELECT_AT), key).bind(int(version.get()));
+        let statement = of_key(Statement::new("read a version", SELECT_AT), key).bind(int(version.get()));
         conn.row(statement, VERSIONS, |row| read_document(row, key.clone()))
     }
 
@@ -221,7 +220,8 @@ impl<M: Mode> StateRead for Tx<'_, M> {
 
     fn state_count(&mut self) -> StoreResult<u64> {
         let conn = self.settled(Part::Documents)?;
-        let count = conn.row(Statement::new("count state", COUNT_STATE), "document_key", |row| row.count("n"))?;
+        let count =
+            conn.row(Statement::new("count state", COUNT_STATE), "document_key", |row| row.count("n"))?;
         Ok(count.unwrap_or(0))
     }
 
@@ -231,7 +231,7 @@ impl<M: Mode> StateRead for Tx<'_, M> {
         most: usize,
     ) -> StoreResult<Vec<Document>> {
         let conn = self.settled(Part::Documents)?;
-        let read = |row| read_document(row, read_key(row)?);
+        let read = |row: Row<'_>| read_document(row, read_key(row)?);
         let keys_after = Statement::new("read documents", SELECT_KEYS_AFTER);
         let Some((key, version)) = after else {
             let statement = keys_after.bind(-1_i64).bind("").bind("").bind(limit(most));

@@ -54,9 +54,8 @@ impl<M: Mode> TemplateRead for Tx<'_, M> {
     }
 
     fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>> {
-        let statement = Statement::new("list templates", SELECT_ALL)
-            .bind(kind.map(TemplateKind::as_str))
-            .bind(tag);
+        let statement =
+            Statement::new("list templates", SELECT_ALL).bind(kind.map(TemplateKind::as_str)).bind(tag);
         self.conn.rows(statement, TABLE, read)
     }
 }

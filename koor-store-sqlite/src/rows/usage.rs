@@ -95,7 +95,8 @@ fn in_range(statement: Statement, range: TimeRange) -> Statement {
 impl<M: Mode> UsageRead for Tx<'_, M> {
     fn usage(&mut self, filter: &UsageFilter, most: usize) -> StoreResult<Vec<UsageRecord>> {
         let UsageFilter { instance, project, session_tag, range } = filter;
-        let texts = [("instance_id = ?", instance), ("project = ?", project), ("session_tag = ?", session_tag)];
+        let texts =
+            [("instance_id = ?", instance), ("project = ?", project), ("session_tag = ?", session_tag)];
         let mut conditions = Conditions::default();
         for (condition, _) in texts.iter().filter(|(_, text)| text.is_some()) {
             conditions.and(condition);

@@ -121,8 +121,7 @@ impl WebhookRepo for Tx<'_, Batch<'_>> {
             .bind(int(delivery.duration_ms))
             .bind(delivery.at.millis());
         conn.execute(statement)?;
-        let trim =
-            Statement::new(ATTEMPTED, TRIM_DELIVERIES).bind(id.as_str()).bind(limit(DELIVERIES_KEPT));
+        let trim = Statement::new(ATTEMPTED, TRIM_DELIVERIES).bind(id.as_str()).bind(limit(DELIVERIES_KEPT));
         conn.execute(trim).map(drop)
     }
 }
