@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::{
     Date, OffsetDateTime, PrimitiveDateTime, Time,
@@ -29,6 +30,9 @@ const LAST_MILLI: i64 = 253_402_300_799_999;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// When time begins here.
+    pub const EPOCH: Self = Self(0);
+
     /// The moment that many milliseconds after 1970 began; the nearest one where that is out of range.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
@@ -133,20 +137,30 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where the core learns what time it is.
+/// Where the core learns what time it is, and waits for it to pass.
+#[async_trait]
 pub trait Clock: Send + Sync + 'static {
     /// The time now. May step back: nothing in the core takes two answers to be in order.
     fn now(&self) -> Timestamp;
+
+    /// Answers when that much time has passed, whatever becomes of the time of day.
+    async fn sleep(&self, span: Duration);
 }
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+#[async_trait]
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         OffsetDateTime::now_utc().into()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that lets time pass")]
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
     }
 }
 

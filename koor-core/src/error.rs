@@ -1,7 +1,9 @@
 //! What can go wrong, in the words a client reads.
 
+use std::fmt;
+
 use crate::{
-    domain::contracts::Violation,
+    domain::{audit::Outcome, contracts::Violation},
     ids::{EventId, Hash, Version},
     ports::StoreError,
 };
@@ -26,6 +28,9 @@ pub enum Error {
     /// The request itself is wrong.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// No token, or not the right one.
+    #[error("invalid or missing bearer token")]
+    Unauthorized,
     /// The caller's role does not reach this far.
     #[error("admin role required to {0}")]
     Forbidden(&'static str),
@@ -79,6 +84,9 @@ pub enum Error {
         /// The id from which on the log is whole.
         oldest: EventId,
     },
+    /// What the change was checked against has changed in the meantime; nothing was done.
+    #[error("{0} changed while this was being checked, try again")]
+    Moved(String),
     /// The machine gave no randomness for a secret.
     #[error("cannot draw a secret")]
     Randomness {
@@ -95,6 +103,8 @@ pub enum Error {
 pub enum ErrorKind {
     /// The request is wrong, and will be wrong again.
     Invalid,
+    /// Nobody we know.
+    Unauthorized,
     /// Not allowed for this caller.
     Forbidden,
     /// Nothing there.
@@ -121,20 +131,37 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Unauthorized => ErrorKind::Unauthorized,
             Self::Forbidden(_) => ErrorKind::Forbidden,
             Self::NotFound { .. } | Self::NoSuchVersion { .. } => ErrorKind::NotFound,
             Self::Exists { .. } => ErrorKind::Conflict,
             Self::VersionConflict { .. } => ErrorKind::Precondition,
             Self::Unacceptable { .. } => ErrorKind::Unprocessable,
             Self::CursorExpired { .. } => ErrorKind::Gone,
-            Self::Store(StoreError::Busy) => ErrorKind::Busy,
+            Self::Moved(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
             Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
             Self::Randomness { .. }
             | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. }) => ErrorKind::Internal,
         }
     }
 
-    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    /// How the audit log speaks of a command that ended so: `None` where nothing was refused that was asked for
+    /// rightly.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self.kind() {
+            ErrorKind::Forbidden => Some(Outcome::Denied),
+            ErrorKind::Conflict | ErrorKind::Precondition | ErrorKind::Unprocessable => Some(Outcome::Error),
+            ErrorKind::Invalid
+            | ErrorKind::Unauthorized
+            | ErrorKind::NotFound
+            | ErrorKind::Gone
+            | ErrorKind::Busy
+            | ErrorKind::Unavailable
+            | ErrorKind::Internal => None,
+        }
+    }
+
+    pub(crate) fn not_found(what: &'static str, name: impl fmt::Display) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
 }

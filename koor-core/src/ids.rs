@@ -109,6 +109,11 @@ name! {
 }
 
 impl Topic {
+    /// A topic of the server's own, whose spelling a test checks.
+    pub(crate) fn known(topic: &'static str) -> Self {
+        Self(topic.into())
+    }
+
     /// Whether only the server itself publishes here: system topics begin with `$`.
     #[must_use]
     pub fn is_system(&self) -> bool {
@@ -319,6 +324,9 @@ impl fmt::Display for Cursor {
 pub struct InstanceId(uuid::Uuid);
 
 impl InstanceId {
+    /// The id of no instance.
+    pub const NIL: Self = Self(uuid::Uuid::nil());
+
     /// Its sixteen bytes, as a store keeps them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {

@@ -1,12 +1,52 @@
 //! Koor's core: the domain, the ports it needs, and the use cases that everything else calls.
 //!
 //! No HTTP, no SQL, no command line in here: those are adapters, and they know the core, never the reverse.
+//!
+//! A program that embeds Koor opens a store, holds a [`Koor`], gives it [`commands`] and asks it questions:
+//!
+//! ```
+//! use koor_core::{Caller, Koor, MemoryStore, commands::PutDocument, domain::ContentType, ids::StateKey};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let koor = Koor::on(MemoryStore::default()).open().await?;
+//! let key = StateKey::new("Truck-Wash/plan")?;
+//! let put = PutDocument::state(key.clone(), r#"{"step":1}"#, ContentType::json())?;
+//! let written = koor.execute(&Caller::local(), put).await?.output;
+//! assert_eq!(written.revision.version.get(), 1);
+//! assert_eq!(koor.document(&key.into()).await?.value, r#"{"step":1}"#);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod clock;
+pub mod commands;
+pub mod diff;
 pub mod domain;
-pub mod error;
 pub mod ids;
 pub mod page;
 pub mod pattern;
 pub mod ports;
+pub mod queries;
 pub mod signature;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+mod activity;
+mod app;
+mod caller;
+mod command;
+mod error;
+mod hub;
+mod memory;
+mod roster;
+mod settings;
+
+pub use activity::Plane;
+pub use app::{Builder, Credentials, Identified, Koor};
+pub use caller::{Access, Caller, InstanceRef, Role};
+pub use command::{Announcement, Command, Committed, Done, Intent, Work};
+pub use error::{Error, ErrorKind, Invalid};
+pub use hub::{Delivery, Frame, Gap, Subscription};
+pub use memory::MemoryStore;
+pub use settings::Settings;

@@ -38,6 +38,16 @@ pub struct RunFilter {
     pub pass: Option<bool>,
 }
 
+impl RunFilter {
+    /// Whether the run is one of those looked for.
+    #[must_use]
+    pub fn matches(&self, run: &ComplianceRun) -> bool {
+        self.instance_id.is_none_or(|wanted| wanted == run.instance_id)
+            && self.project.as_ref().is_none_or(|wanted| *wanted == run.project)
+            && self.pass.is_none_or(|wanted| wanted == run.pass)
+    }
+}
+
 /// The names a workspace's project can have: the whole of it, or its last path segment.
 #[must_use]
 pub fn project_names(workspace: &str) -> Vec<ProjectName> {

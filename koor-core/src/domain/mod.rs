@@ -1,6 +1,7 @@
 //! The nouns: their types and the rules that are theirs alone. Pure: no store, no clock, no I/O.
 
 pub mod audit;
+pub mod backup;
 pub mod compliance;
 pub mod contracts;
 pub mod events;

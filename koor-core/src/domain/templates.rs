@@ -10,7 +10,7 @@ use crate::{
     domain::{
         RawJson,
         contracts::Contract,
-        rules::{RuleDraft, RuleSource, RuleStatus},
+        rules::{Intake, RuleDraft},
     },
     error::Invalid,
     ids::{ProjectName, SpecName, TemplateId},
@@ -157,14 +157,7 @@ impl Contents {
     /// The project and the time don't matter to whether a rule can be stored: any will do.
     fn check_rules(&self) -> Result<(), Invalid> {
         let project = ProjectName::new("template")?;
-        for rule in &self.rules {
-            rule.clone().check(
-                Some(&project),
-                RuleSource::External,
-                RuleStatus::Accepted,
-                Timestamp::from_millis(0),
-            )?;
-        }
-        Ok(())
+        let intake = Intake::Template(&project);
+        RuleDraft::check_all(self.rules.clone(), intake, Timestamp::from_millis(0)).map(|_| ())
     }
 }

@@ -124,7 +124,7 @@ impl Consequence {
     #[must_use]
     pub fn of_failure(failures: u32, jitter: u8) -> Self {
         const FIRST: Duration = Duration::from_secs(1);
-        const LONGEST: Duration = Duration::from_secs(300);
+        const LONGEST: Duration = Duration::from_mins(5);
         if failures >= FAILURES_ALLOWED {
             return Self::SwitchOff;
         }

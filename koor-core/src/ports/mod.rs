@@ -8,6 +8,11 @@
 //! transaction is lost, whatever the caller does next. Freedoms: a store may buffer writes until they are read or
 //! committed, and may run a job again from its start.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "what an `Err` means is the same for every method, and said above"
+)]
+
 mod audit;
 mod compliance;
 mod events;

@@ -23,7 +23,7 @@ impl RuleFilter {
     #[must_use]
     pub fn matches(&self, rule: &Rule) -> bool {
         (self.projects.is_empty() || self.projects.contains(&rule.project))
-            && self.stack.as_ref().is_none_or(|stack| rule.stack.is_empty() || rule.stack == *stack)
+            && rule.is_for_stack(self.stack.as_deref())
             && (self.sources.is_empty() || self.sources.contains(&rule.source))
             && self.status.is_none_or(|status| status == rule.status)
     }

@@ -1,62 +1,167 @@
-//! Stub.
-use serde::{Deserialize, Serialize};
+//! Validation rules: what a project forbids or asks for in its files.
+
+mod builtin;
+mod cache;
+mod draft;
+mod engine;
 mod filter;
+mod matcher;
+mod scanner;
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    draft::{Intake, RuleDraft},
+    engine::{Input, RuleEngine, RuleViolation},
+    filter::RuleFilter,
+};
 use crate::{
     clock::Timestamp,
     error::Invalid,
     ids::{ProjectName, RuleId},
+    pattern::Pattern,
 };
-pub use filter::RuleFilter;
-/// A rule.
+
+/// The project whose rules hold in every project.
+pub const GLOBAL_PROJECT: &str = "_global";
+
+/// One rule of a project, in working order: whatever it names exists, and its pattern compiles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs)]
 pub struct Rule {
+    /// The project it belongs to; [`GLOBAL_PROJECT`] for all of them.
     pub project: ProjectName,
+    /// Its name there.
     pub rule_id: RuleId,
+    /// How much a violation matters.
     pub severity: Severity,
+    /// How the pattern is used.
     pub match_type: MatchType,
+    /// A regex, or the name of a built-in check.
     pub pattern: String,
+    /// What a violation says; empty for the default text.
     pub message: String,
+    /// The stack it is for; empty for every stack.
     pub stack: String,
-    pub applies_to: Vec<String>,
+    /// The files it is for: globs over a path or its base name.
+    pub applies_to: Vec<Pattern>,
+    /// Where it came from.
     pub source: RuleSource,
+    /// Whether it is in force.
     pub status: RuleStatus,
+    /// Who proposed it; empty when nobody had to.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub proposed_by: String,
+    /// Why it was proposed; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub context: String,
+    /// When it was first stored.
     pub created_at: Timestamp,
 }
-macro_rules! words { ($name:ident { $($v:ident = $t:literal),+ }) => {
-    /// Stub.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    #[expect(missing_docs)]
-    pub enum $name { $($v),+ }
-    impl $name {
-        /// Stub.
-        #[must_use]
-        pub fn as_str(self) -> &'static str { match self { $(Self::$v => $t),+ } }
+
+impl Rule {
+    /// Whether it is for those who work with this stack: for that one, or for every one. Without a stack, every
+    /// rule is.
+    #[must_use]
+    pub fn is_for_stack(&self, stack: Option<&str>) -> bool {
+        self.stack.is_empty() || stack.is_none_or(|stack| stack == self.stack)
     }
-    impl std::str::FromStr for $name { type Err = Invalid;
-        fn from_str(text: &str) -> Result<Self, Invalid> { match text { $($t => Ok(Self::$v),)+ _ => Err(Invalid::new(text)) } } }
-} }
-words!(Severity { Error = "error", Warning = "warning" });
-words!(MatchType { Regex = "regex", Missing = "missing", Custom = "custom" });
-words!(RuleSource { Local = "local", Learned = "learned", External = "external" });
-words!(RuleStatus { Proposed = "proposed", Accepted = "accepted", Rejected = "rejected" });
-/// Stub.
-#[derive(Debug, Clone, Deserialize)]
-pub struct RuleDraft {}
-impl RuleDraft {
-    /// Stub.
-    pub fn check(
-        self,
-        _: Option<&ProjectName>,
-        _: RuleSource,
-        _: RuleStatus,
-        _: Timestamp,
-    ) -> Result<Rule, Invalid> {
-        Err(Invalid::new("stub"))
+
+    /// Whether it is for this file: one of its globs matches the path or the base name. Without a name, every
+    /// rule is.
+    #[must_use]
+    pub fn is_for_file(&self, filename: Option<&str>) -> bool {
+        let Some(path) = filename else { return true };
+        let base = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        self.applies_to.is_empty()
+            || self.applies_to.iter().any(|glob| glob.matches(path) || glob.matches(base))
     }
+}
+
+/// An enum of plain words: the same in JSON, in a store and in messages.
+macro_rules! words {
+    (
+        $(#[$doc:meta])* $name:ident, $what:literal,
+        { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }, $choice:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// The word for it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(word: &str) -> Result<Self, Invalid> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(Invalid::new(format!(
+                        concat!("unknown ", $what, " {:?} (use ", $choice, ")"), word
+                    ))),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// How much a violation matters.
+    Severity, "severity", {
+        /// It must be put right.
+        Error = "error",
+        /// It should be.
+        Warning = "warning",
+    }, "error or warning"
+}
+words! {
+    /// How a rule uses its pattern.
+    MatchType, "match_type", {
+        /// A violation on every line that matches.
+        Regex = "regex",
+        /// A violation when nothing matches.
+        Missing = "missing",
+        /// The built-in check of that name, or else a regex.
+        Custom = "custom",
+    }, "regex, missing, or custom"
+}
+words! {
+    /// Where a rule came from.
+    RuleSource, "source", {
+        /// The project's own.
+        Local = "local",
+        /// Proposed by an agent.
+        Learned = "learned",
+        /// Imported.
+        External = "external",
+    }, "local, learned, or external"
+}
+words! {
+    /// Whether a rule is in force.
+    RuleStatus, "status", {
+        /// Waits for somebody to accept or reject it.
+        Proposed = "proposed",
+        /// In force.
+        Accepted = "accepted",
+        /// Turned down.
+        Rejected = "rejected",
+    }, "proposed, accepted, or rejected"
 }

@@ -1,0 +1,439 @@
+//! The handle that embedders and adapters hold: commands and questions go in here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    activity::{Activity, Plane},
+    caller::{Caller, InstanceRef, Role},
+    clock::{Clock, IdSource, SystemClock, SystemIds, Timestamp},
+    command::{Command, Committed, Done, Housekeeping, Intent, Work, execute},
+    commands::ResetMetrics,
+    domain::{
+        events::Event,
+        metrics::{Metric, TokenTax},
+        rules::RuleEngine,
+        webhooks::Secret,
+    },
+    error::{Error, ErrorKind},
+    hub::{Hub, Subscription},
+    ids::{Cursor, Hash, InstanceId},
+    pattern::TopicFilter,
+    ports::{CommitObserver, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
+    roster::{Known, Roster},
+    settings::Settings,
+};
+
+/// Koor: state, specs, events, instances and the rest, on the store it was opened with. Cheap to clone.
+#[derive(Clone)]
+pub struct Koor {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) sender: Option<Arc<dyn HttpSender>>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) engine: RuleEngine,
+    pub(crate) activity: Activity,
+    live: Arc<Live>,
+    started: Timestamp,
+}
+
+/// What has to know of every commit.
+struct Live {
+    hub: Arc<Hub>,
+    roster: Roster,
+}
+
+impl CommitObserver for Live {
+    fn committed(&self, events: &[Event]) {
+        // First: whoever is woken by the hub must not meet an instance as it was before.
+        self.roster.forget(events);
+        self.hub.announce(events);
+    }
+}
+
+/// Puts a [`Koor`] together.
+pub struct Builder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    sender: Option<Arc<dyn HttpSender>>,
+    settings: Settings,
+}
+
+impl Builder {
+    /// Takes the time from that clock instead of the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes ids and secrets from that source instead of the machine's.
+    #[must_use]
+    pub fn ids(mut self, ids: impl IdSource) -> Self {
+        self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Calls webhooks and live services through that; without it, such calls are refused.
+    #[must_use]
+    pub fn sender(mut self, sender: impl HttpSender) -> Self {
+        self.sender = Some(Arc::new(sender));
+        self
+    }
+
+    /// Behaves as these say instead of the defaults.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn open(self) -> Result<Koor, Error> {
+        let last = read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
+        let hub = Arc::new(Hub::new(last, self.settings.tail_events, self.settings.tail_bytes));
+        let live = Arc::new(Live { hub, roster: Roster::default() });
+        self.store.observe(Arc::clone(&live) as Arc<dyn CommitObserver>);
+        let started = self.clock.now();
+        Ok(Koor {
+            inner: Arc::new(Inner {
+                store: self.store,
+                clock: self.clock,
+                ids: self.ids,
+                sender: self.sender,
+                settings: Arc::new(self.settings),
+                engine: RuleEngine::default(),
+                activity: Activity::default(),
+                live,
+                started,
+            }),
+        })
+    }
+}
+
+impl Koor {
+    /// Begins to put one together on that store.
+    pub fn on(store: impl Store) -> Builder {
+        Self::on_shared(Arc::new(store))
+    }
+
+    /// As [`on`](Self::on), for a store that somebody else holds too.
+    pub fn on_shared(store: Arc<dyn Store>) -> Builder {
+        Builder {
+            store,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            sender: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Does what the command asks for, on behalf of the caller, and answers when it is durable.
+    ///
+    /// # Errors
+    /// A refusal, which has changed nothing; or what kept the store from doing it.
+    pub async fn execute<C: Command>(
+        &self,
+        caller: &Caller,
+        command: C,
+    ) -> Result<Committed<C::Output>, Error> {
+        let inner = &self.inner;
+        let metric = command.metric();
+        let (clock, settings) = (Arc::clone(&inner.clock), Arc::clone(&inner.settings));
+        let result = execute(&*inner.store, clock, settings, caller, command).await;
+        let counted = match &result {
+            Ok(_) => metric,
+            Err(error) => matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Precondition)
+                .then_some(Metric::Conflicts),
+        };
+        if let Some(metric) = counted {
+            self.count(caller, metric, 1);
+        }
+        result
+    }
+
+    /// Asks something of one consistent snapshot.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn ReadTx) -> StoreResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        Ok(read(&*self.inner.store, question).await?)
+    }
+
+    /// Writes without an audit entry, on behalf of a part of the server: for what no caller asked for.
+    pub(crate) async fn housekeep<T: Send + 'static>(
+        &self,
+        part: &'static str,
+        work: impl Fn(&mut Work<'_>) -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        Ok(self.execute(&Caller::server(part), Housekeeping(work)).await?.output)
+    }
+
+    /// Lets a caller begin something that takes a while before it becomes a command, or refuses and records it as the
+    /// command would.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] where the caller's role does not reach that far.
+    pub async fn admit(&self, caller: &Caller, intent: Intent) -> Result<(), Error> {
+        if intent.check(caller).is_ok() {
+            return Ok(());
+        }
+        self.execute(caller, Refusal(intent)).await.map(|_| ())
+    }
+
+    /// Follows the event log from `since` on, or from now on.
+    #[must_use]
+    pub fn subscribe(&self, topics: TopicFilter, since: Option<Cursor>) -> Subscription {
+        let inner = &self.inner;
+        Subscription::new(Arc::clone(&inner.store), Arc::clone(&inner.live.hub), topics, since)
+    }
+
+    /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.
+    pub async fn close(&self) {
+        self.inner.live.hub.close();
+        if let Err(error) = self.flush_activity().await {
+            tracing::warn!(%error, "the last counters were not written");
+        }
+        self.inner.store.close().await;
+    }
+
+    /// Tells every subscriber that nothing will follow.
+    pub fn close_subscriptions(&self) {
+        self.inner.live.hub.close();
+    }
+
+    /// Finds out on whose behalf a request is made.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] where the server asks for a token and this is none.
+    pub async fn identify(&self, credentials: Credentials<'_>) -> Result<Identified, Error> {
+        let server_token = self.inner.settings.server_token.as_ref();
+        let mut role = Role::Admin;
+        let mut plain = Caller::local();
+        match (server_token, credentials.bearer) {
+            (Some(token), Some(bearer)) if same(token, bearer) => plain = Caller::admin(),
+            (_, Some(bearer)) => {
+                let known = self.known_by_token(Hash::of(bearer.as_bytes())).await?;
+                if server_token.is_some() {
+                    role = Role::Agent;
+                }
+                match known {
+                    Some(known) => return Ok(self.met(known, role).await),
+                    None if server_token.is_some() => return Err(Error::Unauthorized),
+                    None => {}
+                }
+            }
+            (Some(_), None) => return Err(Error::Unauthorized),
+            (None, None) => {}
+        }
+        let Some(named) = credentials.instance else {
+            return Ok(Identified { caller: plain, warning: None });
+        };
+        let known = match named.parse::<InstanceId>() {
+            Ok(id) => self.known_by_id(id).await?,
+            Err(_) => None,
+        };
+        Ok(match known {
+            Some(known) => self.met(known, role).await,
+            None => Identified { caller: plain, warning: Some(format!("unknown instance {named}")) },
+        })
+    }
+
+    /// Notes that an instance is alive; one that was stale is active again.
+    async fn met(&self, known: Known, role: Role) -> Identified {
+        self.inner.activity.seen(known.instance.id, self.now());
+        if known.stale
+            && let Err(error) = self.revive(known.instance.id).await
+        {
+            // The request itself is as good as any: only the status is late.
+            tracing::warn!(%error, instance = %known.instance.id, "a stale instance could not be revived");
+        }
+        Identified { caller: Caller::instance(role, known.instance), warning: None }
+    }
+
+    async fn known_by_token(&self, token: Hash) -> Result<Option<Known>, Error> {
+        let roster = &self.inner.live.roster;
+        if let Some(known) = roster.by_token(token) {
+            return Ok(Some(known));
+        }
+        let ticket = roster.ticket();
+        let found = self.read(move |tx| tx.instance_by_token(token)).await?;
+        Ok(found.map(|instance| {
+            let known = Known::new((&instance).into(), instance.status);
+            roster.remember(ticket, Some(token), known.clone());
+            known
+        }))
+    }
+
+    async fn known_by_id(&self, id: InstanceId) -> Result<Option<Known>, Error> {
+        let roster = &self.inner.live.roster;
+        if let Some(known) = roster.by_id(id) {
+            return Ok(Some(known));
+        }
+        let ticket = roster.ticket();
+        let found = self.read(move |tx| tx.instance(id)).await?;
+        Ok(found.map(|instance| {
+            let known = Known::new((&instance).into(), instance.status);
+            roster.remember(ticket, None, known.clone());
+            known
+        }))
+    }
+
+    /// Counts a call that was answered with so many bytes.
+    pub fn count_call(&self, caller: &Caller, plane: Plane, bytes: u64) {
+        self.inner.activity.call(plane, bytes);
+        let metric = match plane {
+            Plane::Rest => Metric::RestCalls,
+            Plane::Mcp => Metric::McpCalls,
+        };
+        self.count(caller, metric, 1);
+    }
+
+    /// Sets the counters of calls to zero, on behalf of the caller.
+    ///
+    /// # Errors
+    /// When the caller may not, or it can't be recorded.
+    pub async fn reset_calls(&self, caller: &Caller) -> Result<Committed<()>, Error> {
+        let done = self.execute(caller, ResetMetrics).await?;
+        self.inner.activity.reset_calls();
+        Ok(done)
+    }
+
+    pub(crate) fn count(&self, caller: &Caller, metric: Metric, n: usize) {
+        if let Some(instance) = caller.as_instance() {
+            self.inner.activity.count(instance.id, metric, n as u64, self.now());
+        }
+    }
+
+    /// The calls since the last reset, and what they would have cost.
+    #[must_use]
+    pub fn token_tax(&self) -> TokenTax {
+        self.inner.activity.token_tax()
+    }
+
+    /// The time by this core's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// For how long this core has been open.
+    #[must_use]
+    pub fn uptime(&self) -> std::time::Duration {
+        self.now().since(self.inner.started)
+    }
+
+    /// Whether changes can be made now.
+    pub async fn health(&self) -> StoreHealth {
+        self.inner.store.health().await
+    }
+
+    /// How many bytes the store takes up.
+    ///
+    /// # Errors
+    /// When it can't say.
+    pub async fn store_size(&self) -> Result<u64, Error> {
+        Ok(self.inner.store.size().await?)
+    }
+
+    /// How many subscribers there are now.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.inner.live.hub.subscribers()
+    }
+
+    /// The end of the event log.
+    #[must_use]
+    pub fn last_event(&self) -> Cursor {
+        self.inner.live.hub.last()
+    }
+
+    /// How the core behaves.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+}
+
+/// A command that is there to be refused.
+struct Refusal(Intent);
+
+impl Command for Refusal {
+    type Output = ();
+
+    fn intent(&self) -> Intent {
+        self.0.clone()
+    }
+
+    fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
+        Ok(Done::new(()))
+    }
+}
+
+/// What a request shows of who made it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The bearer token.
+    pub bearer: Option<&'a str>,
+    /// The instance it names.
+    pub instance: Option<&'a str>,
+}
+
+/// Who made a request.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    /// The caller.
+    pub caller: Caller,
+    /// What the caller should be told beside the answer.
+    pub warning: Option<String>,
+}
+
+/// Compares hashes, so that the time tells neither where the texts differ nor how long the token is.
+fn same(token: &Secret, shown: &str) -> bool {
+    let (token, shown) = (Hash::of(token.reveal().as_bytes()), Hash::of(shown.as_bytes()));
+    token.as_bytes().ct_eq(shown.as_bytes()).into()
+}
+
+impl From<&crate::domain::instances::Instance> for InstanceRef {
+    fn from(instance: &crate::domain::instances::Instance) -> Self {
+        Self { id: instance.id, name: instance.name.as_str().into() }
+    }
+}
+
+/// Asks something of one snapshot of a store.
+pub(crate) async fn read<T: Send + 'static>(
+    store: &dyn Store,
+    question: impl FnOnce(&mut dyn ReadTx) -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
+    let slot = Arc::new(Mutex::new(None));
+    let into = Arc::clone(&slot);
+    store
+        .inspect(Box::new(move |tx| {
+            let answer = question(tx)?;
+            *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            Ok(())
+        }))
+        .await?;
+    taken(&slot)
+}
+
+/// The answer that a job left; a store that says the job is done has run it.
+pub(crate) fn taken<T>(slot: &Mutex<Option<T>>) -> StoreResult<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(|| StoreError::Corrupt {
+        place: "the answer of a job that is said to be done".to_owned(),
+        source: None,
+    })
+}

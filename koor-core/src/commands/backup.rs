@@ -1,0 +1,248 @@
+//! Saving everything, and bringing it back.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    caller::Access,
+    clock::Timestamp,
+    command::{Announcement, Command, Done, Intent, Work},
+    commands::state::append,
+    domain::{
+        Actor, ContentType,
+        audit::{Action, ChainWalk, ChainedEntry},
+        backup::{Backup, SavedState, SavedVersion, SavedWebhook},
+        instances::Instance,
+        rules::Rule,
+        state::{Document, Revision},
+        templates::Template,
+        usage::UsageRecord,
+    },
+    error::{Error, Invalid},
+    ids::{DocumentKey, Hash, UsageId, Version},
+};
+
+/// Records that a backup was taken; [`Koor::backup`](crate::Koor::backup) takes it.
+#[derive(Debug)]
+pub struct CreateBackup;
+
+impl Command for CreateBackup {
+    type Output = ();
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::BackupCreate, "", Access::Admin("take a backup"))
+    }
+
+    fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
+        Ok(Done::new(()))
+    }
+}
+
+/// What was brought back, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// State documents.
+    pub state: u64,
+    /// Versions of state documents.
+    pub state_versions: u64,
+    /// Specs.
+    pub specs: u64,
+    /// Versions of specs.
+    pub spec_versions: u64,
+    /// Rules.
+    pub rules: u64,
+    /// Templates.
+    pub templates: u64,
+    /// Webhooks.
+    pub webhooks: u64,
+    /// Instances.
+    pub instances: u64,
+    /// Audit entries.
+    pub audit: u64,
+    /// Usage records.
+    pub usage: u64,
+}
+
+/// Brings back a backup, all of it or nothing.
+///
+/// On an empty server everything comes back as it was, with versions and times. Where something is there already,
+/// nothing is lost: a document gets the saved one as its newest version, if it differs; rules, templates and webhooks
+/// are replaced; instances stay as they are; and the audit log and the usage records, which only grow, are left alone.
+#[derive(Debug)]
+pub struct RestoreBackup {
+    documents: Vec<Document>,
+    rules: Vec<Rule>,
+    templates: Vec<Template>,
+    webhooks: Vec<SavedWebhook>,
+    instances: Vec<Instance>,
+    audit: Vec<ChainedEntry>,
+    usage: Vec<UsageRecord>,
+}
+
+impl RestoreBackup {
+    /// To bring back that; `now` is for what has no time of its own.
+    ///
+    /// # Errors
+    /// When something in it could not be stored, or contradicts itself.
+    pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
+        let mut documents = match backup.state {
+            SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
+            SavedState::Values(values) => values
+                .into_iter()
+                .map(|(key, value)| Ok(first_version(key.into(), value.as_str(), now)))
+                .collect::<Result<Vec<_>, Invalid>>(),
+        }?;
+        for spec in backup.specs {
+            documents.push(spec.into_document()?);
+        }
+        documents.sort_by(|a, b| (&a.key, a.revision.version).cmp(&(&b.key, b.revision.version)));
+        if let Some(twice) = documents
+            .windows(2)
+            .find(|two| (&two[0].key, two[0].revision.version) == (&two[1].key, two[1].revision.version))
+        {
+            let (key, version) = (&twice[0].key, twice[0].revision.version);
+            return Err(Invalid::new(format!("{} {key} has version {version} twice", key.what())));
+        }
+        let mut walk = ChainWalk::default();
+        backup.audit.iter().for_each(|entry| walk.step(entry));
+        if let Some(id) = walk.report().broken_at {
+            return Err(Invalid::new(format!("the audit log is broken at entry {id}")));
+        }
+        Ok(Self {
+            documents,
+            rules: backup.rules.into_iter().map(|rule| rule.into_rule(now)).collect::<Result<_, _>>()?,
+            templates: backup.templates,
+            webhooks: backup.webhooks,
+            instances: backup.instances,
+            audit: backup.audit,
+            usage: backup.usage,
+        })
+    }
+
+    /// What the caller must be allowed to do, to be asked before a backup is even read.
+    #[must_use]
+    pub fn intent_of_any() -> Intent {
+        Intent::to(Action::BackupRestore, "", Access::Admin("restore a backup"))
+    }
+
+    /// The chain comes back only where there is none: entries can only be appended.
+    fn restore_audit(&self, work: &mut Work<'_>) -> Result<u64, Error> {
+        if work.tx.audit_head()?.is_some() {
+            return Ok(0);
+        }
+        for entry in &self.audit {
+            work.tx.append_audit(entry)?;
+        }
+        Ok(self.audit.len() as u64)
+    }
+
+    fn restore_usage(&self, work: &mut Work<'_>) -> Result<u64, Error> {
+        if work.tx.last_usage()?.is_some() {
+            return Ok(0);
+        }
+        for record in &self.usage {
+            let id = UsageId::after(work.tx.last_usage()?);
+            work.tx.append_usage(&UsageRecord { id, ..record.clone() })?;
+        }
+        Ok(self.usage.len() as u64)
+    }
+
+    fn restore_documents(&self, work: &mut Work<'_>, restored: &mut Restored) -> Result<(), Error> {
+        for versions in self.documents.chunk_by(|a, b| a.key == b.key) {
+            let Some(newest) = versions.last() else { continue };
+            let kept = match work.tx.revision(&newest.key)? {
+                None => {
+                    for older in &versions[..versions.len() - 1] {
+                        work.tx.append_document(older)?;
+                    }
+                    append(work, newest.clone())?;
+                    versions.len() as u64
+                }
+                Some(there)
+                    if there.hash == newest.revision.hash && there.deleted == newest.revision.deleted =>
+                {
+                    0
+                }
+                Some(there) => {
+                    let revision = Revision { version: there.version.next(), ..newest.revision.clone() };
+                    append(work, Document { revision, ..newest.clone() })?;
+                    1
+                }
+            };
+            let (documents, all) = match newest.key {
+                DocumentKey::State(_) => (&mut restored.state, &mut restored.state_versions),
+                DocumentKey::Spec(_) => (&mut restored.specs, &mut restored.spec_versions),
+            };
+            *documents += u64::from(kept > 0);
+            *all += kept;
+        }
+        Ok(())
+    }
+
+    fn restore_records(&self, work: &mut Work<'_>, restored: &mut Restored) -> Result<(), Error> {
+        for rule in &self.rules {
+            work.tx.put_rule(rule)?;
+            restored.rules += 1;
+        }
+        for template in &self.templates {
+            work.tx.put_template(template)?;
+            restored.templates += 1;
+        }
+        let cursor = work.tx.log_bounds()?.last;
+        for saved in &self.webhooks {
+            let mut webhook = saved.webhook(cursor)?;
+            if let Some(there) = work.tx.webhook(saved.id())? {
+                // The secret and the place in the log are things that only this server knows.
+                webhook.secret = there.secret;
+                webhook.cursor = there.cursor;
+                webhook.active |= there.active;
+            }
+            work.tx.put_webhook(&webhook)?;
+            restored.webhooks += 1;
+        }
+        for instance in &self.instances {
+            if work.tx.instance(instance.id)?.is_none() {
+                work.tx.put_instance(instance)?;
+                restored.instances += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Command for RestoreBackup {
+    type Output = Restored;
+
+    fn intent(&self) -> Intent {
+        Self::intent_of_any()
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Restored>, Error> {
+        let mut restored = Restored {
+            audit: self.restore_audit(work)?,
+            usage: self.restore_usage(work)?,
+            ..Restored::default()
+        };
+        self.restore_documents(work, &mut restored)?;
+        self.restore_records(work, &mut restored)?;
+        let projects: BTreeSet<_> = self.rules.iter().map(|rule| &rule.project).collect();
+        work.announce(Announcement::BackupRestored, &json!({"restored": restored, "projects": projects}))?;
+        Ok(Done::with(restored, json!(restored)))
+    }
+}
+
+fn first_version(key: DocumentKey, value: &str, now: Timestamp) -> Document {
+    let value = bytes::Bytes::copy_from_slice(value.as_bytes());
+    let revision = Revision {
+        version: Version::FIRST,
+        hash: Hash::of(&value),
+        content_type: ContentType::json(),
+        size: value.len() as u64,
+        updated_at: now,
+        updated_by: Actor::default(),
+        deleted: false,
+    };
+    Document { key, revision, value }
+}

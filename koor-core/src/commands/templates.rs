@@ -1,0 +1,249 @@
+//! Templates are made, replaced, deleted and applied.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    caller::Access,
+    command::{Announcement, Command, Done, Intent, Work},
+    commands::{rules::import, specs::SchemaCheck, state::append},
+    domain::{
+        ContentType, RawJson,
+        audit::Action,
+        line, prose,
+        rules::Rule,
+        state::{Document, Revision},
+        templates::{Contents, Template, TemplateKind},
+    },
+    error::{Error, Invalid},
+    ids::{DocumentKey, Hash, ProjectName, SpecKey, TemplateId, Version},
+};
+
+/// The most tags a template can have.
+const TAGS: usize = 100;
+
+/// A template as a client sends it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TemplateDraft {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it is good for.
+    pub description: String,
+    /// What its data is; `rules`, unless told.
+    pub kind: String,
+    /// What it holds.
+    pub data: Option<RawJson>,
+    /// To find it by.
+    pub tags: Vec<String>,
+}
+
+/// A template that can be stored, but for its version and times.
+#[derive(Debug)]
+struct Checked {
+    id: TemplateId,
+    name: String,
+    description: String,
+    kind: TemplateKind,
+    data: RawJson,
+    tags: Vec<String>,
+}
+
+impl Checked {
+    fn new(draft: TemplateDraft) -> Result<Self, Invalid> {
+        if draft.id.is_empty() || draft.name.is_empty() {
+            return Err(Invalid::new("id and name are required"));
+        }
+        let id = TemplateId::new(draft.id)?;
+        let kind = if draft.kind.is_empty() { TemplateKind::default() } else { draft.kind.parse()? };
+        let data = match draft.data {
+            Some(data) => data,
+            None => RawJson::parse("{}")?,
+        };
+        Contents::read(&id, kind, &data)?;
+        if draft.tags.len() > TAGS {
+            return Err(Invalid::new(format!(
+                "{} tags were given, at most {TAGS} are allowed",
+                draft.tags.len()
+            )));
+        }
+        Ok(Self {
+            id,
+            name: line("name", draft.name)?,
+            description: prose("description", draft.description)?,
+            kind,
+            data,
+            tags: draft.tags.into_iter().map(|tag| line("tag", tag)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The template as it will be stored, after `old` if it replaces one.
+    fn after(&self, old: Option<&Template>, work: &Work<'_>) -> Template {
+        Template {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            description: self.description.clone(),
+            kind: self.kind,
+            data: self.data.clone(),
+            tags: self.tags.clone(),
+            version: old.map_or(1, |old| old.version + 1),
+            created_at: old.map_or(work.now, |old| old.created_at),
+            updated_at: work.now,
+        }
+    }
+}
+
+/// Makes a template.
+#[derive(Debug)]
+pub struct CreateTemplate(Checked);
+
+impl CreateTemplate {
+    /// To make that template.
+    ///
+    /// # Errors
+    /// When it could not be applied.
+    pub fn new(draft: TemplateDraft) -> Result<Self, Invalid> {
+        Checked::new(draft).map(Self)
+    }
+}
+
+impl Command for CreateTemplate {
+    type Output = Template;
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::TemplateCreate, &self.0.id, Access::Admin("create templates"))
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Template>, Error> {
+        if work.tx.template(&self.0.id)?.is_some() {
+            return Err(Error::Exists { what: "template", name: self.0.id.to_string() });
+        }
+        store(work, self.0.after(None, work), Announcement::TemplateCreated)
+    }
+}
+
+/// Replaces a template; its version counts up.
+#[derive(Debug)]
+pub struct ReplaceTemplate(Checked);
+
+impl ReplaceTemplate {
+    /// To replace the template of that id; what the draft calls itself does not matter.
+    ///
+    /// # Errors
+    /// When it could not be applied.
+    pub fn new(id: &TemplateId, draft: TemplateDraft) -> Result<Self, Invalid> {
+        Checked::new(TemplateDraft { id: id.to_string(), ..draft }).map(Self)
+    }
+}
+
+impl Command for ReplaceTemplate {
+    type Output = Template;
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::TemplateUpdate, &self.0.id, Access::Admin("replace templates"))
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Template>, Error> {
+        let old = find(work, &self.0.id)?;
+        store(work, self.0.after(Some(&old), work), Announcement::TemplateUpdated)
+    }
+}
+
+fn store(
+    work: &mut Work<'_>,
+    template: Template,
+    announcement: Announcement,
+) -> Result<Done<Template>, Error> {
+    work.tx.put_template(&template)?;
+    work.announce(announcement, &json!({"id": template.id}))?;
+    let detail = json!({"kind": template.kind});
+    Ok(Done::with(template, detail))
+}
+
+/// Deletes a template; what it was applied to stays as it is.
+#[derive(Debug)]
+pub struct DeleteTemplate(
+    /// Which.
+    pub TemplateId,
+);
+
+impl Command for DeleteTemplate {
+    type Output = ();
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::TemplateDelete, &self.0, Access::Admin("delete templates"))
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
+        find(work, &self.0)?;
+        work.tx.remove_template(&self.0)?;
+        work.announce(Announcement::TemplateDeleted, &json!({"id": self.0}))?;
+        Ok(Done::new(()))
+    }
+}
+
+/// A spec that a template brings, and what it looked like beside its schema.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    pub(crate) key: SpecKey,
+    pub(crate) value: bytes::Bytes,
+    pub(crate) schema: SchemaCheck,
+}
+
+/// Brings all that a template holds to a project, or nothing.
+#[derive(Debug)]
+pub struct ApplyTemplate {
+    pub(crate) id: TemplateId,
+    pub(crate) project: ProjectName,
+    /// The template that was unpacked; it must still be the same.
+    pub(crate) unpacked: Template,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) specs: Vec<Brought>,
+}
+
+impl ApplyTemplate {
+    pub(crate) fn intent_for(id: &TemplateId) -> Intent {
+        Intent::to(Action::TemplateApply, id, Access::Admin("apply templates"))
+    }
+}
+
+impl Command for ApplyTemplate {
+    type Output = TemplateKind;
+
+    fn intent(&self) -> Intent {
+        Self::intent_for(&self.id)
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<TemplateKind>, Error> {
+        if find(work, &self.id)? != self.unpacked {
+            return Err(Error::Moved(format!("template {}", self.id)));
+        }
+        for spec in &self.specs {
+            spec.schema.still_holds(work.tx, &spec.key.clone().into())?;
+        }
+        import(work, &self.rules)?;
+        for spec in &self.specs {
+            let key = DocumentKey::from(spec.key.clone());
+            let newest = work.tx.revision(&key)?;
+            let revision = Revision {
+                version: Version::after(newest.map(|revision| revision.version)),
+                hash: Hash::of(&spec.value),
+                content_type: ContentType::json(),
+                size: spec.value.len() as u64,
+                updated_at: work.now,
+                updated_by: work.caller.actor().clone(),
+                deleted: false,
+            };
+            append(work, Document { key, revision, value: spec.value.clone() })?;
+        }
+        let kind = self.unpacked.kind;
+        work.announce(Announcement::TemplateApplied, &json!({"id": self.id, "project": self.project}))?;
+        Ok(Done::with(kind, json!({"project": self.project, "kind": kind})))
+    }
+}
+
+fn find(work: &mut Work<'_>, id: &TemplateId) -> Result<Template, Error> {
+    work.tx.template(id)?.ok_or_else(|| Error::not_found("template", id))
+}

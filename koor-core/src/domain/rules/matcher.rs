@@ -1,0 +1,296 @@
+//! Regexes over a file: line by line, or over the whole, and never for long.
+//!
+//! The meaning of a pattern is what fancy-regex makes of it on each line by itself. Most patterns need nothing
+//! that only fancy-regex has; for those, a [`Scanner`] finds the same lines in one pass over the whole content.
+
+use std::sync::OnceLock;
+
+use super::scanner::Scanner;
+
+/// A longer pattern is a program, not a rule.
+const MAX_PATTERN: usize = 8192;
+
+/// The size that a compiled pattern may have: a few Unicode classes repeated a hundred times.
+pub(super) const MAX_COMPILED: usize = 4 << 20;
+
+/// How often a pattern may backtrack on one line, first cheaply, then more and more patiently. The first limit
+/// holds for every line; what the others may cost together is bounded by [`PATIENCE`].
+const FIRST_LIMIT: usize = 1_000;
+const RETRY_LIMITS: [usize; 2] = [30_000, 1_000_000];
+
+/// How often a pattern may backtrack over one content, all retries taken together: about half a second.
+const PATIENCE: usize = 20_000_000;
+
+/// How often a pattern may backtrack in the one search for something that must be there.
+const WHOLE_LIMIT: usize = 5_000_000;
+
+/// A pattern, compiled to be looked for on each line.
+#[derive(Debug)]
+pub(super) struct LineMatcher {
+    pattern: String,
+    first: fancy_regex::Regex,
+    retries: [OnceLock<Option<fancy_regex::Regex>>; RETRY_LIMITS.len()],
+    scanner: Option<Scanner>,
+}
+
+/// A pattern, compiled to be looked for anywhere, its anchors those of lines.
+#[derive(Debug)]
+pub(super) struct WholeMatcher(fancy_regex::Regex);
+
+/// What a search over lines comes upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding<'a> {
+    /// The first match on a line; lines count from 1.
+    Match { line: usize, text: &'a str },
+    /// The pattern backtracked too much on this line, and the search ended there.
+    GaveUp { line: usize },
+}
+
+/// The backtracking limit was reached before there was an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GaveUp;
+
+/// Whether the pattern would compile for lines; if not, why.
+pub(super) fn check_lines(pattern: &str) -> Result<(), String> {
+    build(pattern, FIRST_LIMIT, Anchors::Text).map(drop)
+}
+
+/// Whether the pattern would compile for a whole content; if not, why.
+pub(super) fn check_whole(pattern: &str) -> Result<(), String> {
+    build(pattern, WHOLE_LIMIT, Anchors::Lines).map(drop)
+}
+
+/// What `^` and `$` stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Anchors {
+    Text,
+    Lines,
+}
+
+fn build(pattern: &str, backtrack_limit: usize, anchors: Anchors) -> Result<fancy_regex::Regex, String> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("it is {} bytes long, at most {MAX_PATTERN} are allowed", pattern.len()));
+    }
+    fancy_regex::RegexBuilder::new(pattern)
+        .backtrack_limit(backtrack_limit)
+        .delegate_size_limit(MAX_COMPILED)
+        .multi_line(anchors == Anchors::Lines)
+        .crlf(anchors == Anchors::Lines)
+        .build()
+        .map_err(|error| what_is_wrong(&error))
+}
+
+/// What is wrong with the pattern itself: the outer errors only say that a regex was being built.
+fn what_is_wrong(error: &fancy_regex::Error) -> String {
+    if let fancy_regex::Error::CompileError(error) = error
+        && let fancy_regex::CompileError::InnerError(inner) = &**error
+    {
+        if inner.size_limit().is_some() {
+            return format!("it compiles to more than {MAX_COMPILED} bytes");
+        }
+        match inner.syntax_error() {
+            Some(regex_syntax::Error::Parse(error)) => return error.kind().to_string(),
+            Some(regex_syntax::Error::Translate(error)) => return error.kind().to_string(),
+            Some(_) | None => {}
+        }
+    }
+    error.to_string()
+}
+
+impl WholeMatcher {
+    pub(super) fn compile(pattern: &str) -> Result<Self, String> {
+        build(pattern, WHOLE_LIMIT, Anchors::Lines).map(Self)
+    }
+
+    pub(super) fn is_in(&self, content: &str) -> Result<bool, GaveUp> {
+        self.0.is_match(content).map_err(|_| GaveUp)
+    }
+}
+
+impl LineMatcher {
+    pub(super) fn compile(pattern: &str) -> Result<Self, String> {
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            first: build(pattern, FIRST_LIMIT, Anchors::Text)?,
+            retries: [const { OnceLock::new() }; RETRY_LIMITS.len()],
+            scanner: Scanner::of(pattern),
+        })
+    }
+
+    /// The first match on each line that has one, in order. A newline ends a line, and a carriage return before
+    /// it, or before the end, is not part of it.
+    pub(super) fn search<'a>(&'a self, content: &'a Content<'a>) -> impl Iterator<Item = Finding<'a>> {
+        let scanner = self.scanner.as_ref().filter(|scanner| scanner.may_read(content));
+        Search { matcher: self, scanner, lines: Lines::of(content.text), patience: PATIENCE, ended: false }
+    }
+
+    fn find<'t>(&self, line: &'t str, patience: &mut usize) -> Result<Option<&'t str>, GaveUp> {
+        if let Ok(found) = self.first.find(line) {
+            return Ok(found.map(|found| found.as_str()));
+        }
+        for (limit, regex) in RETRY_LIMITS.into_iter().zip(&self.retries) {
+            *patience = patience.checked_sub(limit).ok_or(GaveUp)?;
+            let regex = regex.get_or_init(|| build(&self.pattern, limit, Anchors::Text).ok());
+            if let Ok(found) = regex.as_ref().ok_or(GaveUp)?.find(line) {
+                return Ok(found.map(|found| found.as_str()));
+            }
+        }
+        Err(GaveUp)
+    }
+}
+
+/// A file's content, and what is worth knowing of it once for all rules.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content<'a> {
+    pub(super) text: &'a str,
+    pub(super) ascii: bool,
+    pub(super) lone_returns: bool,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let is_lone = |at: usize| bytes.get(at + 1) != Some(&b'\n');
+        let lone_returns = text.match_indices('\r').any(|(at, _)| is_lone(at));
+        Self { text, ascii: text.is_ascii(), lone_returns }
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &'a str)> {
+        Lines::of(self.text)
+    }
+}
+
+/// Lines and their numbers, from a place that can be moved on.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, number: 0 }
+    }
+
+    /// Skips the lines that end before this place.
+    fn skip_to(&mut self, place: usize) {
+        let skipped = self.text.get(self.at..place).unwrap_or_default();
+        if let Some(last) = skipped.rfind('\n') {
+            self.at += last + 1;
+            self.number += skipped.bytes().filter(|byte| *byte == b'\n').count();
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let line = rest.split_inclusive('\n').next()?;
+        self.at += line.len();
+        self.number += 1;
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        Some((self.number, line.strip_suffix('\r').unwrap_or(line)))
+    }
+}
+
+struct Search<'a> {
+    matcher: &'a LineMatcher,
+    scanner: Option<&'a Scanner>,
+    lines: Lines<'a>,
+    patience: usize,
+    ended: bool,
+}
+
+impl<'a> Iterator for Search<'a> {
+    type Item = Finding<'a>;
+
+    fn next(&mut self) -> Option<Finding<'a>> {
+        while !self.ended {
+            if let Some(scanner) = self.scanner {
+                self.lines.skip_to(scanner.find_from(self.lines.text, self.lines.at)?);
+            }
+            let (line, text) = self.lines.next()?;
+            match self.matcher.find(text, &mut self.patience) {
+                Ok(Some(text)) => return Some(Finding::Match { line, text }),
+                Ok(None) => {}
+                Err(GaveUp) => {
+                    self.ended = true;
+                    return Some(Finding::GaveUp { line });
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition: each line by itself.
+    fn line_by_line(pattern: &str, content: &str) -> Vec<(usize, String)> {
+        let regex = fancy_regex::Regex::new(pattern).unwrap();
+        let lines = content.strip_suffix('\n').unwrap_or(content).split('\n').enumerate();
+        lines
+            .filter(|_| !content.is_empty())
+            .filter_map(|(index, line)| {
+                let found = regex.find(line.strip_suffix('\r').unwrap_or(line)).unwrap()?;
+                Some((index + 1, found.as_str().to_owned()))
+            })
+            .collect()
+    }
+
+    fn searched(pattern: &str, content: &str) -> Vec<(usize, String)> {
+        let matcher = LineMatcher::compile(pattern).unwrap();
+        matcher
+            .search(&Content::new(content))
+            .map(|finding| match finding {
+                Finding::Match { line, text } => (line, text.to_owned()),
+                Finding::GaveUp { line } => panic!("gave up on line {line}"),
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn scanning_finds_what_going_line_by_line_finds(
+            flags in prop_oneof![5 => Just(""), 1 => Just("(?i)"), 1 => Just("(?s)"), 1 => Just("(?m)"), 1 => Just("(?x)")],
+            pattern in r"(\((a|b|\?i:a|\?:b|\?i\)a|\?s:\.|\^|a\|b)\)|[abB.ü ]|\.[*+?]|\^|\$|\||\\b|\\B|\\s|\\n|\\r|\\A|\\z|[^\n]|\[\^a\][*]?|\\w\+\+|\(\?=a\)|\(\?<b\)|\\\(\?|\\<|a\{,2\}){0,6}",
+            content in "([abB ü]{0,3}(\n|\r\n|\n\n|\r)?){0,6}",
+        ) {
+            let pattern = format!("{flags}{pattern}");
+            prop_assume!(fancy_regex::Regex::new(&pattern).is_ok());
+            prop_assert_eq!(searched(&pattern, &content), line_by_line(&pattern, &content), "{}", pattern);
+        }
+    }
+
+    #[test]
+    fn ordinary_patterns_are_scanned_for() {
+        let scanned = |pattern| LineMatcher::compile(pattern).unwrap().scanner.is_some();
+        for pattern in [
+            r"console\.log\(",
+            r"(?i)todo|fixme",
+            r"^\s*#include",
+            r"\bfoo\(?\b",
+            "(?P<x>a)(?:b)(?i:c)",
+            "[^x]*$",
+        ] {
+            assert!(scanned(pattern), "{pattern}");
+        }
+        for pattern in [r"\Aa", r"a\z", "(?=a)", "(a(?i)b)c", r"(a)\1", "(?x)a b"] {
+            assert!(!scanned(pattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_class_that_takes_newlines_costs_no_quadratic_time() {
+        let content = format!("{}bar", "foo\n".repeat(200_000));
+        assert_eq!(searched(r"foo[^x]*bar", &content), []);
+    }
+}

@@ -1,0 +1,275 @@
+//! The live end of the event log.
+//!
+//! The log is the truth. The hub keeps its newest events in memory and says when there are more, so that a subscriber
+//! that is up to date never asks the store, and one that has fallen behind reads the log until it is.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::{
+    domain::events::{Event, EventFilter, EventPage, LogBounds},
+    error::Error,
+    ids::Cursor,
+    pattern::TopicFilter,
+    ports::Store,
+};
+
+/// An event on its way to subscribers: written as JSON once, for all of them.
+#[derive(Debug)]
+pub struct Frame {
+    event: Event,
+    json: OnceLock<Bytes>,
+}
+
+impl Frame {
+    pub(crate) fn new(event: Event) -> Self {
+        Self { event, json: OnceLock::new() }
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The event as JSON.
+    #[must_use]
+    pub fn json(&self) -> &Bytes {
+        self.json.get_or_init(|| {
+            // An event has only strings, numbers and JSON in it: writing it cannot fail.
+            serde_json::to_vec(&self.event).unwrap_or_default().into()
+        })
+    }
+
+    fn weight(&self) -> usize {
+        // Twice the data: once in the event, once in its JSON.
+        256 + 2 * self.event.data.as_str().len()
+    }
+}
+
+/// What a subscriber did not see, because it left the log too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "gap")]
+pub struct Gap {
+    /// How many ids of the log went unseen, whatever their topic.
+    pub missed: u64,
+    /// The oldest id that is still kept, from which on the subscriber is told everything.
+    pub resume_from: u64,
+}
+
+/// What a subscriber is told.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// An event.
+    Event(Arc<Frame>),
+    /// That it missed some.
+    Gap(Gap),
+}
+
+/// Where the log ends, and whether anything will follow.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    last: Cursor,
+    closed: bool,
+}
+
+pub(crate) struct Hub {
+    tail: RwLock<Tail>,
+    head: watch::Sender<Head>,
+}
+
+/// The newest events: all of them after `before`, without a hole.
+struct Tail {
+    frames: VecDeque<Arc<Frame>>,
+    before: Cursor,
+    weight: usize,
+    most_events: usize,
+    most_weight: usize,
+}
+
+impl Tail {
+    fn push(&mut self, frame: Arc<Frame>) {
+        self.weight += frame.weight();
+        self.frames.push_back(frame);
+        while self.frames.len() > self.most_events || self.weight > self.most_weight {
+            let Some(gone) = self.frames.pop_front() else { break };
+            self.weight -= gone.weight();
+            self.before = gone.event.id.into();
+        }
+    }
+
+    /// Up to `most` matching events after the cursor, which moves on to the last one looked at; `None` if some of
+    /// those after it are no longer here.
+    fn after(&self, cursor: &mut Cursor, topics: &TopicFilter, most: usize) -> Option<Vec<Arc<Frame>>> {
+        if *cursor < self.before {
+            return None;
+        }
+        let from = self.frames.partition_point(|frame| Cursor::from(frame.event.id) <= *cursor);
+        let mut found = Vec::new();
+        for frame in self.frames.range(from..) {
+            if found.len() == most {
+                break;
+            }
+            *cursor = frame.event.id.into();
+            if topics.matches(&frame.event.topic) {
+                found.push(Arc::clone(frame));
+            }
+        }
+        Some(found)
+    }
+}
+
+impl Hub {
+    /// A hub for a log that ends at `last`.
+    pub(crate) fn new(last: Cursor, most_events: usize, most_weight: usize) -> Self {
+        let tail = Tail { frames: VecDeque::new(), before: last, weight: 0, most_events, most_weight };
+        Self { tail: RwLock::new(tail), head: watch::Sender::new(Head { last, closed: false }) }
+    }
+
+    /// Takes events that are durable, in the order of ids.
+    pub(crate) fn announce(&self, events: &[Event]) {
+        let Some(last) = events.last() else { return };
+        {
+            let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
+            for event in events {
+                tail.push(Arc::new(Frame::new(event.clone())));
+            }
+        }
+        // After the tail: whoever is woken by this finds them there.
+        self.head.send_modify(|head| head.last = last.id.into());
+    }
+
+    /// Tells every subscriber that nothing will follow.
+    pub(crate) fn close(&self) {
+        self.head.send_modify(|head| head.closed = true);
+    }
+
+    /// Where the log ends, as far as subscribers know.
+    pub(crate) fn last(&self) -> Cursor {
+        self.head.borrow().last
+    }
+
+    /// How many subscribers there are.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.head.receiver_count()
+    }
+}
+
+/// Reads the event log from a place on, and then live, without hole or repeat.
+pub struct Subscription {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    head: watch::Receiver<Head>,
+    topics: TopicFilter,
+    cursor: Cursor,
+    /// Up to here, the subscriber knows what it missed.
+    told: Cursor,
+}
+
+impl Subscription {
+    /// Reads on from `since`; from now on without it.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        hub: Arc<Hub>,
+        topics: TopicFilter,
+        since: Option<Cursor>,
+    ) -> Self {
+        let head = hub.head.subscribe();
+        let cursor = since.unwrap_or_else(|| hub.last());
+        Self { store, hub, head, topics, cursor, told: Cursor::START }
+    }
+
+    /// Everything up to here has been told, or was not asked for.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// What comes next, at most `most` at a time: waits until there is something. Empty when the log is closed and
+    /// everything has been told. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub async fn next(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        loop {
+            let head = *self.head.borrow_and_update();
+            let deliveries = self.ready(most).await?;
+            if !deliveries.is_empty() || (head.closed && self.cursor >= head.last) {
+                return Ok(deliveries);
+            }
+            if self.cursor < head.last {
+                continue;
+            }
+            // The hub lives as long as this subscription, so the sender does too.
+            if self.head.changed().await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    /// What is there now, at most `most`, without waiting for more.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub async fn now(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        loop {
+            let last = self.head.borrow().last;
+            let deliveries = self.ready(most).await?;
+            if !deliveries.is_empty() || self.cursor >= last {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    /// A stretch of what is there: may be nothing even though there is more further on.
+    async fn ready(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        let in_tail = {
+            let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
+            tail.after(&mut self.cursor, &self.topics, most)
+        };
+        match in_tail {
+            Some(frames) => Ok(frames.into_iter().map(Delivery::Event).collect()),
+            None => self.read_log(most).await,
+        }
+    }
+
+    async fn read_log(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        let filter = EventFilter { topics: self.topics.clone(), ..EventFilter::default() };
+        let (cursor, told) = (self.cursor, self.told);
+        let class = self.topics.class();
+        let (bounds, gap, page) = crate::app::read(&*self.store, move |tx| {
+            let bounds = tx.log_bounds()?;
+            let pruned = bounds.pruned(class);
+            let gap = if pruned > cursor.max(told) {
+                let kept = tx.events_kept(cursor, pruned)?;
+                let resume_from = tx.oldest_event(cursor)?.map_or(bounds.last.next(), |id| id).get();
+                Some(Gap { missed: pruned.get() - cursor.get() - kept, resume_from })
+            } else {
+                None
+            };
+            Ok((bounds, gap, tx.events_after(cursor, &filter, most)?))
+        })
+        .await?;
+        Ok(self.take(bounds, gap, page, class))
+    }
+
+    /// Takes what was read in one step, so that a dropped future has taken nothing.
+    fn take(
+        &mut self,
+        bounds: LogBounds,
+        gap: Option<Gap>,
+        page: EventPage,
+        class: crate::pattern::Class,
+    ) -> Vec<Delivery> {
+        self.told = self.told.max(bounds.pruned(class));
+        self.cursor = self.cursor.max(page.through);
+        let events = page.events.into_iter().map(|event| Delivery::Event(Arc::new(Frame::new(event))));
+        gap.map(Delivery::Gap).into_iter().chain(events).collect()
+    }
+}

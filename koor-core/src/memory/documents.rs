@@ -1,0 +1,266 @@
+//! Documents, events and the audit log, in memory.
+
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use super::{Data, Tx, View};
+use crate::{
+    domain::{
+        audit::{AuditFilter, AuditHead, AuditSummary, ChainedEntry},
+        events::{Event, EventFilter, EventPage, LogBounds},
+        state::{Document, Revision},
+    },
+    ids::{AuditId, Cursor, DocumentKey, EventId, ProjectName, SpecName, StateKey, Version},
+    page::TimeRange,
+    pattern::Class,
+    ports::{
+        AuditLog, AuditRead, EventLog, EventRead, SpecProject, SpecRegistry, StateRead, StateRepo,
+        StoreResult,
+    },
+};
+
+impl<T: View> StateRead for T {
+    fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>> {
+        Ok(self.data().newest(key).map(|document| document.revision.clone()))
+    }
+
+    fn document(&mut self, key: &DocumentKey) -> StoreResult<Option<Document>> {
+        Ok(self.data().newest(key).cloned())
+    }
+
+    fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
+        Ok(self.data().documents.get(key).and_then(|versions| versions.get(&version)).cloned())
+    }
+
+    fn revisions(&mut self, key: &DocumentKey, limit: usize) -> StoreResult<Vec<Revision>> {
+        let versions =
+            self.data().documents.get(key).into_iter().flat_map(|versions| versions.values().rev());
+        Ok(versions.take(limit).map(|document| document.revision.clone()).collect())
+    }
+
+    fn state_keys(
+        &mut self,
+        prefix: &str,
+        after: Option<&StateKey>,
+        limit: Option<usize>,
+    ) -> StoreResult<Vec<(StateKey, Revision)>> {
+        let live = self.data().live().filter_map(|(key, document)| match key {
+            DocumentKey::State(key) => Some((key, &document.revision)),
+            DocumentKey::Spec(_) => None,
+        });
+        Ok(live
+            .filter(|(key, _)| key.as_str().starts_with(prefix))
+            .filter(|(key, _)| after.is_none_or(|after| *key > after))
+            .take(limit.unwrap_or(usize::MAX))
+            .map(|(key, revision)| (key.clone(), revision.clone()))
+            .collect())
+    }
+
+    fn state_count(&mut self) -> StoreResult<u64> {
+        let live = self.data().live().filter(|(key, _)| matches!(key, DocumentKey::State(_)));
+        Ok(live.count() as u64)
+    }
+
+    fn documents_after(
+        &mut self,
+        after: Option<(&DocumentKey, Version)>,
+        limit: usize,
+    ) -> StoreResult<Vec<Document>> {
+        let from = after.map_or(Unbounded, |(key, _)| Included(key));
+        let documents = self.data().documents.range::<DocumentKey, _>((from, Unbounded));
+        Ok(documents
+            .flat_map(|(key, versions)| {
+                versions.iter().map(move |(version, document)| (key, *version, document))
+            })
+            .filter(|(key, version, _)| after.is_none_or(|after| (*key, *version) > after))
+            .take(limit)
+            .map(|(_, _, document)| document.clone())
+            .collect())
+    }
+}
+
+impl<T: View> SpecRegistry for T {
+    fn specs(&mut self, project: &ProjectName) -> StoreResult<Vec<(SpecName, Revision)>> {
+        let specs = self.data().live().filter_map(|(key, document)| match key {
+            DocumentKey::Spec(key) if key.project == *project => Some((key, document)),
+            DocumentKey::Spec(_) | DocumentKey::State(_) => None,
+        });
+        Ok(specs.map(|(key, document)| (key.name.clone(), document.revision.clone())).collect())
+    }
+
+    fn projects(&mut self) -> StoreResult<Vec<SpecProject>> {
+        let mut counts = std::collections::BTreeMap::<ProjectName, (u64, u64)>::new();
+        for (key, _) in self.data().live() {
+            if let DocumentKey::Spec(key) = key {
+                counts.entry(key.project.clone()).or_default().0 += 1;
+            }
+        }
+        for (project, _) in self.data().rules.keys() {
+            counts.entry(project.clone()).or_default().1 += 1;
+        }
+        Ok(counts
+            .into_iter()
+            .map(|(project, (specs, rules))| SpecProject { project, specs, rules })
+            .collect())
+    }
+}
+
+impl Data {
+    /// The newest version of every document that is not deleted.
+    fn live(&self) -> impl Iterator<Item = (&DocumentKey, &Document)> {
+        let newest =
+            self.documents.iter().filter_map(|(key, versions)| Some((key, versions.values().next_back()?)));
+        newest.filter(|(_, document)| !document.revision.deleted)
+    }
+}
+
+impl StateRepo for Tx<'_> {
+    fn append_document(&mut self, document: &Document) -> StoreResult<()> {
+        let (key, version) = (document.key.clone(), document.revision.version);
+        self.data.documents.entry(key.clone()).or_default().insert(version, document.clone());
+        self.undo(move |data| {
+            if let Some(versions) = data.documents.get_mut(&key) {
+                versions.remove(&version);
+                if versions.is_empty() {
+                    data.documents.remove(&key);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()> {
+        let Some(versions) = self.data.documents.get_mut(key) else { return Ok(()) };
+        let mut trimmed = versions.split_off(&first_kept);
+        std::mem::swap(versions, &mut trimmed);
+        let key = key.clone();
+        self.undo(move |data| data.documents.entry(key).or_default().extend(trimmed));
+        Ok(())
+    }
+}
+
+impl<T: View> EventRead for T {
+    fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>> {
+        let newest = self.data().events.values().rev();
+        Ok(newest.filter(|event| filter.matches(event)).take(limit).cloned().collect())
+    }
+
+    fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage> {
+        let later = self.data().events.range(after.next()..).map(|(_, event)| event);
+        let events: Vec<Event> = later.filter(|event| filter.matches(event)).take(limit).cloned().collect();
+        let through = match events.last() {
+            Some(last) if events.len() == limit => last.id.into(),
+            _ => self.data().bounds.last.max(after),
+        };
+        Ok(EventPage { events, through })
+    }
+
+    fn log_bounds(&mut self) -> StoreResult<LogBounds> {
+        Ok(self.data().bounds)
+    }
+
+    fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64> {
+        if through <= after {
+            return Ok(0);
+        }
+        Ok(self.data().events.range(after.next()..through.next()).count() as u64)
+    }
+
+    fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {
+        Ok(self.data().events.range(after.next()..).next().map(|(id, _)| *id))
+    }
+}
+
+impl EventLog for Tx<'_> {
+    fn append_event(&mut self, event: &Event) -> StoreResult<()> {
+        let (id, bounds) = (event.id, self.data.bounds);
+        self.data.events.insert(id, event.clone());
+        self.data.bounds.last = id.into();
+        self.announced.push(event.clone());
+        self.undo(move |data| {
+            data.events.remove(&id);
+            data.bounds = bounds;
+        });
+        Ok(())
+    }
+
+    fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64> {
+        let of_class = |event: &&Event| match class {
+            Class::User => !event.topic.is_system(),
+            Class::System => event.topic.is_system(),
+            Class::Both => true,
+        };
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        let newest = self.data.events.values().rev().filter(of_class);
+        let doomed: Vec<Event> = newest.skip(keep).cloned().collect();
+        let Some(last) = doomed.first().map(|event| Cursor::from(event.id)) else { return Ok(0) };
+        let bounds = self.data.bounds;
+        if class != Class::System {
+            self.data.bounds.pruned_user = bounds.pruned_user.max(last);
+        }
+        if class != Class::User {
+            self.data.bounds.pruned_system = bounds.pruned_system.max(last);
+        }
+        for event in &doomed {
+            self.data.events.remove(&event.id);
+        }
+        let pruned = doomed.len() as u64;
+        self.undo(move |data| {
+            data.bounds = bounds;
+            data.events.extend(doomed.into_iter().map(|event| (event.id, event)));
+        });
+        Ok(pruned)
+    }
+}
+
+impl<T: View> AuditRead for T {
+    fn audit(&mut self, filter: &AuditFilter, limit: usize) -> StoreResult<Vec<ChainedEntry>> {
+        let matches = |chained: &&ChainedEntry| filter.matches(&chained.entry);
+        let audit = &self.data().audit;
+        Ok(match filter.after {
+            Some(after) => match AuditId::new(after) {
+                Some(after) => audit
+                    .range((Excluded(after), Unbounded))
+                    .map(|(_, chained)| chained)
+                    .filter(matches)
+                    .take(limit)
+                    .cloned()
+                    .collect(),
+                None => audit.values().filter(matches).take(limit).cloned().collect(),
+            },
+            None => audit.values().rev().filter(matches).take(limit).cloned().collect(),
+        })
+    }
+
+    fn audit_head(&mut self) -> StoreResult<Option<AuditHead>> {
+        let last = self.data().audit.values().next_back();
+        Ok(last.map(|chained| AuditHead { id: chained.entry.id, hash: chained.hash }))
+    }
+
+    fn audit_summary(&mut self, range: TimeRange) -> StoreResult<AuditSummary> {
+        let mut summary = AuditSummary::default();
+        let mut actors = std::collections::HashSet::new();
+        let mut resources = std::collections::HashSet::new();
+        let entries = self.data().audit.values().map(|chained| &chained.entry);
+        for entry in entries.filter(|entry| range.contains(entry.timestamp)) {
+            summary.total_entries += 1;
+            *summary.action_counts.entry(entry.action.clone()).or_default() += 1;
+            *summary.outcome_counts.entry(entry.outcome.to_string()).or_default() += 1;
+            actors.insert(&entry.actor);
+            resources.insert(&entry.resource);
+        }
+        summary.unique_actors = actors.len() as u64;
+        summary.unique_resources = resources.len() as u64;
+        Ok(summary)
+    }
+}
+
+impl AuditLog for Tx<'_> {
+    fn append_audit(&mut self, entry: &ChainedEntry) -> StoreResult<()> {
+        let id = entry.entry.id;
+        self.data.audit.insert(id, entry.clone());
+        self.undo(move |data| {
+            data.audit.remove(&id);
+        });
+        Ok(())
+    }
+}

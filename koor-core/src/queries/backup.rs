@@ -1,0 +1,156 @@
+//! Taking a backup: one JSON document, as of one moment, piece by piece.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::{
+    app::Koor,
+    caller::Caller,
+    clock::Timestamp,
+    commands::CreateBackup,
+    domain::{
+        audit::AuditFilter,
+        backup::{FORMAT, SavedDocument, SavedWebhook},
+        instances::InstanceFilter,
+        rules::RuleFilter,
+    },
+    error::Error,
+    ids::{DocumentKey, UsageId, Version},
+    ports::{ReadTx, StoreError, StoreResult},
+};
+
+/// Documents, entries and records are read so many at a time.
+const STRETCH: usize = 256;
+
+/// A piece is handed on when it has grown to this.
+const PIECE: usize = 64 << 10;
+
+/// Pieces that may wait for a slow reader.
+const PIECES: usize = 4;
+
+impl Koor {
+    /// Takes a backup, on behalf of the caller: the pieces of one JSON document, in order. The document is whole if
+    /// the last piece is `Ok`; a reader that goes away ends it.
+    ///
+    /// # Errors
+    /// When the caller may not.
+    pub async fn backup(&self, caller: &Caller) -> Result<mpsc::Receiver<StoreResult<Bytes>>, Error> {
+        self.execute(caller, CreateBackup).await?;
+        let (sender, receiver) = mpsc::channel(PIECES);
+        let (koor, now) = (self.clone(), self.now());
+        tokio::spawn(async move {
+            let pieces = sender.clone();
+            let done = koor.inner.store.inspect_at_leisure(Box::new(move |tx| write(tx, now, &pieces))).await;
+            if let Err(error) = done {
+                // A reader that is gone does not want to know.
+                drop(sender.send(Err(error)).await);
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+/// Writes the document, section by section.
+fn write(tx: &mut dyn ReadTx, now: Timestamp, pieces: &mpsc::Sender<StoreResult<Bytes>>) -> StoreResult<()> {
+    let mut out = Writer { pieces, piece: Vec::with_capacity(2 * PIECE), first: true };
+    out.text(&format!("{{\"format\":{},\"version\":1,\"created_at\":{}", json!(FORMAT), json!(now)))?;
+    write_documents(tx, &mut out)?;
+    out.section("rules", tx.rules(&RuleFilter::default())?)?;
+    out.section("templates", tx.templates(None, None)?)?;
+    out.section("webhooks", tx.webhooks()?.iter().map(SavedWebhook::from))?;
+    out.section("instances", tx.instances(&InstanceFilter::default())?)?;
+    out.begin("audit")?;
+    let mut after = 0;
+    loop {
+        let filter = AuditFilter { after: Some(after), ..AuditFilter::default() };
+        let stretch = tx.audit(&filter, STRETCH)?;
+        let Some(last) = stretch.last() else { break };
+        after = last.entry.id.get();
+        out.items(stretch)?;
+    }
+    out.end()?;
+    out.begin("usage")?;
+    let mut after: Option<UsageId> = None;
+    loop {
+        let stretch = tx.usage_after(after, STRETCH)?;
+        let Some(last) = stretch.last() else { break };
+        after = Some(last.id);
+        out.items(stretch)?;
+    }
+    out.end()?;
+    out.text("}\n")?;
+    out.hand_on()
+}
+
+/// State and specs come in one walk, state first.
+fn write_documents(tx: &mut dyn ReadTx, out: &mut Writer<'_>) -> StoreResult<()> {
+    let mut after: Option<(DocumentKey, Version)> = None;
+    let mut in_specs = false;
+    out.begin("state")?;
+    loop {
+        let place = after.as_ref().map(|(key, version)| (key, *version));
+        let stretch = tx.documents_after(place, STRETCH)?;
+        let Some(last) = stretch.last() else { break };
+        after = Some((last.key.clone(), last.revision.version));
+        for document in stretch {
+            if !in_specs && matches!(document.key, DocumentKey::Spec(_)) {
+                in_specs = true;
+                out.end()?;
+                out.begin("specs")?;
+            }
+            out.items([SavedDocument::from(document)])?;
+        }
+    }
+    if !in_specs {
+        out.end()?;
+        out.begin("specs")?;
+    }
+    out.end()
+}
+
+struct Writer<'a> {
+    pieces: &'a mpsc::Sender<StoreResult<Bytes>>,
+    piece: Vec<u8>,
+    first: bool,
+}
+
+impl Writer<'_> {
+    fn section(&mut self, name: &str, items: impl IntoIterator<Item = impl Serialize>) -> StoreResult<()> {
+        self.begin(name)?;
+        self.items(items)?;
+        self.end()
+    }
+
+    fn begin(&mut self, name: &str) -> StoreResult<()> {
+        self.first = true;
+        self.text(&format!(",\n{}:[", json!(name)))
+    }
+
+    fn items(&mut self, items: impl IntoIterator<Item = impl Serialize>) -> StoreResult<()> {
+        for item in items {
+            self.text(if self.first { "\n" } else { ",\n" })?;
+            self.first = false;
+            serde_json::to_writer(&mut self.piece, &item).map_err(|source| StoreError::Backend {
+                attempted: "write a backup",
+                source: source.into(),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> StoreResult<()> {
+        self.text("]")
+    }
+
+    fn text(&mut self, text: &str) -> StoreResult<()> {
+        self.piece.extend_from_slice(text.as_bytes());
+        if self.piece.len() < PIECE { Ok(()) } else { self.hand_on() }
+    }
+
+    fn hand_on(&mut self) -> StoreResult<()> {
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(2 * PIECE));
+        self.pieces.blocking_send(Ok(piece.into())).map_err(|_| StoreError::Closed)
+    }
+}

@@ -1,0 +1,22 @@
+//! What is asked, as methods of [`Koor`](crate::Koor): one file for each noun.
+
+mod audit;
+mod backup;
+mod compliance;
+mod contracts;
+mod events;
+mod instances;
+mod metrics;
+mod rules;
+pub(crate) mod specs;
+pub(crate) mod state;
+mod templates;
+mod usage;
+mod webhooks;
+
+pub use contracts::{ContractSummary, ContractTest, TestRequest};
+pub use events::{History, Waited};
+pub use metrics::ServerMetrics;
+pub use rules::{FileToCheck, Validation};
+pub use state::{Diff, StateQuery};
+pub use webhooks::{Step, WebhookView};

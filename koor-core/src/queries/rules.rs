@@ -1,0 +1,87 @@
+//! Rules: listed, exported, and held against files.
+
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    app::Koor,
+    caller::Caller,
+    domain::{
+        metrics::Metric,
+        rules::{GLOBAL_PROJECT, Input, Rule, RuleFilter, RuleSource, RuleStatus, RuleViolation},
+    },
+    error::{Error, Invalid},
+    ids::ProjectName,
+    ports::StoreError,
+};
+
+/// A file as a client sends it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct FileToCheck {
+    /// Its path or name.
+    pub filename: Option<String>,
+    /// What is in it.
+    pub content: String,
+    /// The technology it belongs to.
+    pub stack: Option<String>,
+}
+
+/// What a check of a file found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Validation {
+    /// The project whose rules were held against it.
+    pub project: ProjectName,
+    /// What was found.
+    pub violations: Vec<RuleViolation>,
+    /// How much of that.
+    pub count: usize,
+}
+
+impl Koor {
+    /// Matching rules, by project and id.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn rules(&self, filter: RuleFilter) -> Result<Vec<Rule>, Error> {
+        self.read(move |tx| tx.rules(&filter)).await
+    }
+
+    /// The accepted rules that came from these sources; from `local` and `learned`, unless told.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn export_rules(&self, sources: Vec<RuleSource>) -> Result<Vec<Rule>, Error> {
+        let sources = if sources.is_empty() { vec![RuleSource::Local, RuleSource::Learned] } else { sources };
+        let status = Some(RuleStatus::Accepted);
+        self.rules(RuleFilter { sources, status, ..RuleFilter::default() }).await
+    }
+
+    /// Holds a file against the rules of a project and those of every project.
+    ///
+    /// # Errors
+    /// When the store can't be read, or the file has no decent name.
+    pub async fn validate(
+        &self,
+        caller: &Caller,
+        project: ProjectName,
+        file: FileToCheck,
+    ) -> Result<Validation, Error> {
+        Input::new(file.filename.as_deref(), &file.content, file.stack.as_deref())?;
+        let mut projects = vec![project.clone()];
+        projects.extend(ProjectName::new(GLOBAL_PROJECT).ok().filter(|global| *global != project));
+        let status = Some(RuleStatus::Accepted);
+        let rules = self.rules(RuleFilter { projects, status, ..RuleFilter::default() }).await?;
+        let koor = self.clone();
+        // Thousands of regexes over megabytes: not on a thread that others wait for.
+        let checked = spawn_blocking(move || -> Result<Vec<RuleViolation>, Invalid> {
+            let input = Input::new(file.filename.as_deref(), &file.content, file.stack.as_deref())?;
+            Ok(koor.inner.engine.validate(&rules, &input))
+        });
+        let violations = checked
+            .await
+            .map_err(|source| StoreError::Backend { attempted: "run the rules", source: source.into() })??;
+        self.count(caller, Metric::Violations, violations.len());
+        Ok(Validation { project, count: violations.len(), violations })
+    }
+}

@@ -1,0 +1,128 @@
+//! Specs, beyond what every document has.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    app::Koor,
+    caller::Caller,
+    command::Committed,
+    commands::{
+        PutDocument, SchemaCheck, Written,
+        specs::{is_schema, schema_key},
+    },
+    domain::{
+        contracts::{Contract, Schema, Violation},
+        state::{Precondition, Revision},
+    },
+    error::{Error, Invalid},
+    ids::{ProjectName, SpecKey, SpecName},
+    ports::SpecProject,
+};
+
+/// How often a change is tried anew whose checks were overtaken.
+pub(crate) const TRIES: usize = 5;
+
+impl Koor {
+    /// The projects, with how many specs and rules each has.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn projects(&self) -> Result<Vec<SpecProject>, Error> {
+        self.read(|tx| tx.projects()).await
+    }
+
+    /// The specs of a project, by name; none, for an unknown project.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn specs(&self, project: ProjectName) -> Result<Vec<(SpecName, Revision)>, Error> {
+        self.read(move |tx| tx.specs(&project)).await
+    }
+
+    /// Stores a spec, which must be what the schema beside it asks for.
+    ///
+    /// # Errors
+    /// When it is not, or not JSON; or as for every command.
+    pub async fn put_spec(
+        &self,
+        caller: &Caller,
+        key: &SpecKey,
+        value: Bytes,
+        condition: Precondition,
+    ) -> Result<Committed<Written>, Error> {
+        self.put_checked(caller, key, value, condition, |_| Vec::new()).await
+    }
+
+    /// As [`put_spec`](Self::put_spec), for what must be a well-formed contract, too.
+    ///
+    /// # Errors
+    /// As for `put_spec`, and when it is not.
+    pub async fn put_contract(
+        &self,
+        caller: &Caller,
+        key: &SpecKey,
+        value: Bytes,
+        condition: Precondition,
+    ) -> Result<Committed<Written>, Error> {
+        let check = |value: &Value| Contract::parse(value).err().unwrap_or_default();
+        self.put_checked(caller, key, value, condition, check).await
+    }
+
+    async fn put_checked(
+        &self,
+        caller: &Caller,
+        key: &SpecKey,
+        value: Bytes,
+        condition: Precondition,
+        check: impl Fn(&Value) -> Vec<Violation> + Send,
+    ) -> Result<Committed<Written>, Error> {
+        if value.is_empty() {
+            return Err(Invalid::new("empty body").into());
+        }
+        let parsed: Value = serde_json::from_slice(&value)
+            .map_err(|error| Invalid::new(format!("invalid JSON body: {error}")))?;
+        let mut tried = 0;
+        loop {
+            let mut schema = self.check_spec(key, &parsed).await?;
+            schema.violations.extend(check(&parsed));
+            let put = PutDocument::spec(key.clone(), value.clone(), schema)?.only_if(condition.clone());
+            match self.execute(caller, put).await {
+                Err(Error::Moved(_)) if tried < TRIES => tried += 1,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Holds a spec against the schema beside it; one that is a schema itself must be a good one.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn check_spec(&self, key: &SpecKey, value: &Value) -> Result<SchemaCheck, Error> {
+        if is_schema(key) {
+            let violations = Schema::compile(value).err().unwrap_or_default();
+            return Ok(SchemaCheck { against: None, violations });
+        }
+        let Some(schema_key) = schema_key(key) else {
+            return Ok(SchemaCheck { against: None, violations: Vec::new() });
+        };
+        let schema = self.newest(&schema_key.clone().into()).await?;
+        let violations = schema.as_ref().map_or_else(Vec::new, |schema| {
+            match serde_json::from_slice::<Value>(&schema.value) {
+                Ok(schema) => against(&schema, value),
+                // Stored before it was a schema by name; it binds nobody.
+                Err(_) => Vec::new(),
+            }
+        });
+        let seen = schema.map(|schema| schema.revision.hash);
+        Ok(SchemaCheck { against: Some((schema_key, seen)), violations })
+    }
+}
+
+/// What a value violates of a schema.
+pub(crate) fn against(schema: &Value, value: &Value) -> Vec<Violation> {
+    match Schema::compile(schema) {
+        Ok(schema) => schema.check("", value),
+        Err(violations) => violations,
+    }
+}

@@ -1,0 +1,39 @@
+//! What can be set about how the core behaves.
+
+use std::time::Duration;
+
+use crate::domain::webhooks::Secret;
+
+/// How the core behaves. The defaults are those of a server that nobody configured.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What admins show; without it, everybody is one.
+    pub server_token: Option<Secret>,
+    /// How many events of users are kept.
+    pub event_retention: u64,
+    /// How many system events are kept.
+    pub change_retention: u64,
+    /// How many versions of a document are kept before the newest; `None` keeps all.
+    pub history_limit: Option<u64>,
+    /// After how much silence an active instance is stale.
+    pub stale_after: Duration,
+    /// How many of the newest events are held in memory for subscribers that are up to date.
+    pub tail_events: usize,
+    /// How many bytes these may take together.
+    pub tail_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server_token: None,
+            event_retention: 1_000,
+            change_retention: 10_000,
+            history_limit: None,
+            stale_after: Duration::from_mins(5),
+            // A second of what one server can take in, and no more memory than a small cache.
+            tail_events: 16_384,
+            tail_bytes: 16 << 20,
+        }
+    }
+}
