@@ -178,7 +178,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
         if most == 0 {
             return Ok(EventPage { events: Vec::new(), through: after });
         }
-        let last = self.log_bounds()?.last;
+        let last = self.log_bounds()?.last.max(after);
         let conn = self.settled(Part::Events)?;
         let place = match Place::of(&filter.topics) {
             Place::Topics(topics) => {

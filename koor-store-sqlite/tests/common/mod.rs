@@ -1,5 +1,4 @@
 //! What the tests of the adapter share: jobs as closures, and the rows they write.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its own part of this")]
 
 use std::{
     path::Path,
@@ -20,12 +19,12 @@ use koor_core::{
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 
-pub async fn open(directory: &Path) -> SqliteStore {
+pub(crate) async fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(SqliteOptions::new(directory)).await.unwrap()
 }
 
 /// Runs a change, and answers what its last run said.
-pub async fn execute<T: Send + 'static>(
+pub(crate) async fn execute<T: Send + 'static>(
     store: &dyn Store,
     mut change: impl FnMut(&mut dyn WriteTx) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
@@ -41,7 +40,7 @@ pub async fn execute<T: Send + 'static>(
 }
 
 /// Asks a question.
-pub async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     store: &dyn Store,
     question: impl FnOnce(&mut dyn ReadTx) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
@@ -56,12 +55,12 @@ pub async fn ask<T: Send + 'static>(
     Ok(answer.lock().unwrap().take().unwrap())
 }
 
-pub fn key(name: &str) -> DocumentKey {
+pub(crate) fn key(name: &str) -> DocumentKey {
     StateKey::new(name).unwrap().into()
 }
 
 /// The next version of a document.
-pub fn next(newest: Option<&Revision>, key: &DocumentKey, value: Option<&[u8]>) -> Document {
+pub(crate) fn next(newest: Option<&Revision>, key: &DocumentKey, value: Option<&[u8]>) -> Document {
     let bytes = Bytes::copy_from_slice(value.unwrap_or_default());
     let revision = Revision {
         version: Version::after(newest.map(|newest| newest.version)),
@@ -76,7 +75,7 @@ pub fn next(newest: Option<&Revision>, key: &DocumentKey, value: Option<&[u8]>) 
 }
 
 /// Writes a version (a tombstone without a value), its audit entry and its event, as a command would.
-pub fn put(tx: &mut dyn WriteTx, key: &DocumentKey, value: Option<&[u8]>) -> StoreResult<Version> {
+pub(crate) fn put(tx: &mut dyn WriteTx, key: &DocumentKey, value: Option<&[u8]>) -> StoreResult<Version> {
     let newest = tx.revision(key)?;
     let document = next(newest.as_ref(), key, value);
     tx.append_document(&document)?;
@@ -94,7 +93,7 @@ pub fn put(tx: &mut dyn WriteTx, key: &DocumentKey, value: Option<&[u8]>) -> Sto
 }
 
 /// Writes an audit entry.
-pub fn audit(tx: &mut dyn WriteTx, key: &DocumentKey, version: Version) -> StoreResult<()> {
+pub(crate) fn audit(tx: &mut dyn WriteTx, key: &DocumentKey, version: Version) -> StoreResult<()> {
     let head = tx.audit_head()?;
     let entry = AuditEntry {
         id: AuditId::after(head.map(|head| head.id)),
@@ -108,13 +107,13 @@ pub fn audit(tx: &mut dyn WriteTx, key: &DocumentKey, version: Version) -> Store
     tx.append_audit(&entry.chain(head.map(|head| head.hash)))
 }
 
-pub async fn put_one(store: &dyn Store, name: &str, value: &[u8]) -> StoreResult<Version> {
+pub(crate) async fn put_one(store: &dyn Store, name: &str, value: &[u8]) -> StoreResult<Version> {
     let (key, value) = (key(name), value.to_vec());
     execute(store, move |tx| put(tx, &key, Some(&value))).await
 }
 
 /// Walks over the whole audit log.
-pub fn walk(tx: &mut dyn ReadTx) -> StoreResult<ChainReport> {
+pub(crate) fn walk(tx: &mut dyn ReadTx) -> StoreResult<ChainReport> {
     let mut walk = ChainWalk::default();
     let mut filter = AuditFilter { after: Some(0), ..AuditFilter::default() };
     loop {
