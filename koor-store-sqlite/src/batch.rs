@@ -20,7 +20,7 @@ use koor_core::{
 use crate::{
     conn::{Conn, Statement, int, limit},
     heads::{Head, Heads, Tails, text_bytes},
-    rows::{self, state},
+    rows::{audit, events, state},
     script::{MOST_ROWS, Scripts, Shape, TABLES, room},
     tx::Part,
 };
@@ -282,17 +282,27 @@ impl Pending {
     fn bind(&mut self, statement: &mut Statement, rows: &[usize; TABLES.len()], shape: Shape) {
         for (index, count) in rows.iter().copied().enumerate() {
             match index {
-                0 => self.keys.drain(..count).for_each(|new| state::bind_key(statement, &new)),
-                1 => self
-                    .versions
-                    .drain(..count)
-                    .for_each(|(key_id, document)| state::bind_version(statement, key_id, &document)),
+                0 => {
+                    for new in self.keys.drain(..count) {
+                        state::bind_key(statement, &new);
+                    }
+                }
+                1 => {
+                    for (key_id, document) in self.versions.drain(..count) {
+                        state::bind_version(statement, key_id, &document);
+                    }
+                }
                 2 => {
-                    let events = &self.events[self.events_done..self.events_done + count];
-                    events.iter().for_each(|event| rows::events::bind(statement, event));
+                    for event in &self.events[self.events_done..self.events_done + count] {
+                        events::bind(statement, event);
+                    }
                     self.events_done += count;
                 }
-                _ => self.audit.drain(..count).for_each(|entry| rows::audit::bind(statement, &entry)),
+                _ => {
+                    for entry in self.audit.drain(..count) {
+                        audit::bind(statement, &entry);
+                    }
+                }
             }
             let room = shape.rooms[index];
             if room > 1 {

@@ -290,7 +290,7 @@ impl<'r> Row<'r> {
             .or_else(|| shown(self.row.try_get::<&str, _>(0)))
             .or_else(|| {
                 let bytes = self.row.try_get::<&[u8], _>(0).ok()?;
-                Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+                Some(bytes.iter().fold(String::new(), |shown, byte| format!("{shown}{byte:02x}")))
             })
             .unwrap_or_else(|| "?".into())
     }

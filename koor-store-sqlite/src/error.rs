@@ -14,7 +14,7 @@ const CANNOT_OPEN: i32 = 14;
 const NOT_A_DATABASE: i32 = 26;
 
 /// The I/O errors of reading: they say nothing about whether there is room to write.
-const IO_READS: [i32; 4] = [10 | (1 << 8), 10 | (2 << 8), 10 | (31 << 8), 10 | (33 << 8)];
+const IO_READS: [i32; 4] = [0x010a, 0x020a, 0x1f0a, 0x210a];
 
 /// Says what a failure of the database means for whoever asked for `attempted`.
 pub(crate) fn store_error(attempted: &'static str, error: sqlx::Error) -> StoreError {

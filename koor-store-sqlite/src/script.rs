@@ -43,6 +43,7 @@ const TRIM: &str = "DELETE FROM document_version WHERE id IN (SELECT version.id 
 
 /// What a text does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a step of its own, in any combination")]
 pub(crate) struct Shape {
     pub(crate) begin: bool,
     /// Room for so many rows of each table.

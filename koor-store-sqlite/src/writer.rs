@@ -55,6 +55,12 @@ impl Task {
     }
 }
 
+fn answer(ran: Vec<(Task, StoreResult<()>)>) {
+    for (task, result) in ran {
+        task.answer(result);
+    }
+}
+
 /// What the writer shares with the rest of the store.
 pub(crate) struct Shared {
     pub(crate) cache: Cache,
@@ -160,24 +166,21 @@ impl Writer {
         match tx.mode.commit(tx.conn) {
             Ok(committed) => {
                 self.publish(committed);
-                ran.into_iter().for_each(|(task, result)| task.answer(result));
+                answer(ran);
             }
             Err(error) => {
                 let trouble = roll_back(&mut self.conn);
                 self.note(trouble);
                 match error {
                     // Somebody else has the database. Each job would wait for as long as all of them did.
-                    StoreError::Busy => ran.into_iter().for_each(|(task, result)| {
-                        task.answer(result.and(Err(StoreError::Busy)));
-                    }),
-                    error if ran.len() == 1 => {
-                        // Nothing is learned by trying the same again.
-                        let mut error = Some(error);
-                        for (task, result) in ran {
-                            task.answer(error.take().map_or(result, Err));
-                        }
+                    StoreError::Busy => {
+                        answer(ran.into_iter().map(|(task, _)| (task, Err(StoreError::Busy))).collect());
                     }
-                    _ => self.run_apart(ran),
+                    error => match <[_; 1]>::try_from(ran) {
+                        // It was alone already: nothing is learned by trying the same again.
+                        Ok([(task, _)]) => task.answer(Err(error)),
+                        Err(ran) => self.run_apart(ran),
+                    },
                 }
             }
         }
@@ -187,8 +190,7 @@ impl Writer {
     fn run_apart(&mut self, ran: Vec<(Task, StoreResult<()>)>) {
         if ran.len() == 1 {
             // It was alone already: what it got is what it gets.
-            ran.into_iter().for_each(|(task, result)| task.answer(result));
-            return;
+            return answer(ran);
         }
         for (mut task, _) in ran {
             let Self { conn, heads, scripts, tails, .. } = self;
@@ -216,8 +218,12 @@ impl Writer {
     fn publish(&mut self, committed: Committed) {
         let Committed { tails, events, written, outgrown, wrote } = committed;
         self.tails = tails;
-        outgrown.iter().for_each(|key| self.shared.cache.forget(key));
-        written.iter().for_each(|document| self.shared.cache.store(document));
+        for key in &outgrown {
+            self.shared.cache.forget(key);
+        }
+        for document in &written {
+            self.shared.cache.store(document);
+        }
         if wrote {
             self.shared.set_trouble(None);
         }

@@ -1,5 +1,7 @@
 //! Real faults, and what becomes of the store and of what it has answered.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test fail as it does")]
+
 mod common;
 
 use std::{
@@ -8,6 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 use common::{ask, audit, execute, key, next, open, put, put_one, walk};
@@ -25,31 +28,35 @@ async fn raw(directory: &TempDir) -> SqliteConnection {
     SqliteConnection::connect(&url).await.unwrap()
 }
 
-/// Holds the writer up until all of these are queued, so that they share a batch.
-async fn together<F: Future>(store: &Arc<SqliteStore>, jobs: Vec<F>) -> Vec<F::Output>
-where
-    F: Send + 'static,
-    F::Output: Send,
-{
+/// Runs these jobs in one batch: the writer is held up until all of them are queued.
+async fn together<F: Future>(store: &Arc<SqliteStore>, jobs: Vec<F>) -> Vec<F::Output> {
     let (open, gate) = std::sync::mpsc::sync_channel::<()>(1);
     let gate = Mutex::new(gate);
+    let (held_up, is_held_up) = tokio::sync::mpsc::channel(1);
+    let mut is_held_up = is_held_up;
     let blocker = store.clone();
     let blocker = tokio::spawn(async move {
         execute(&*blocker, move |_| {
+            let _ = held_up.try_send(());
             let _ = gate.lock().unwrap().recv();
             Ok(())
         })
         .await
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    let jobs: Vec<_> = jobs.into_iter().map(tokio::spawn).collect();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    is_held_up.recv().await.unwrap();
+    let mut jobs: Vec<_> = jobs.into_iter().map(Box::pin).collect();
+    // The first poll puts a job into the queue, or gets it refused.
+    let mut context = Context::from_waker(Waker::noop());
+    let polled: Vec<_> = jobs.iter_mut().map(|job| job.as_mut().poll(&mut context)).collect();
     drop(open);
     // It wrote nothing, but it fails with the batch if that one does.
     let _ = blocker.await.unwrap();
     let mut results = Vec::new();
-    for job in jobs {
-        results.push(job.await.unwrap());
+    for (job, polled) in jobs.into_iter().zip(polled) {
+        results.push(match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => job.await,
+        });
     }
     results
 }
@@ -80,21 +87,22 @@ async fn what_is_written_is_read_again_by_the_next_process() {
     store.close().await;
 }
 
+type Job = std::pin::Pin<Box<dyn Future<Output = StoreResult<()>> + Send>>;
+
 /// Makes a job of each kind of failure, and looks at what its companions in the batch get.
 async fn companions_of(
     spoiler: impl FnMut(&mut dyn koor_core::ports::WriteTx) -> StoreResult<Verdict> + Send + 'static,
 ) -> StoreResult<()> {
     let directory = TempDir::new().unwrap();
     let store = Arc::new(open(directory.path()).await);
-    type Job = std::pin::Pin<Box<dyn Future<Output = StoreResult<()>> + Send>>;
     let mut jobs: Vec<Job> = Vec::new();
     let companion = |name: &'static str| -> Job {
         let store = store.clone();
         Box::pin(async move { put_one(&*store, name, b"x").await.map(drop) })
     };
     jobs.push(companion("before"));
-    let spoiled = store.clone();
-    jobs.push(Box::pin(async move { spoiled.submit(Box::new(spoiler)).await }));
+    let submitter = store.clone();
+    jobs.push(Box::pin(async move { submitter.submit(Box::new(spoiler)).await }));
     jobs.push(companion("after"));
     let mut results = together(&store, jobs).await;
     let after = results.pop().unwrap();

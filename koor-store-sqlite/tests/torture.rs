@@ -4,6 +4,8 @@
 //! The test starts itself as that process. It writes from many tasks and says on its standard output what was
 //! answered; its reader holds the database against that.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test fail as it does")]
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     env,

@@ -1,5 +1,7 @@
 //! `audit_log`.
 
+use std::collections::BTreeMap;
+
 use koor_core::{
     domain::{
         Actor,
@@ -13,7 +15,7 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
-    rows::Conditions,
+    rows::{Conditions, ends},
     tx::{Mode, Part, Tx},
 };
 
@@ -27,8 +29,17 @@ const SELECT_HEAD: &str = "SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT
 const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_log \
     WHERE timestamp BETWEEN ? AND ? LIMIT ?)";
 const SELECT: &str = "SELECT id, timestamp, actor, action, resource, outcome, hash, detail FROM audit_log";
+const BY_TIME: &str = " INDEXED BY audit_log_timestamp";
+const BY_REFUSAL: &str = " INDEXED BY audit_log_refused";
 const SUM_UP: &str = "SELECT count(*) AS n, count(DISTINCT actor) AS actors, \
     count(DISTINCT resource) AS resources FROM audit_log WHERE timestamp BETWEEN ? AND ?";
+/// Each of these reads one index, in its order.
+const SUM_UP_ALL: &str = "SELECT (SELECT count(*) FROM audit_log) AS n, \
+    (SELECT count(*) FROM (SELECT DISTINCT actor FROM audit_log)) AS actors, \
+    (SELECT count(*) FROM (SELECT DISTINCT resource FROM audit_log)) AS resources";
+const COUNT_ALL_ACTIONS: &str = "SELECT action AS name, count(*) AS n FROM audit_log GROUP BY action";
+const COUNT_REFUSALS: &str = "SELECT outcome AS name, count(*) AS n FROM audit_log \
+    INDEXED BY audit_log_refused WHERE outcome <> 'success' GROUP BY outcome";
 const COUNT_ACTIONS: &str = "SELECT action AS name, count(*) AS n FROM audit_log \
     WHERE timestamp BETWEEN ? AND ? GROUP BY action";
 const COUNT_OUTCOMES: &str = "SELECT outcome AS name, count(*) AS n FROM audit_log \
@@ -67,48 +78,51 @@ pub(crate) fn head(conn: &mut Conn) -> StoreResult<Option<AuditHead>> {
     })
 }
 
-/// The ends of a range as milliseconds, both included.
-fn ends(range: TimeRange) -> (i64, i64) {
-    (range.from.map_or(0, |from| from.millis()), range.to.map_or(i64::MAX, |to| to.millis()))
-}
-
 fn in_range(attempted: &'static str, sql: &'static str, range: TimeRange) -> Statement {
     let (from, to) = ends(range);
     Statement::new(attempted, sql).bind(from).bind(to)
 }
 
-/// Whether the index on time is the short way to what the filter wants.
-fn is_short(conn: &mut Conn, filter: &AuditFilter) -> StoreResult<bool> {
-    let named = filter.actor.is_some() || filter.action.is_some() || filter.resource.is_some();
-    if named || filter.range == TimeRange::default() {
-        return Ok(false);
+/// The index that is the short way to what a filter wants, where it isn't for the database to see.
+fn short_way(conn: &mut Conn, filter: &AuditFilter) -> StoreResult<Option<&'static str>> {
+    if filter.actor.is_some() || filter.action.is_some() || filter.resource.is_some() {
+        return Ok(None);
+    }
+    match filter.outcome {
+        Some(Outcome::Denied | Outcome::Error) => return Ok(Some(BY_REFUSAL)),
+        Some(Outcome::Success) | None => {}
+    }
+    if filter.range == TimeRange::default() {
+        return Ok(None);
     }
     let statement = in_range("read the audit log", COUNT_RANGE, filter.range).bind(FEW);
-    Ok(conn.row(statement, TABLE, |row| row.get::<i64>("n"))?.is_some_and(|count| count < FEW))
+    let count = conn.row(statement, TABLE, |row| row.get::<i64>("n"))?;
+    Ok(count.is_some_and(|count| count < FEW).then_some(BY_TIME))
 }
 
 impl<M: Mode> AuditRead for Tx<'_, M> {
     fn audit(&mut self, filter: &AuditFilter, most: usize) -> StoreResult<Vec<ChainedEntry>> {
         let conn = self.settled(Part::Audit)?;
-        let short = is_short(conn, filter)?;
+        let way = short_way(conn, filter)?;
         let AuditFilter { actor, action, resource, outcome, range, after } = filter;
         let mut conditions = Conditions::default();
         let texts = [("actor = ?", actor), ("action = ?", action), ("resource = ?", resource)];
         for (condition, _) in texts.iter().filter(|(_, text)| text.is_some()) {
             conditions.and(condition);
         }
-        // Written out, so that the index on refusals is seen to fit.
+        // Written out, and twice, because an index on some rows is taken only where it is seen to have all of them.
         match outcome {
             Some(Outcome::Success) => conditions.and("outcome = 'success'"),
-            Some(Outcome::Denied) => conditions.and("outcome = 'denied'"),
-            Some(Outcome::Error) => conditions.and("outcome = 'error'"),
+            Some(Outcome::Denied) => conditions.and("outcome = 'denied' AND outcome <> 'success'"),
+            Some(Outcome::Error) => conditions.and("outcome = 'error' AND outcome <> 'success'"),
             None => {}
         }
         // The sign keeps an index on time from being taken where the order of ids ends the search sooner.
-        conditions.and(if short { "timestamp BETWEEN ? AND ?" } else { "+timestamp BETWEEN ? AND ?" });
+        let timely = way == Some(BY_TIME);
+        conditions.and(if timely { "timestamp BETWEEN ? AND ?" } else { "+timestamp BETWEEN ? AND ?" });
         conditions.and("id > ?");
         let order = if after.is_some() { "ORDER BY id LIMIT ?" } else { "ORDER BY id DESC LIMIT ?" };
-        let sql = format!("{SELECT}{} {order}", conditions.as_str());
+        let sql = format!("{SELECT}{}{} {order}", way.unwrap_or_default(), conditions.as_str());
         let mut statement = Statement::assembled("read the audit log", sql.into());
         for text in texts.iter().filter_map(|(_, text)| text.as_ref()) {
             statement.push(text.as_str());
@@ -128,17 +142,28 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
     fn audit_summary(&mut self, range: TimeRange) -> StoreResult<AuditSummary> {
         const ATTEMPTED: &str = "sum up the audit log";
         let conn = self.settled(Part::Audit)?;
+        let whole = range == TimeRange::default();
+        let statement = |of_all, of_range| {
+            if whole { Statement::new(ATTEMPTED, of_all) } else { in_range(ATTEMPTED, of_range, range) }
+        };
         let read = |row: Row<'_>| Ok((row.get::<String>("name")?, row.count("n")?));
-        let action_counts = conn.rows(in_range(ATTEMPTED, COUNT_ACTIONS, range), TABLE, read)?;
-        let outcome_counts = conn.rows(in_range(ATTEMPTED, COUNT_OUTCOMES, range), TABLE, read)?;
-        let sums = conn.row(in_range(ATTEMPTED, SUM_UP, range), TABLE, |row| {
+        let actions = conn.rows(statement(COUNT_ALL_ACTIONS, COUNT_ACTIONS), TABLE, read)?;
+        let outcomes = conn.rows(statement(COUNT_REFUSALS, COUNT_OUTCOMES), TABLE, read)?;
+        let sums = conn.row(statement(SUM_UP_ALL, SUM_UP), TABLE, |row| {
             Ok((row.count("n")?, row.count("actors")?, row.count("resources")?))
         })?;
         let (total_entries, unique_actors, unique_resources) = sums.unwrap_or_default();
+        let mut outcome_counts: BTreeMap<String, u64> = outcomes.into_iter().collect();
+        if whole {
+            let successes = total_entries - outcome_counts.values().sum::<u64>();
+            if successes > 0 {
+                outcome_counts.insert(Outcome::Success.to_string(), successes);
+            }
+        }
         Ok(AuditSummary {
             total_entries,
-            action_counts: action_counts.into_iter().collect(),
-            outcome_counts: outcome_counts.into_iter().collect(),
+            action_counts: actions.into_iter().collect(),
+            outcome_counts,
             unique_actors,
             unique_resources,
         })

@@ -15,6 +15,7 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
+    rows::ends,
     tx::{Mode, Part, Tx},
 };
 
@@ -118,8 +119,7 @@ impl<'f> Place<'f> {
 }
 
 fn narrowed(statement: Statement, filter: &EventFilter) -> Statement {
-    let from = filter.range.from.map_or(0, |from| from.millis());
-    let to = filter.range.to.map_or(i64::MAX, |to| to.millis());
+    let (from, to) = ends(filter.range);
     statement.bind(filter.source.as_deref()).bind(from).bind(to)
 }
 

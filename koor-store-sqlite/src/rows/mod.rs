@@ -14,7 +14,11 @@ mod webhooks;
 
 use std::fmt::Write as _;
 
-use koor_core::ports::{StoreError, StoreResult};
+use koor_core::{
+    clock::Timestamp,
+    page::TimeRange,
+    ports::{StoreError, StoreResult},
+};
 use serde::Serialize;
 
 /// From where to where a name lies that begins with a prefix, in the order of bytes: the end as a value that compares
@@ -48,6 +52,11 @@ impl End {
             Self::Never => statement.bind(Vec::new()),
         }
     }
+}
+
+/// The ends of a range as milliseconds, both included.
+pub(crate) fn ends(range: TimeRange) -> (i64, i64) {
+    (range.from.map_or(0, Timestamp::millis), range.to.map_or(i64::MAX, Timestamp::millis))
 }
 
 /// A value as the JSON that a column keeps it as.

@@ -10,7 +10,7 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
-    rows::Conditions,
+    rows::{Conditions, ends},
     tx::{Mode, Tx},
 };
 
@@ -87,9 +87,8 @@ pub(crate) fn last(conn: &mut Conn) -> StoreResult<Option<UsageId>> {
 
 /// Binds the ends of a range, both included.
 fn in_range(statement: Statement, range: TimeRange) -> Statement {
-    statement
-        .bind(range.from.map_or(0, |from| from.millis()))
-        .bind(range.to.map_or(i64::MAX, |to| to.millis()))
+    let (from, to) = ends(range);
+    statement.bind(from).bind(to)
 }
 
 impl<M: Mode> UsageRead for Tx<'_, M> {

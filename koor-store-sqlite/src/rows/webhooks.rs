@@ -1,6 +1,7 @@
 //! `webhook` and `webhook_delivery`.
 
 use koor_core::{
+    clock::Timestamp,
     domain::webhooks::{DELIVERIES_KEPT, Delivery, Secret, Webhook},
     ids::{Cursor, EventId, WebhookId},
     pattern::Pattern,
@@ -39,7 +40,7 @@ const TRIM_DELIVERIES: &str = "DELETE FROM webhook_delivery WHERE webhook_id = ?
 
 fn read(row: Row<'_>) -> StoreResult<Webhook> {
     let patterns: Vec<String> = row.json("patterns")?;
-    let patterns: Result<Vec<Pattern>, _> = patterns.iter().map(|pattern| Pattern::new(pattern)).collect();
+    let patterns: Result<Vec<Pattern>, _> = patterns.iter().map(Pattern::new).collect();
     Ok(Webhook {
         id: row.read("id", |name: &str| WebhookId::new(name))?,
         url: row.get("url")?,
@@ -94,10 +95,10 @@ impl WebhookRepo for Tx<'_, Batch<'_>> {
             .bind(webhook.secret.as_ref().map(Secret::reveal))
             .bind(i64::from(webhook.active))
             .bind(webhook.created_at.millis())
-            .bind(webhook.last_fired.map(|at| at.millis()))
+            .bind(webhook.last_fired.map(Timestamp::millis))
             .bind(i64::from(webhook.fail_count))
             .bind(int(webhook.cursor.get()))
-            .bind(webhook.retry_at.map(|at| at.millis()))
+            .bind(webhook.retry_at.map(Timestamp::millis))
             .bind(webhook.last_error.as_str());
         self.writing()?.execute(statement).map(drop)
     }

@@ -120,6 +120,8 @@ pub(crate) fn walk(tx: &mut dyn ReadTx) -> StoreResult<ChainReport> {
         let entries = tx.audit(&filter, 1000)?;
         let Some(last) = entries.last() else { return Ok(walk.report()) };
         filter.after = Some(last.entry.id.get());
-        entries.iter().for_each(|entry| walk.step(entry));
+        for entry in &entries {
+            walk.step(entry);
+        }
     }
 }
