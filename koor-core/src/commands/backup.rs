@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
     clock::Timestamp,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     commands::state::append,
     domain::{
         Actor, ContentType,

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     commands::specs::SchemaCheck,
     domain::{
         ContentType,

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     commands::{rules::import, specs::SchemaCheck, state::append},
     domain::{
         ContentType, RawJson,
