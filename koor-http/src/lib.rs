@@ -1,1 +1,3 @@
 //! koor-http
+
+pub mod outbound;
