@@ -1,3 +1,22 @@
-//! koor-http
+//! The REST data plane of Koor, on raw hyper.
+//!
+//! A [`Server`] answers on two kinds of listener: the API's, where agents call, and the dashboard's, which has the same
+//! API beside the files that somebody gives it as [`Assets`]. Other services, such as MCP, are mounted under a path and
+//! share everything that comes before a route: limits, origins, identity, counting, the log.
+//!
+//! One static table names every route; the router, `Allow`, the OpenAPI document and [`endpoints`] all read it.
 
+mod app;
+mod assets;
+mod body;
+mod mount;
 pub mod outbound;
+mod server;
+mod settings;
+mod socket;
+
+pub use assets::{Asset, Assets};
+pub use body::BodyError;
+pub use mount::{MountBody, MountFuture};
+pub use server::{Listeners, ServeError, Server};
+pub use settings::HttpSettings;
