@@ -113,9 +113,8 @@ pub(crate) struct ServeArgs {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let called = args.first().map(Path::new).and_then(Path::file_stem).and_then(|name| name.to_str());
-    match called {
-        Some("koor-server") => args.insert(1, "serve".into()),
-        Some(_) | None => {}
+    if called == Some("koor-server") {
+        args.insert(1, "serve".into());
     }
     Cli::try_parse_from(args)
 }

@@ -1,6 +1,6 @@
 //! `koor serve`: puts the server together, runs it, and ends it in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use koor_core::{Jobs, Koor, Settings};
 use koor_http::{
@@ -21,6 +21,9 @@ use crate::{
 
 /// How long threads that wait for the machine, such as for a name to resolve, may hold up the end.
 const LAST_THREADS: Duration = Duration::from_millis(200);
+
+/// Signals this close together are one request to end: some supervisors send theirs to the process and to its group.
+const ONE_REQUEST: Duration = Duration::from_millis(100);
 
 /// Runs the server until it is told to end.
 ///
@@ -67,7 +70,7 @@ async fn serve(settings: ServeSettings) -> Result<(), Failure> {
         let signal = signals.next().await;
         tracing::info!(signal, "stopping: requests in flight are finished");
         systemd::notify(Notice::Stopping);
-        tokio::spawn(async move { signals.exit_at_the_next().await });
+        tokio::spawn(signals.exit_at_the_next());
         stop.send_replace(());
         jobs.stop().await;
         Ok(())
@@ -202,7 +205,11 @@ impl Signals {
 impl Signals {
     /// Whoever asks twice does not want to wait. Everything that was answered is on disk.
     async fn exit_at_the_next(mut self) {
-        let signal = self.next().await;
+        let first = Instant::now();
+        let mut signal = self.next().await;
+        while first.elapsed() < ONE_REQUEST {
+            signal = self.next().await;
+        }
         tracing::warn!(signal, "asked twice: ending at once");
         // What a shell makes of a program that SIGINT, or SIGTERM, ended.
         std::process::exit(if signal == "SIGTERM" { 143 } else { 130 });
