@@ -90,6 +90,7 @@ impl Client {
     ///
     /// # Panics
     /// When it does not.
+    #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that is wanted")]
     pub fn ok(&self, method: &str, path: &str, body: &str) -> Answer {
         let answer = self.send(method, path, body);
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.body);
