@@ -3,6 +3,22 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
+use hyper::{
+    Method, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+    http::request::Parts,
+};
+use koor_core::ids::Hash;
+
+use crate::{
+    body::Body,
+    conditional::{etag, not_modified},
+    error::Failure,
+    response::{self, Answer},
+};
 
 /// One file to serve.
 #[derive(Debug, Clone)]
@@ -47,4 +63,35 @@ impl fmt::Debug for Assets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Assets")
     }
+}
+
+/// What a page of ours may load and talk to: this server, and nothing else.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Answers a visitor of the dashboard.
+pub(crate) fn answer(assets: &Assets, head: &Parts) -> Result<Answer, Failure> {
+    let path = head.uri.path();
+    let asset = assets.find(path).ok_or_else(|| Failure::NoRoute(path.to_owned()))?;
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return Err(Failure::WrongMethod("GET, HEAD, OPTIONS".to_owned()));
+    }
+    let hash = Hash::of(&asset.body);
+    let mut answer = if not_modified(&head.headers, hash) {
+        response::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let mut answer = Answer::new(Body::Full(asset.body));
+        if let Ok(kind) = HeaderValue::from_str(&asset.content_type) {
+            answer.headers_mut().insert(CONTENT_TYPE, kind);
+        }
+        answer
+    };
+    let headers = answer.headers_mut();
+    headers.insert(ETAG, etag(hash));
+    // Asked for again each time, which costs a 304: a new server must not meet an old page.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(answer)
 }

@@ -8,15 +8,32 @@
 
 mod app;
 mod assets;
+mod auth;
 mod body;
+mod conditional;
+mod duration;
+mod error;
+mod json_body;
+mod log;
 mod mount;
+mod openapi;
+mod origin;
 pub mod outbound;
+mod prometheus;
+mod request;
+mod response;
+mod router;
+mod routes;
 mod server;
 mod settings;
 mod socket;
+mod sse;
+mod table;
+mod ws;
 
 pub use assets::{Asset, Assets};
 pub use body::BodyError;
 pub use mount::{MountBody, MountFuture};
 pub use server::{Listeners, ServeError, Server};
 pub use settings::HttpSettings;
+pub use table::{Endpoint, endpoints};

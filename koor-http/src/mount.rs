@@ -36,10 +36,6 @@ impl Mount {
         path.strip_prefix(self.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     pub(crate) fn call(&self, request: Request<Full<Bytes>>) -> MountFuture {
         (self.call)(request)
     }

@@ -1,12 +1,6 @@
 //! Accepting connections, and ending them in order.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -286,8 +280,3 @@ async fn serve(app: Arc<App>, door: Door, stream: TcpStream, place: Place) {
 
 /// The most that is buffered of a head, and of a body on its way: 64 KiB is more than any client needs for headers.
 const MAX_HEAD: usize = 64 << 10;
-
-/// Where a listener is, for those who ask.
-pub(crate) fn describe(addresses: impl Iterator<Item = SocketAddr>) -> String {
-    addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(",")
-}
