@@ -1,11 +1,37 @@
 //! JSON that a client sends.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use koor_core::domain::RawJson;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::error::Failure;
+
+/// A value that was sent as an object. Left to itself, a struct would take an array of its fields, too.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Object)
+    }
+}
 
 /// How deep a body may nest: as deep as those who read it back will follow.
 const DEEPEST: usize = 127;
@@ -78,6 +104,15 @@ mod tests {
     fn null_is_as_good_as_nothing() {
         let sent: Sent = read(br#"{"name":"a","list":null,"data":{"x":null}}"#).unwrap();
         let data = Some(RawJson::parse(r#"{"x":null}"#).unwrap());
+        assert_eq!(sent, Sent { name: "a".into(), list: vec![], data });
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        let said = read::<Object<Sent>>(br#"["a"]"#).err().unwrap().to_string();
+        assert_eq!(said, "invalid JSON body: invalid type: sequence, expected an object at line 1 column 0");
+        let Object(sent) = read::<Object<Sent>>(br#"{"name":"a","data":[1, 2],"list":null}"#).unwrap();
+        let data = Some(RawJson::parse("[1, 2]").unwrap());
         assert_eq!(sent, Sent { name: "a".into(), list: vec![], data });
     }
 

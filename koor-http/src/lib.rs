@@ -24,6 +24,7 @@ mod request;
 mod response;
 mod router;
 mod routes;
+mod schemas;
 mod server;
 mod settings;
 mod socket;

@@ -20,7 +20,14 @@ use koor_core::{
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{app::App, duration, error::Failure, json_body, router::Params, server::Place};
+use crate::{
+    app::App,
+    duration,
+    error::Failure,
+    json_body::{self, Object},
+    router::Params,
+    server::Place,
+};
 
 /// A request on its way through a route.
 pub(crate) struct Call {
@@ -64,9 +71,15 @@ impl Call {
         read_all(&self.head.headers, &mut self.body, settings.max_body, settings.body_timeout).await
     }
 
-    /// The body as JSON, whatever its content type says.
-    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        json_body::read(&self.bytes().await?)
+    /// The body as a JSON object, whatever its content type says.
+    pub(crate) async fn object<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        json_body::read::<Object<T>>(&self.bytes().await?).map(|Object(value)| value)
+    }
+
+    /// The body as a JSON array of objects, likewise.
+    pub(crate) async fn objects<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, Failure> {
+        let objects: Vec<Object<T>> = json_body::read(&self.bytes().await?)?;
+        Ok(objects.into_iter().map(|Object(value)| value).collect())
     }
 }
 
@@ -90,7 +103,7 @@ pub(crate) async fn read_all(
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| Failure::BrokenOff)?.into_data() else { continue };
             if bytes.len() as u64 + data.len() as u64 > most {
-                return Ok(None);
+                return Ok::<_, Failure>(None);
             }
             bytes.extend_from_slice(&data);
         }

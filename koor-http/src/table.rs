@@ -219,7 +219,7 @@ const ROLLBACK: &[Param] =
 const READ: &[Param] = &[
     p("history", Kind::Flag, "List the versions instead."),
     LIMIT,
-    p("version", Kind::Whole, "This version; with wait: a version greater than this."),
+    p("version", Kind::Version, "This version; with wait: a version greater than this."),
     p("diff", Kind::TwoVersions, "What differs between these two versions."),
     p("format", Kind::OneOf(&["json-patch"]), "The diff as an RFC 6902 patch."),
     p("wait", Kind::Span, "Wait for a change, at most so long."),

@@ -27,7 +27,7 @@ pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with an endpoint and a payload")]
+#[serde(default)]
 struct PayloadBody {
     endpoint: String,
     direction: String,
@@ -35,14 +35,14 @@ struct PayloadBody {
 }
 
 pub(crate) async fn validate(mut call: Call) -> Result<Answer, Failure> {
-    let PayloadBody { endpoint, direction, payload } = call.json().await?;
+    let PayloadBody { endpoint, direction, payload } = call.object().await?;
     let key = specs::key(&call)?;
     let violations = call.koor().check_payload(&call.caller, &key, &endpoint, &direction, &payload).await?;
     response::json(&json!({"valid": violations.is_empty(), "violations": violations}))
 }
 
 pub(crate) async fn test(mut call: Call) -> Result<Answer, Failure> {
-    let request: TestRequest = call.json().await?;
+    let request: TestRequest = call.object().await?;
     let key = specs::key(&call)?;
     response::json(&call.koor().test_contract(&call.caller, &key, request).await?)
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with a topic")]
+#[serde(default)]
 struct PublishBody {
     topic: String,
     data: RawJson,
@@ -29,7 +29,7 @@ struct PublishBody {
 }
 
 pub(crate) async fn publish(mut call: Call) -> Result<Answer, Failure> {
-    let PublishBody { topic, data, source } = call.json().await?;
+    let PublishBody { topic, data, source } = call.object().await?;
     let command = PublishEvent::new(Topic::new(topic)?, data, source)?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }

@@ -46,7 +46,7 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with a name")]
+#[serde(default)]
 struct RegisterBody {
     name: String,
     workspace: String,
@@ -64,7 +64,7 @@ struct WithToken {
 }
 
 pub(crate) async fn register(mut call: Call) -> Result<Answer, Failure> {
-    let RegisterBody { name, workspace, intent, stack, capabilities } = call.json().await?;
+    let RegisterBody { name, workspace, intent, stack, capabilities } = call.object().await?;
     let command = RegisterInstance::new(call.koor(), &name, &workspace, &intent, &stack, &capabilities)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|Registered { instance, token }| WithToken { instance, token }))
@@ -82,13 +82,13 @@ pub(crate) async fn heartbeat(call: Call) -> Result<Answer, Failure> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with capabilities")]
+#[serde(default)]
 struct CapabilitiesBody {
     capabilities: Vec<String>,
 }
 
 pub(crate) async fn capabilities(mut call: Call) -> Result<Answer, Failure> {
-    let body: CapabilitiesBody = call.json().await?;
+    let body: CapabilitiesBody = call.object().await?;
     let command = SetCapabilities::new(id(&call)?, &body.capabilities)?;
     let done: Committed<Instance> = call.koor().execute(&call.caller, command).await?;
     response::committed(
@@ -97,13 +97,13 @@ pub(crate) async fn capabilities(mut call: Call) -> Result<Answer, Failure> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with an intent")]
+#[serde(default)]
 struct IntentBody {
     intent: String,
 }
 
 pub(crate) async fn intent(mut call: Call) -> Result<Answer, Failure> {
-    let body: IntentBody = call.json().await?;
+    let body: IntentBody = call.object().await?;
     let command = SetIntent::new(id(&call)?, &body.intent)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|instance| json!({"id": instance.id, "intent": instance.intent})))

@@ -8,6 +8,9 @@ use crate::{
 };
 
 #[expect(clippy::unused_async, reason = "every route is async")]
-pub(crate) async fn document(_: Call) -> Result<Answer, Failure> {
-    Ok(response::rendered(hyper::StatusCode::OK, openapi::text()))
+pub(crate) async fn document(call: Call) -> Result<Answer, Failure> {
+    Ok(response::rendered(
+        hyper::StatusCode::OK,
+        openapi::text(call.koor().settings().server_token.is_some()),
+    ))
 }

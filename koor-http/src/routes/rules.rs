@@ -42,7 +42,7 @@ fn sources(query: Query<'_>) -> Result<Vec<RuleSource>, Failure> {
 }
 
 pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
-    let drafts: Vec<RuleDraft> = call.json().await?;
+    let drafts: Vec<RuleDraft> = call.objects().await?;
     let project: ProjectName = call.name(0)?;
     let of = project.clone();
     // Compiling thousands of regexes takes a second: not on a thread that others wait for.
@@ -52,7 +52,7 @@ pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn import(mut call: Call) -> Result<Answer, Failure> {
-    let drafts: Vec<RuleDraft> = call.json().await?;
+    let drafts: Vec<RuleDraft> = call.objects().await?;
     let command = response::off_thread(move || Ok(ImportRules::new(drafts)?)).await?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|imported| json!({"imported": imported})))
@@ -64,7 +64,7 @@ pub(crate) async fn export(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn propose(mut call: Call) -> Result<Answer, Failure> {
-    let draft: RuleDraft = call.json().await?;
+    let draft: RuleDraft = call.object().await?;
     let command = ProposeRule::new(&call.caller, draft)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(
@@ -95,7 +95,7 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn validate(mut call: Call) -> Result<Answer, Failure> {
-    let file: FileToCheck = call.json().await?;
+    let file: FileToCheck = call.object().await?;
     let project = call.name(0)?;
     response::json(&call.koor().validate(&call.caller, project, file).await?)
 }

@@ -52,13 +52,13 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
-    let draft: TemplateDraft = call.json().await?;
+    let draft: TemplateDraft = call.object().await?;
     let command = response::off_thread(move || Ok(CreateTemplate::new(draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }
 
 pub(crate) async fn replace(mut call: Call) -> Result<Answer, Failure> {
-    let draft: TemplateDraft = call.json().await?;
+    let draft: TemplateDraft = call.object().await?;
     let id: TemplateId = call.name(0)?;
     let command = response::off_thread(move || Ok(ReplaceTemplate::new(&id, draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
@@ -71,20 +71,20 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with a project")]
+#[serde(default)]
 struct ApplyBody {
     project: String,
 }
 
 pub(crate) async fn apply(mut call: Call) -> Result<Answer, Failure> {
-    let body: ApplyBody = call.json().await?;
+    let body: ApplyBody = call.object().await?;
     let (id, project): (TemplateId, _) = (call.name(0)?, ProjectName::new(body.project)?);
     let done = call.koor().apply_template(&call.caller, &id, &project).await?;
     response::committed(&done.map(|kind| json!({"applied": id, "project": project, "kind": kind})))
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, expecting = "an object with an id, a name and a project")]
+#[serde(default)]
 struct CaptureBody {
     id: String,
     name: String,
@@ -95,7 +95,7 @@ struct CaptureBody {
 }
 
 pub(crate) async fn capture(mut call: Call) -> Result<Answer, Failure> {
-    let CaptureBody { id, name, project, kind, description, tags } = call.json().await?;
+    let CaptureBody { id, name, project, kind, description, tags } = call.object().await?;
     let project = ProjectName::new(project)?;
     let draft = TemplateDraft { id, name, description, kind, data: None, tags };
     response::committed(&call.koor().capture_template(&call.caller, draft, &project).await?)

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) async fn record(mut call: Call) -> Result<Answer, Failure> {
-    let draft: UsageDraft = call.json().await?;
+    let draft: UsageDraft = call.object().await?;
     let command = RecordUsage::new(&call.caller, draft)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|record| json!({"id": record.id, "recorded": true})))

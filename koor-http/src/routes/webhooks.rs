@@ -64,7 +64,7 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
-    let draft: WebhookDraft = call.json().await?;
+    let draft: WebhookDraft = call.object().await?;
     let done = call.koor().execute(&call.caller, CreateWebhook::new(draft)?).await?;
     response::committed(&done.map(|webhook| Shown::new(webhook, Some(0))))
 }
