@@ -201,6 +201,12 @@ impl Koor {
         Subscription::new(Arc::clone(&inner.store), Arc::clone(&inner.live.hub), topics, since)
     }
 
+    /// Hears of commits again, after another core was opened on the same store.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn listen(&self) {
+        self.inner.store.observe(Arc::clone(&self.inner.live) as Arc<dyn CommitObserver>);
+    }
+
     /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.
     pub async fn close(&self) {
         self.inner.live.hub.close();

@@ -269,7 +269,9 @@ mod tests {
 
     fn walk(chain: &[ChainedEntry]) -> ChainReport {
         let mut walk = ChainWalk::default();
-        chain.iter().for_each(|entry| walk.step(entry));
+        for entry in chain {
+            walk.step(entry);
+        }
         walk.report()
     }
 

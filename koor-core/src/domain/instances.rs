@@ -147,7 +147,7 @@ mod tests {
             registered_at: Timestamp::from_millis(0),
             last_seen: Timestamp::from_millis(0),
         };
-        let after = Duration::from_secs(300);
+        let after = Duration::from_mins(5);
         assert!(!instance.has_gone_silent(Timestamp::from_millis(300_000), after));
         assert!(instance.has_gone_silent(Timestamp::from_millis(300_001), after));
         instance.status = InstanceStatus::Pending;
