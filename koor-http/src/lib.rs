@@ -1,1 +1,40 @@
-//! koor-http
+//! The REST data plane of Koor, on raw hyper.
+//!
+//! A [`Server`] answers on two kinds of listener: the API's, where agents call, and the dashboard's, which has the same
+//! API beside the files that somebody gives it as [`Assets`]. Other services, such as MCP, are mounted under a path and
+//! share everything that comes before a route: limits, origins, identity, counting, the log.
+//!
+//! One static table names every route; the router, `Allow`, the OpenAPI document and [`endpoints`] all read it.
+
+mod app;
+mod assets;
+mod auth;
+mod body;
+mod conditional;
+mod duration;
+mod error;
+mod json_body;
+mod log;
+mod mount;
+mod openapi;
+mod origin;
+pub mod outbound;
+mod prometheus;
+mod request;
+mod response;
+mod router;
+mod routes;
+mod schemas;
+mod server;
+mod settings;
+mod socket;
+mod sse;
+mod table;
+mod ws;
+
+pub use assets::{Asset, Assets};
+pub use body::BodyError;
+pub use mount::{MountBody, MountFuture};
+pub use server::{Listeners, ServeError, Server};
+pub use settings::HttpSettings;
+pub use table::{Endpoint, endpoints};

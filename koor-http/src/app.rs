@@ -1,0 +1,293 @@
+//! The way of a request from its head to its answer.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Body as _, Incoming},
+    header::{ALLOW, HeaderValue},
+    http::request::Parts,
+};
+use koor_core::{Caller, Identified, Koor, Plane};
+use tokio::time::Instant;
+
+use crate::{
+    assets::Assets,
+    auth,
+    body::{Body, Tally},
+    error::Failure,
+    log::{self, RequestIds, X_REQUEST_ID},
+    mount::Mount,
+    origin::{self, Gate},
+    prometheus::{self, Meters},
+    request::{Call, Query, drop_body, read_all},
+    response::{self, Answer, X_KOOR_WARNING},
+    router::{self, EVERY_METHOD, Found},
+    server::Place,
+    settings::HttpSettings,
+    socket::Turn,
+};
+
+/// Where a request came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) is_api: bool,
+}
+
+/// What every request needs.
+pub(crate) struct App {
+    pub(crate) koor: Koor,
+    pub(crate) settings: HttpSettings,
+    pub(crate) meters: Meters,
+    assets: Assets,
+    mounts: Vec<Mount>,
+    doors: Vec<Door>,
+    gate: Gate,
+    ids: RequestIds,
+}
+
+/// What is known of a request when it is answered.
+struct Passed {
+    place: prometheus::Place,
+    caller: Option<Caller>,
+    warning: Option<String>,
+    /// As what the call counts, if it does.
+    plane: Option<Plane>,
+    /// Whether the origin may read the answer.
+    admitted: bool,
+}
+
+impl App {
+    pub(crate) fn new(
+        koor: Koor,
+        settings: HttpSettings,
+        assets: Assets,
+        mounts: Vec<Mount>,
+        doors: Vec<Door>,
+    ) -> Self {
+        let guarded = koor.settings().server_token.is_some();
+        let addresses = doors.iter().map(|door| door.address);
+        let gate = Gate::new(&settings.allow_origins, &settings.allow_hosts, addresses, guarded);
+        let ids = RequestIds::new(koor.now().millis().unsigned_abs());
+        Self { koor, settings, meters: Meters::default(), assets, mounts, doors, gate, ids }
+    }
+
+    /// Where the API and the dashboard are, as `GET /api/metrics` says it.
+    pub(crate) fn binds(&self) -> (String, String) {
+        let bind = |configured: &str, is_api: bool| {
+            if !configured.is_empty() {
+                return configured.to_owned();
+            }
+            let doors = self.doors.iter().filter(|door| door.is_api == is_api);
+            doors.map(|door| door.address.to_string()).collect::<Vec<_>>().join(",")
+        };
+        (bind(&self.settings.api_bind, true), bind(&self.settings.dashboard_bind, false))
+    }
+
+    /// Answers a request, whatever it is.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        door: Door,
+        place: Arc<Place>,
+        turn: Turn,
+    ) -> Response<Body> {
+        let begun = Instant::now();
+        turn.to_server();
+        let (head, body) = request.into_parts();
+        let asked = Asked::of(&head);
+        let request_id = self.ids.of(&head.headers);
+        let mut passed = Passed {
+            place: prometheus::Place::Nowhere,
+            caller: None,
+            warning: None,
+            plane: None,
+            admitted: false,
+        };
+        let answer = match self.pass(head, body, door, place, &mut passed).await {
+            Ok(answer) => answer,
+            Err(failure) => failure.render(&request_id),
+        };
+        let mut answer = response::pack(&asked.headers, answer).await;
+        if asked.method == Method::HEAD {
+            answer = response::without_body(answer);
+        }
+        let headers = answer.headers_mut();
+        if passed.admitted {
+            origin::add_cors(&asked.headers, headers);
+        }
+        if let Some(warning) = passed.warning.and_then(|warning| HeaderValue::try_from(warning).ok()) {
+            headers.insert(X_KOOR_WARNING, warning);
+        }
+        headers.insert(X_REQUEST_ID, request_id.clone());
+        let took = begun.elapsed();
+        let status = answer.status();
+        self.meters.count(passed.place, status, took);
+        log::line(&asked.method, asked.path(), status, took, &request_id, passed.caller.as_ref());
+        self.count(&mut answer, passed.caller, passed.plane, turn);
+        answer
+    }
+
+    /// Counts a call when all of it is answered, and gives the client its turn.
+    fn count(&self, answer: &mut Answer, caller: Option<Caller>, plane: Option<Plane>, turn: Turn) {
+        // A WebSocket is counted when it ends, and is nobody's turn.
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        let length = answer.body().size_hint().exact().unwrap_or(0);
+        match answer.body_mut().tally() {
+            None => {
+                if let (Some(caller), Some(plane)) = (caller, plane) {
+                    self.koor.count_call(&caller, plane, length);
+                }
+                turn.to_client();
+            }
+            Some(tally) => {
+                let koor = self.koor.clone();
+                tally.then(move |bytes| {
+                    if let (Some(caller), Some(plane)) = (caller, plane) {
+                        koor.count_call(&caller, plane, bytes);
+                    }
+                    turn.to_client();
+                });
+            }
+        }
+    }
+
+    /// Lets a request pass through all that comes before a route, and through the route.
+    async fn pass(
+        self: &Arc<Self>,
+        head: Parts,
+        mut body: Incoming,
+        door: Door,
+        place: Arc<Place>,
+        passed: &mut Passed,
+    ) -> Result<Answer, Failure> {
+        let way = match self.find_way(&head, door, passed).await {
+            Ok(way) => way,
+            Err(failure) => {
+                drop_body(&head.headers, &mut body).await;
+                return Err(failure);
+            }
+        };
+        match way {
+            Way::Answered(answer) => Ok(answer),
+            Way::Asset => {
+                passed.place = prometheus::Place::Asset;
+                crate::assets::answer(&self.assets, &head)
+            }
+            Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body).await,
+            Way::Route(route, params, caller) => {
+                let counted = passed.plane.is_some();
+                let call = Call { app: Arc::clone(self), caller, head, body, params, place, counted };
+                (route.handler)(call).await
+            }
+        }
+    }
+
+    async fn find_way(&self, head: &Parts, door: Door, passed: &mut Passed) -> Result<Way<'_>, Failure> {
+        self.gate.check(door.address.ip(), &head.uri, &head.headers)?;
+        passed.admitted = true;
+        let path = head.uri.path();
+        if head.method == Method::OPTIONS {
+            return self.options(head, door).map(Way::Answered);
+        }
+        if let Some(mount) = self.mounts.iter().find(|mount| door.is_api && mount.covers(path)) {
+            passed.place = prometheus::Place::Mounted;
+            let caller = self.identify(head, false, passed).await?;
+            passed.plane = Some(Plane::Mcp);
+            return Ok(Way::Mount(mount, caller));
+        }
+        let (number, route, params) = match router::find(&head.method, path) {
+            Found::Route(number, route, params) => (number, route, params),
+            Found::OtherMethods(allow) => return Err(Failure::WrongMethod(allow)),
+            Found::Nothing if !door.is_api && !path.starts_with("/api/") => return Ok(Way::Asset),
+            Found::Nothing => return Err(Failure::NoRoute(path.to_owned())),
+        };
+        passed.place = prometheus::Place::Route(number);
+        if route.access == crate::table::Access::Open {
+            return Ok(Way::Route(route, params, Caller::local()));
+        }
+        let caller = self.identify(head, route.token_in_query, passed).await?;
+        passed.plane = (door.is_api && route.counted).then_some(Plane::Rest);
+        Ok(Way::Route(route, params, caller))
+    }
+
+    async fn identify(&self, head: &Parts, in_query: bool, passed: &mut Passed) -> Result<Caller, Failure> {
+        let query = Query(head.uri.query().unwrap_or_default());
+        let Identified { caller, warning } =
+            auth::identify(&self.koor, &head.headers, query, in_query).await?;
+        passed.caller = Some(caller.clone());
+        passed.warning = warning;
+        Ok(caller)
+    }
+
+    /// Says what may be asked of a path.
+    fn options(&self, head: &Parts, door: Door) -> Result<Answer, Failure> {
+        let path = head.uri.path();
+        let mounted = door.is_api && self.mounts.iter().any(|mount| mount.covers(path));
+        let allow = match router::find(&Method::OPTIONS, path) {
+            _ if path == "*" || mounted => EVERY_METHOD.to_owned(),
+            Found::OtherMethods(allow) => allow,
+            Found::Nothing if !door.is_api && self.assets.find(path).is_some() => {
+                "GET, HEAD, OPTIONS".to_owned()
+            }
+            Found::Route(..) | Found::Nothing => return Err(Failure::NoRoute(path.to_owned())),
+        };
+        let mut answer = response::empty(StatusCode::NO_CONTENT);
+        if let Ok(allow) = HeaderValue::try_from(allow) {
+            answer.headers_mut().insert(ALLOW, allow);
+        }
+        origin::add_preflight(&head.headers, answer.headers_mut());
+        Ok(answer)
+    }
+
+    /// Hands a request to a mounted service, with its body and its caller.
+    async fn call_mount(
+        &self,
+        mount: &Mount,
+        caller: Caller,
+        mut head: Parts,
+        mut body: Incoming,
+    ) -> Result<Answer, Failure> {
+        let within: Duration = self.settings.body_timeout;
+        let body = read_all(&head.headers, &mut body, self.settings.max_body, within).await?;
+        head.extensions.insert(caller);
+        let answer = mount.call(Request::from_parts(head, Full::new(body))).await;
+        Ok(answer.map(|body| Body::Mounted(body, Tally::none())))
+    }
+}
+
+/// Where a request goes.
+enum Way<'a> {
+    Answered(Answer),
+    Asset,
+    Mount(&'a Mount, Caller),
+    Route(&'static crate::table::Route, router::Params, Caller),
+}
+
+/// What of a request is still needed when it is answered.
+struct Asked {
+    method: Method,
+    uri: hyper::Uri,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    fn of(head: &Parts) -> Self {
+        use hyper::header::{ACCEPT_ENCODING, ORIGIN};
+        let mut headers = HeaderMap::new();
+        for name in [ACCEPT_ENCODING, ORIGIN] {
+            for value in head.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        Self { method: head.method.clone(), uri: head.uri.clone(), headers }
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+}

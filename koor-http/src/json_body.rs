@@ -1,0 +1,145 @@
+//! JSON that a client sends.
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
+
+use koor_core::domain::RawJson;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::error::Failure;
+
+/// A value that was sent as an object. Left to itself, a struct would take an array of its fields, too.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Object)
+    }
+}
+
+/// How deep a body may nest: as deep as those who read it back will follow.
+const DEEPEST: usize = 127;
+
+/// Reads a body as JSON.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    check_depth(bytes)?;
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(value),
+        // Other languages write an absent list or text as `null`: to them, that is the same.
+        Err(error) if error.is_data() => without_nulls(bytes).ok_or_else(|| invalid(&error)),
+        Err(error) => Err(invalid(&error)),
+    }
+}
+
+fn invalid(error: &dyn std::fmt::Display) -> Failure {
+    Failure::invalid(format!("invalid JSON body: {error}"))
+}
+
+/// Reads an object as if the members that are `null` were not there.
+fn without_nulls<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let members: BTreeMap<String, RawJson> = serde_json::from_slice(bytes).ok()?;
+    let members: BTreeMap<_, _> = members.iter().filter(|(_, value)| value.as_str() != "null").collect();
+    serde_json::from_slice(&serde_json::to_vec(&members).ok()?).ok()
+}
+
+/// Refuses what nests too deep, which a reader that keeps values unread would let through.
+fn check_depth(bytes: &[u8]) -> Result<(), Failure> {
+    let (mut depth, mut line, mut start) = (0_usize, 1_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'\n' {
+            (line, start) = (line + 1, at + 1);
+        }
+        if in_string {
+            in_string = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            let column = at + 1 - start;
+            return Err(invalid(&format_args!("nested too deep at line {line} column {column}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default)]
+    struct Sent {
+        name: String,
+        list: Vec<String>,
+        data: Option<RawJson>,
+    }
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        let sent: Sent = read(br#"{"name":"a","list":null,"data":{"x":null}}"#).unwrap();
+        let data = Some(RawJson::parse(r#"{"x":null}"#).unwrap());
+        assert_eq!(sent, Sent { name: "a".into(), list: vec![], data });
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        let said = read::<Object<Sent>>(br#"["a"]"#).err().unwrap().to_string();
+        assert_eq!(said, "invalid JSON body: invalid type: sequence, expected an object at line 1 column 0");
+        let Object(sent) = read::<Object<Sent>>(br#"{"name":"a","data":[1, 2],"list":null}"#).unwrap();
+        let data = Some(RawJson::parse("[1, 2]").unwrap());
+        assert_eq!(sent, Sent { name: "a".into(), list: vec![], data });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (body, expected) in [
+            ("", "invalid JSON body: EOF while parsing a value at line 1 column 0"),
+            ("{\n  x", "invalid JSON body: key must be a string at line 2 column 3"),
+            (
+                r#"{"name":1,"list":null}"#,
+                "invalid JSON body: invalid type: integer `1`, expected a string at line 1 column 9",
+            ),
+        ] {
+            assert_eq!(read::<Sent>(body.as_bytes()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_deep_body_is_refused_even_where_it_would_be_kept_unread() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read::<Value>(nested(127).as_bytes()).is_ok());
+        for depth in [128, 10_000, 1_000_000] {
+            let body = format!("{{\"data\":\n{}}}", nested(depth));
+            let said = read::<Sent>(body.as_bytes()).unwrap_err().to_string();
+            assert_eq!(said, "invalid JSON body: nested too deep at line 2 column 127");
+        }
+        let brackets = json!({"name": "[".repeat(1000) + "\\\"["}).to_string();
+        assert!(read::<Sent>(brackets.as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,80 @@
+//! One line for each request, and the id by which it is found again.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use hyper::{
+    HeaderMap, Method, StatusCode,
+    header::{HeaderName, HeaderValue},
+};
+use koor_core::Caller;
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a caller's own that is taken over: long enough for any trace id, short enough for a log line.
+const LONGEST_ID: usize = 128;
+
+/// Gives ids to requests that have none.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    start: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    /// Ids that differ from those of a server that began at another moment.
+    pub(crate) fn new(start: u64) -> Self {
+        Self { start, count: AtomicU64::new(0) }
+    }
+
+    /// The id of a request: the caller's own, if it is a sane one, else a new one.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        if let Some(own) = headers.get(X_REQUEST_ID).filter(|own| is_sane(own.as_bytes())) {
+            return own.clone();
+        }
+        let id = format!("{:x}-{:x}", self.start, self.count.fetch_add(1, Relaxed));
+        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+/// Writes the line. The query is left out: it may hold a token, and it holds what users look for.
+pub(crate) fn line(
+    method: &Method,
+    path: &str,
+    status: StatusCode,
+    took: Duration,
+    request_id: &HeaderValue,
+    caller: Option<&Caller>,
+) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let request_id = request_id.to_str().unwrap_or_default();
+    let caller = caller.map_or("", |caller| caller.actor().as_str());
+    let ms = took.as_secs_f64() * 1e3;
+    tracing::info!(%method, path, status = status.as_u16(), ms, request_id, caller, "request");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_id_is_taken_over_and_a_missing_one_made() {
+        let ids = RequestIds::new(16);
+        let mut headers = HeaderMap::new();
+        assert_eq!(ids.of(&headers), "10-0");
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("trace/1:2"));
+        assert_eq!(ids.of(&headers), "trace/1:2");
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("has spaces"));
+        assert_eq!(ids.of(&headers), "10-1");
+        headers.insert(X_REQUEST_ID, HeaderValue::try_from("x".repeat(129)).unwrap());
+        assert_eq!(ids.of(&headers), "10-2");
+    }
+}

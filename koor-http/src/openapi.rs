@@ -1,0 +1,265 @@
+//! The OpenAPI document, built from the table of routes.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    schemas,
+    table::{Access, Intake, Kind, Param, ROUTES, Reply, Route},
+};
+
+/// The document, as text; `guarded` says whether callers must show a token.
+pub(crate) fn text(guarded: bool) -> Bytes {
+    static OPEN: LazyLock<Bytes> = LazyLock::new(|| document(false).to_string().into());
+    static GUARDED: LazyLock<Bytes> = LazyLock::new(|| document(true).to_string().into());
+    if guarded { GUARDED.clone() } else { OPEN.clone() }
+}
+
+fn document(guarded: bool) -> Value {
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let path = paths.entry(plain(route.path)).or_insert_with(|| json!({}));
+        path[route.method().as_str().to_ascii_lowercase()] = operation(route, guarded);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Koor",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "State, specs, events, instances and rules for AI coding agents that work together.",
+            "license": {"name": "MIT OR Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    })
+}
+
+/// A path as OpenAPI writes it: it has no parameters of several segments, but their slashes may be escaped.
+fn plain(path: &str) -> String {
+    path.replace("*}", "}")
+}
+
+fn operation(route: &Route, guarded: bool) -> Value {
+    let mut parameters: Vec<Value> = path_parameters(route).collect();
+    parameters.extend(route.params.iter().map(parameter));
+    let tag = route.path.split('/').nth(2).unwrap_or("server");
+    let mut operation = json!({
+        "operationId": route.id,
+        "summary": route.summary,
+        "tags": [tag],
+        "parameters": parameters,
+        "responses": responses(route),
+        "security": if guarded && route.access != Access::Open { json!([{"bearer": []}]) } else { json!([]) },
+    });
+    match route.access {
+        Access::Admin => operation["description"] = json!("Needs the admin role."),
+        Access::Own => {
+            operation["description"] = json!("Needs the admin role, or to be the instance itself.")
+        }
+        Access::Open | Access::Anyone => {}
+    }
+    match route.intake {
+        Intake::Nothing => {}
+        Intake::Json(schema) => {
+            operation["requestBody"] = json!({
+                "required": true, "content": {"application/json": {"schema": named(schema)}},
+            });
+        }
+        Intake::Bytes => {
+            operation["requestBody"] = json!({
+                "required": true,
+                "content": {
+                    "application/json": {"schema": {}},
+                    "text/plain": {"schema": {"type": "string", "minLength": 1}},
+                    "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}},
+                },
+            });
+        }
+    }
+    operation
+}
+
+fn named(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn path_parameters(route: &Route) -> impl Iterator<Item = Value> {
+    let is_instance = route.path.starts_with("/api/instances/") || route.path.starts_with("/api/metrics/");
+    route.path.split('/').filter_map(move |segment| {
+        let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+        let (name, schema) = match name {
+            "key*" => ("key", named("StateKey")),
+            "id" if is_instance => ("id", json!({"type": "string", "format": "uuid"})),
+            name => (name, named("Name")),
+        };
+        Some(json!({"name": name, "in": "path", "required": true, "schema": schema}))
+    })
+}
+
+fn parameter(param: &Param) -> Value {
+    let schema = match param.kind {
+        Kind::Text | Kind::Tags => json!({"type": "string", "pattern": schemas::LINE}),
+        Kind::Key => named("StateKey"),
+        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
+        Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": 10_000}),
+        Kind::Whole => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
+        Kind::Version | Kind::NeededVersion => json!({"type": "integer", "minimum": 1, "maximum": i64::MAX}),
+        Kind::TwoVersions => json!({"type": "string", "pattern": "^[1-9][0-9]{0,17},[1-9][0-9]{0,17}$"}),
+        Kind::Time => json!({"type": "string", "format": "date-time"}),
+        Kind::Span => json!({
+            "type": "string",
+            "pattern": "^(([1-9]?[0-9]|[12][0-9]{2}|300)s?|[1-9][0-9]{0,4}ms|[1-4]m([1-5]?[0-9]s)?|5m)$",
+        }),
+        Kind::Flag => json!({"type": "string", "enum": ["1", "0", "true", "false"]}),
+        Kind::Pattern => schemas::glob(),
+        Kind::Patterns => json!({"type": "array", "items": schemas::glob(), "maxItems": 100}),
+        Kind::Sources => json!({
+            "type": "string",
+            "pattern": "^(local|learned|external)(,(local|learned|external))*$",
+        }),
+        Kind::OneOf(words) => json!({"type": "string", "enum": words}),
+    };
+    let place = if param.kind == Kind::Tags { "header" } else { "query" };
+    let mut shown = json!({
+        "name": param.name, "in": place, "required": param.kind == Kind::NeededVersion,
+        "description": param.summary, "schema": schema,
+    });
+    if param.kind == Kind::Patterns {
+        shown["style"] = json!("form");
+        shown["explode"] = json!(true);
+    }
+    shown
+}
+
+/// Every status that a route can answer with.
+fn statuses(route: &Route) -> Vec<u16> {
+    let mut statuses = vec![400, 403, 500, 503];
+    if route.access != Access::Open {
+        statuses.push(401);
+    }
+    if route.intake != Intake::Nothing {
+        statuses.extend([408, 413]);
+    }
+    statuses.extend(route.also);
+    statuses.sort_unstable();
+    statuses.dedup();
+    statuses
+}
+
+fn responses(route: &Route) -> Value {
+    let mut headers =
+        json!({"X-Request-Id": {"description": "The request's id.", "schema": {"type": "string"}}});
+    if route.writes {
+        headers["X-Koor-Cursor"] = json!({
+            "description": "The place of the change in the event log.", "schema": {"type": "integer", "minimum": 0},
+        });
+    }
+    let (status, content) = match route.reply {
+        Reply::Json(schema) => ("200", json!({"application/json": {"schema": named(schema)}})),
+        Reply::Document => {
+            headers["ETag"] = json!({"description": "The hash, in quotes.", "schema": {"type": "string"}});
+            headers["X-Koor-Version"] =
+                json!({"description": "The version.", "schema": {"type": "integer", "minimum": 1}});
+            ("200", json!({"*/*": {"schema": {}}}))
+        }
+        Reply::Text => ("200", json!({"text/plain": {"schema": {"type": "string"}}})),
+        Reply::Stream => ("200", json!({"text/event-stream": {"schema": {"type": "string"}}})),
+        Reply::Socket => ("101", json!({})),
+    };
+    let mut all = json!({
+        status: {"description": "Done.", "headers": headers, "content": content},
+        "default": failure("Error", "What went wrong."),
+    });
+    for status in statuses(route) {
+        let (schema, what) = match status {
+            304 => {
+                all["304"] = json!({"description": "Nothing new."});
+                continue;
+            }
+            400 => ("Error", "The request is wrong."),
+            401 => ("Error", "No token, or not the right one."),
+            403 => ("Error", "Not for this caller, origin or host."),
+            404 => ("Error", "Nothing there."),
+            408 => ("Error", "The body did not come in time."),
+            409 => ("Error", "There already."),
+            410 => ("Expired", "The cursor has expired."),
+            412 => ("Conflict", "The condition does not hold."),
+            413 => ("Error", "The body is too large."),
+            422 => ("Unacceptable", "Not what a schema asks for."),
+            426 => ("Error", "Only for WebSockets."),
+            503 if route.path == "/health" => ("Degraded", "The store cannot write."),
+            503 => ("Error", "The store is busy, or cannot write."),
+            _ => ("Error", "A fault of the server."),
+        };
+        all[status.to_string()] = failure(schema, what);
+    }
+    all
+}
+
+fn failure(schema: &str, what: &str) -> Value {
+    json!({"description": what, "content": {"application/json": {"schema": named(schema)}}})
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_in_the_document_and_nothing_else() {
+        let document = document(false);
+        let mut described = BTreeSet::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for method in operations.as_object().unwrap().keys() {
+                described.insert(format!("{} {path}", method.to_ascii_uppercase()));
+            }
+        }
+        let there: BTreeSet<_> =
+            ROUTES.iter().map(|route| format!("{} {}", route.method(), plain(route.path))).collect();
+        assert_eq!(described, there);
+        assert_eq!(there.len(), ROUTES.len(), "no route is there twice");
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = ROUTES.iter().map(|route| route.id).collect();
+        assert_eq!(names.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn every_schema_that_is_named_is_there_and_every_one_that_is_there_is_named() {
+        fn collect(value: &Value, into: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(members) => {
+                    for (name, value) in members {
+                        match value.as_str().and_then(|text| text.strip_prefix("#/components/schemas/")) {
+                            Some(schema) if name == "$ref" => _ = into.insert(schema.to_owned()),
+                            _ => collect(value, into),
+                        }
+                    }
+                }
+                Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+                _ => {}
+            }
+        }
+        let document = document(true);
+        let mut named = BTreeSet::new();
+        collect(&document, &mut named);
+        let there: BTreeSet<_> =
+            document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(named, there);
+    }
+
+    #[test]
+    fn only_health_is_open_where_a_token_is_asked_for() {
+        let document = document(true);
+        assert_eq!(document["paths"]["/health"]["get"]["security"], json!([]));
+        assert_eq!(document["paths"]["/api/state"]["get"]["security"], json!([{"bearer": []}]));
+    }
+}

@@ -1,0 +1,216 @@
+//! What the server counts of itself, in the text format of Prometheus.
+
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use hyper::StatusCode;
+
+use crate::table::ROUTES;
+
+/// Upper ends of the latency buckets, in microseconds: from an answer out of memory to a body that came slowly.
+const BUCKETS: [u64; 14] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
+    30_000_000,
+];
+
+/// Every status that the server answers with; another one is counted as 0.
+const STATUSES: [u16; 21] =
+    [200, 101, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 422, 426, 500, 503, 0];
+
+/// Counters of one route.
+#[derive(Debug, Default)]
+struct RouteMeter {
+    statuses: [AtomicU64; STATUSES.len()],
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    micros: AtomicU64,
+}
+
+/// Where requests are counted that no route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A route, by its number in the table.
+    Route(usize),
+    /// A mounted service.
+    Mounted,
+    /// Files of the dashboard.
+    Asset,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// All counters.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    routes: Vec<RouteMeter>,
+    delivered: AtomicU64,
+    gaps: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// What others count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gauges {
+    pub(crate) uptime: Duration,
+    pub(crate) subscribers: usize,
+    pub(crate) last_event: u64,
+    pub(crate) state_keys: u64,
+    pub(crate) instances: u64,
+    pub(crate) store_bytes: u64,
+    pub(crate) writable: bool,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self {
+            routes: (0..ROUTES.len() + 3).map(|_| RouteMeter::default()).collect(),
+            delivered: AtomicU64::new(0),
+            gaps: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Meters {
+    /// Counts an answered request.
+    pub(crate) fn count(&self, place: Place, status: StatusCode, took: Duration) {
+        let number = match place {
+            Place::Route(number) => number,
+            Place::Mounted => ROUTES.len(),
+            Place::Asset => ROUTES.len() + 1,
+            Place::Nowhere => ROUTES.len() + 2,
+        };
+        let Some(meter) = self.routes.get(number) else { return };
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let known = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len() - 1);
+        let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
+        meter.statuses[known].fetch_add(1, Relaxed);
+        meter.buckets[bucket].fetch_add(1, Relaxed);
+        meter.micros.fetch_add(micros, Relaxed);
+    }
+
+    /// Counts events handed to a subscriber.
+    pub(crate) fn delivered(&self, events: u64) {
+        self.delivered.fetch_add(events, Relaxed);
+    }
+
+    /// Counts a gap that a subscriber was told of.
+    pub(crate) fn gap(&self, missed: u64) {
+        self.gaps.fetch_add(1, Relaxed);
+        self.missed.fetch_add(missed, Relaxed);
+    }
+
+    /// Everything, as Prometheus reads it.
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
+        let mut text = String::with_capacity(16 << 10);
+        // Writing to a string cannot fail.
+        _ = self.write(&mut text, gauges);
+        text
+    }
+
+    fn write(&self, out: &mut String, gauges: &Gauges) -> std::fmt::Result {
+        let names = ROUTES.iter().map(|route| (route.method().as_str(), route.path));
+        let names = names.chain([("", "mounted"), ("", "asset"), ("", "unmatched")]);
+        let used: Vec<_> = names
+            .zip(&self.routes)
+            .filter(|(_, meter)| meter.statuses.iter().any(|count| count.load(Relaxed) > 0))
+            .collect();
+        out.push_str(
+            "# HELP koor_http_requests_total Requests answered.\n# TYPE koor_http_requests_total counter\n",
+        );
+        for ((method, route), meter) in &used {
+            for (status, count) in STATUSES.iter().zip(&meter.statuses) {
+                let count = count.load(Relaxed);
+                if count > 0 {
+                    writeln!(
+                        out,
+                        "koor_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
+                    )?;
+                }
+            }
+        }
+        out.push_str(
+            "# HELP koor_http_request_seconds How long answers took.\n# TYPE koor_http_request_seconds histogram\n",
+        );
+        for ((method, route), meter) in &used {
+            let mut total = 0;
+            for (index, bucket) in meter.buckets.iter().enumerate() {
+                total += bucket.load(Relaxed);
+                let end = BUCKETS.get(index).map_or_else(|| "+Inf".to_owned(), |end| seconds(*end));
+                writeln!(
+                    out,
+                    "koor_http_request_seconds_bucket{{method=\"{method}\",route=\"{route}\",le=\"{end}\"}} {total}"
+                )?;
+            }
+            let sum = seconds(meter.micros.load(Relaxed));
+            writeln!(out, "koor_http_request_seconds_sum{{method=\"{method}\",route=\"{route}\"}} {sum}")?;
+            writeln!(
+                out,
+                "koor_http_request_seconds_count{{method=\"{method}\",route=\"{route}\"}} {total}"
+            )?;
+        }
+        let delivered = self.delivered.load(Relaxed);
+        let (gaps, missed) = (self.gaps.load(Relaxed), self.missed.load(Relaxed));
+        let up = gauges.uptime.as_secs();
+        let Gauges { subscribers, last_event, state_keys, instances, store_bytes, .. } = *gauges;
+        for (kind, name, help, value) in [
+            ("counter", "koor_events_published_total", "Events put into the log, ever.", last_event),
+            ("counter", "koor_events_delivered_total", "Events sent to subscribers.", delivered),
+            ("counter", "koor_subscriber_gaps_total", "Gaps that subscribers were told of.", gaps),
+            (
+                "counter",
+                "koor_events_missed_total",
+                "Events that subscribers lagged behind and missed.",
+                missed,
+            ),
+            ("gauge", "koor_subscribers", "Subscribers now.", subscribers as u64),
+            ("gauge", "koor_state_keys", "State documents.", state_keys),
+            ("gauge", "koor_instances", "Registered instances.", instances),
+            ("gauge", "koor_store_bytes", "Bytes that the store takes up.", store_bytes),
+            ("gauge", "koor_store_writable", "1 when the store can write.", u64::from(gauges.writable)),
+            ("gauge", "koor_uptime_seconds", "Seconds since the start.", up),
+        ] {
+            writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Microseconds as seconds, exactly.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_route_and_status() {
+        let meters = Meters::default();
+        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_micros(300));
+        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_secs(60));
+        let gauges = Gauges {
+            uptime: Duration::from_secs(5),
+            subscribers: 1,
+            last_event: 7,
+            state_keys: 0,
+            instances: 0,
+            store_bytes: 0,
+            writable: true,
+        };
+        let text = meters.render(&gauges);
+        for line in [
+            "koor_http_requests_total{method=\"\",route=\"unmatched\",status=\"404\"} 2",
+            "koor_http_request_seconds_bucket{method=\"\",route=\"unmatched\",le=\"0.0005\"} 1",
+            "koor_http_request_seconds_bucket{method=\"\",route=\"unmatched\",le=\"+Inf\"} 2",
+            "koor_http_request_seconds_sum{method=\"\",route=\"unmatched\"} 60.0003",
+            "koor_events_published_total 7",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+    }
+}

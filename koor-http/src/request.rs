@@ -1,0 +1,365 @@
+//! Reading requests: paths, queries, bodies.
+
+use std::{borrow::Cow, str::FromStr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::{
+    HeaderMap, Method,
+    body::{Body as _, Incoming},
+    header::EXPECT,
+    http::request::Parts,
+};
+use koor_core::{
+    Caller, Koor,
+    clock::Timestamp,
+    ids::Version,
+    page::{Limit, TimeRange},
+    pattern::{Pattern, TopicFilter},
+};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::{
+    app::App,
+    duration,
+    error::Failure,
+    json_body::{self, Object},
+    router::Params,
+    server::Place,
+};
+
+/// A request on its way through a route.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) caller: Caller,
+    pub(crate) head: Parts,
+    pub(crate) body: Incoming,
+    pub(crate) params: Params,
+    pub(crate) place: Arc<Place>,
+    /// Whether this is counted as a call.
+    pub(crate) counted: bool,
+}
+
+impl Call {
+    pub(crate) fn koor(&self) -> &Koor {
+        &self.app.koor
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.head.method == Method::HEAD
+    }
+
+    pub(crate) fn query(&self) -> Query<'_> {
+        Query(self.head.uri.query().unwrap_or_default())
+    }
+
+    /// The part of the path that stands for the parameter of that number, decoded.
+    pub(crate) fn param(&self, number: usize) -> Result<Cow<'_, str>, Failure> {
+        let raw = self.params.get(number, self.head.uri.path());
+        decode(raw, false).ok_or_else(|| Failure::invalid("invalid path: it is not UTF-8"))
+    }
+
+    /// As [`param`](Self::param), as a checked name.
+    pub(crate) fn name<T: FromStr<Err: Into<Failure>>>(&self, number: usize) -> Result<T, Failure> {
+        self.param(number)?.parse().map_err(Into::into)
+    }
+
+    /// The whole body.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes, Failure> {
+        let settings = &self.app.settings;
+        read_all(&self.head.headers, &mut self.body, settings.max_body, settings.body_timeout).await
+    }
+
+    /// The body as a JSON object, whatever its content type says.
+    pub(crate) async fn object<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        json_body::read::<Object<T>>(&self.bytes().await?).map(|Object(value)| value)
+    }
+
+    /// The body as a JSON array of objects, likewise.
+    pub(crate) async fn objects<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, Failure> {
+        let objects: Vec<Object<T>> = json_body::read(&self.bytes().await?)?;
+        Ok(objects.into_iter().map(|Object(value)| value).collect())
+    }
+}
+
+/// More than this is not set aside for a body before any of it is here.
+const SET_ASIDE: usize = 1 << 20;
+
+/// Reads a body to its end, if it is small enough and in time.
+pub(crate) async fn read_all(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    most: u64,
+    within: Duration,
+) -> Result<Bytes, Failure> {
+    let told = body.size_hint().lower();
+    if told > most {
+        drop_body(headers, body).await;
+        return Err(Failure::TooLarge(most));
+    }
+    let reading = async {
+        let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(SET_ASIDE).min(SET_ASIDE));
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| Failure::BrokenOff)?.into_data() else { continue };
+            if bytes.len() as u64 + data.len() as u64 > most {
+                return Ok::<_, Failure>(None);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Some(Bytes::from(bytes)))
+    };
+    let read = timeout(within, reading).await.map_err(|_| Failure::TooSlow(within))??;
+    if read.is_none() {
+        drop_body(headers, body).await;
+    }
+    read.ok_or(Failure::TooLarge(most))
+}
+
+/// The most of an unwanted body that is read and dropped.
+const LINGER_BYTES: u64 = 64 << 20;
+
+/// The longest time that is spent on it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A client that sends nothing for so long is waiting for the answer.
+const LINGER_PAUSE: Duration = Duration::from_millis(200);
+
+/// Reads and drops what is left of a body that nobody wants.
+///
+/// A connection that is closed with unread bytes in it is reset, and takes an answer with it that the client has not
+/// read yet, because it is still sending. A client that waits to be asked for its body is not asked.
+pub(crate) async fn drop_body(headers: &HeaderMap, body: &mut Incoming) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let until = Instant::now() + LINGER;
+    let mut dropped = 0;
+    while dropped < LINGER_BYTES && !body.is_end_stream() {
+        let next = timeout_at(until.min(Instant::now() + LINGER_PAUSE), body.frame());
+        let Ok(Some(Ok(frame))) = next.await else { return };
+        dropped += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+}
+
+/// Undoes percent-encoding, and `+` for a space where that is asked for. A `%` that encodes nothing stands for itself.
+/// `None` where the result is not UTF-8.
+pub(crate) fn decode(raw: &str, plus: bool) -> Option<Cow<'_, str>> {
+    if !raw.bytes().any(|byte| byte == b'%' || (plus && byte == b'+')) {
+        return Some(Cow::Borrowed(raw));
+    }
+    let bytes = raw.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let code = bytes.get(at + 1..at + 3).filter(|_| byte == b'%');
+        let code = code.and_then(|code| Some((digit(code[0])? << 4) | digit(code[1])?));
+        at += if code.is_some() { 3 } else { 1 };
+        decoded.push(match code {
+            Some(code) => code,
+            None if plus && byte == b'+' => b' ',
+            None => byte,
+        });
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// What stands after the question mark.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'a>(pub(crate) &'a str);
+
+impl<'a> Query<'a> {
+    /// Whether nothing stands there.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every value of a parameter, in order.
+    fn all(self, name: &'a str) -> impl Iterator<Item = Result<Cow<'a, str>, Failure>> {
+        self.0.split('&').filter_map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // A name that is no UTF-8 is none that anybody asks for.
+            if decode(key, true)? != name {
+                return None;
+            }
+            let value = decode(value, true);
+            Some(value.ok_or_else(|| Failure::invalid(format!("invalid {name}: it is not UTF-8"))))
+        })
+    }
+
+    /// The first value of a parameter.
+    pub(crate) fn get(self, name: &'a str) -> Result<Option<Cow<'a, str>>, Failure> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        self.all(name).next().transpose()
+    }
+
+    /// A text; an empty one counts as none.
+    pub(crate) fn text(self, name: &'a str) -> Result<Option<String>, Failure> {
+        Ok(self.get(name)?.filter(|text| !text.is_empty()).map(Cow::into_owned))
+    }
+
+    /// A text as a checked type; an empty one counts as none.
+    pub(crate) fn parse<T: FromStr<Err: Into<Failure>>>(self, name: &'a str) -> Result<Option<T>, Failure> {
+        self.get(name)?
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse().map_err(Into::into))
+            .transpose()
+    }
+
+    /// A whole number that is not negative.
+    pub(crate) fn number(self, name: &'a str) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        let digits = text.strip_prefix(' ').unwrap_or(&text);
+        let number = digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map(Some).ok_or_else(|| {
+            Failure::invalid(format!(
+                "{name} must be a whole number between 0 and {}, got {text:?}",
+                u64::MAX
+            ))
+        })
+    }
+
+    /// A version: a whole number from 1 on.
+    pub(crate) fn version(self, name: &'a str) -> Result<Option<Version>, Failure> {
+        self.number(name)?.map(|number| to_version(name, number)).transpose()
+    }
+
+    /// How many entries; `None` where that is not said.
+    pub(crate) fn limit_if_any(self, name: &'a str) -> Result<Option<Limit>, Failure> {
+        Ok(self.number(name)?.map(|number| Limit::new(name, number)).transpose()?)
+    }
+
+    /// How many entries; 50 unless told.
+    pub(crate) fn limit(self, name: &'a str) -> Result<Limit, Failure> {
+        Ok(self.limit_if_any(name)?.unwrap_or_default())
+    }
+
+    /// `from` and `to`.
+    pub(crate) fn range(self) -> Result<TimeRange, Failure> {
+        Ok(TimeRange {
+            from: self.get("from")?.map(|text| Timestamp::parse_from("from", &text)).transpose()?,
+            to: self.get("to")?.map(|text| Timestamp::parse_to("to", &text)).transpose()?,
+        })
+    }
+
+    /// A span of time.
+    pub(crate) fn span(self, name: &'a str) -> Result<Option<Duration>, Failure> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        let span = duration::parse(&text);
+        span.map(Some).ok_or_else(|| {
+            Failure::invalid(format!(
+                "invalid {name} {text:?}: use a span such as 30s, 1m30s, or whole seconds"
+            ))
+        })
+    }
+
+    /// Yes or no; no where it is not said.
+    pub(crate) fn flag(self, name: &'a str) -> Result<bool, Failure> {
+        Ok(self.choice(name)?.unwrap_or(false))
+    }
+
+    /// Yes, no, or not said.
+    pub(crate) fn choice(self, name: &'a str) -> Result<Option<bool>, Failure> {
+        match self.get(name)?.as_deref() {
+            None => Ok(None),
+            Some("1" | "true" | "") => Ok(Some(true)),
+            Some("0" | "false") => Ok(Some(false)),
+            Some(other) => Err(Failure::invalid(format!("{name} must be true or false, got {other:?}"))),
+        }
+    }
+
+    /// The topics that any of the patterns of that name matches.
+    pub(crate) fn topics(self, name: &'a str) -> Result<TopicFilter, Failure> {
+        let mut patterns = Vec::new();
+        for text in self.all(name).filter(|_| !self.0.is_empty()) {
+            if patterns.len() == PATTERNS {
+                return Err(Failure::invalid(format!("more than {PATTERNS} of {name} were given")));
+            }
+            patterns.push(Pattern::new(text?)?);
+        }
+        Ok(TopicFilter::new(patterns))
+    }
+}
+
+/// Each is held against every event.
+const PATTERNS: usize = 100;
+
+pub(crate) fn to_version(name: &str, number: u64) -> Result<Version, Failure> {
+    Version::new(number)
+        .ok_or_else(|| Failure::invalid(format!("{name} must be between 1 and {}, got {number}", i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use koor_core::ids::Topic;
+
+    use super::*;
+
+    fn said<T>(result: Result<T, Failure>) -> String {
+        result.err().unwrap().to_string()
+    }
+
+    #[test]
+    fn percent_codes_are_undone_and_nothing_else() {
+        assert_eq!(decode("a%2Fb%20c", false).unwrap(), "a/b c");
+        assert_eq!(decode("a+b", false).unwrap(), "a+b");
+        assert_eq!(decode("a+b%2B", true).unwrap(), "a b+");
+        assert_eq!(decode("100%", false).unwrap(), "100%");
+        assert_eq!(decode("%zz%4", false).unwrap(), "%zz%4");
+        assert_eq!(decode("%C3%BC", false).unwrap(), "ü");
+        assert_eq!(decode("%ff", false), None);
+    }
+
+    #[test]
+    fn a_number_is_whole_or_refused_by_name() {
+        let query = Query("a=5&b=x&c=-1&d=1.5&e=&f=99999999999999999999");
+        assert_eq!(query.number("a").unwrap(), Some(5));
+        assert_eq!(query.number("z").unwrap(), None);
+        for name in ["b", "c", "d", "e", "f"] {
+            assert!(
+                said(query.number(name)).starts_with(&format!("{name} must be a whole number")),
+                "{name}"
+            );
+        }
+        assert_eq!(said(Query("limit=0").limit("limit")), "limit must be between 1 and 10000, got 0");
+        assert_eq!(
+            said(Query("version=0").version("version")),
+            format!("version must be between 1 and {}, got 0", i64::MAX)
+        );
+    }
+
+    #[test]
+    fn patterns_need_no_escapes_and_may_be_many() {
+        let topics = Query("pattern=truck-wash.*&pattern=[ab]?c").topics("pattern").unwrap();
+        assert!(topics.matches(&Topic::new("truck-wash.done").unwrap()));
+        assert!(topics.matches(&Topic::new("axc").unwrap()));
+        assert!(!topics.matches(&Topic::new("other").unwrap()));
+        assert!(said(Query("pattern=[a").topics("pattern")).contains("pattern"));
+        assert!(Query("").topics("pattern").unwrap().patterns().is_empty());
+    }
+
+    #[test]
+    fn a_time_with_an_unescaped_plus_is_read() {
+        let range = Query("from=2026-02-09T15:30:00+01:00&to=2026-02-16").range().unwrap();
+        assert_eq!(range.from.unwrap().to_string(), "2026-02-09T14:30:00.000Z");
+        assert_eq!(range.to.unwrap().to_string(), "2026-02-16T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_flag_is_said_plainly() {
+        assert!(Query("history=1").flag("history").unwrap());
+        assert!(Query("history").flag("history").unwrap());
+        assert!(!Query("history=false").flag("history").unwrap());
+        assert!(!Query("").flag("history").unwrap());
+        assert_eq!(
+            said(Query("history=maybe").flag("history")),
+            "history must be true or false, got \"maybe\""
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! Finding the route for a path and a method.
+
+use std::sync::LazyLock;
+
+use hyper::Method;
+
+use crate::table::{ROUTES, Route};
+
+/// The most parameters a path has.
+const PARAMS: usize = 3;
+
+/// Where in a path its parameters are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Params {
+    spans: [(usize, usize); PARAMS],
+    count: usize,
+}
+
+impl Params {
+    /// The parameter of that number, as it stands in the path.
+    pub(crate) fn get<'a>(&self, number: usize, path: &'a str) -> &'a str {
+        let (from, to) = self.spans.get(number).copied().unwrap_or_default();
+        path.get(from..to).unwrap_or_default()
+    }
+
+    fn push(&mut self, from: usize, to: usize) {
+        if let Some(span) = self.spans.get_mut(self.count) {
+            *span = (from, to);
+            self.count += 1;
+        }
+    }
+}
+
+/// A path with its routes.
+struct Path {
+    /// What the path must begin with; all of it, where it has no parameters.
+    prefix: &'static str,
+    segments: Vec<Segment>,
+    routes: Vec<(usize, &'static Route)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    Literal(&'static str),
+    /// One segment, which may be empty: what it must be, its type says.
+    One,
+    /// All that is left of the path.
+    Rest,
+}
+
+impl Path {
+    fn new(pattern: &'static str) -> Self {
+        let prefix = pattern.find('{').map_or(pattern, |end| &pattern[..end]);
+        let rest = pattern.get(prefix.len()..).unwrap_or_default();
+        let segments = rest
+            .split('/')
+            .filter(|_| !rest.is_empty())
+            .map(|segment| match segment.strip_prefix('{') {
+                Some(name) if name.ends_with("*}") => Segment::Rest,
+                Some(_) => Segment::One,
+                None => Segment::Literal(segment),
+            })
+            .collect();
+        Self { prefix, segments, routes: Vec::new() }
+    }
+
+    fn matches(&self, path: &str) -> Option<Params> {
+        let mut rest = path.strip_prefix(self.prefix)?;
+        let mut params = Params::default();
+        for (index, segment) in self.segments.iter().enumerate() {
+            if index > 0 {
+                rest = rest.strip_prefix('/')?;
+            }
+            let from = path.len() - rest.len();
+            let end = rest.find('/').unwrap_or(rest.len());
+            match segment {
+                Segment::Rest => {
+                    params.push(from, path.len());
+                    return Some(params);
+                }
+                Segment::One => params.push(from, from + end),
+                Segment::Literal(literal) if rest.get(..end) == Some(*literal) => {}
+                Segment::Literal(_) => return None,
+            }
+            rest = rest.get(end..)?;
+        }
+        rest.is_empty().then_some(params)
+    }
+}
+
+/// The paths, those that name more of themselves first, so that `/stale` is not taken for an id.
+static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
+    let mut paths: Vec<(&str, Path)> = Vec::new();
+    for (number, route) in ROUTES.iter().enumerate() {
+        match paths.iter_mut().find(|(pattern, _)| *pattern == route.path) {
+            Some((_, path)) => path.routes.push((number, route)),
+            None => {
+                let mut path = Path::new(route.path);
+                path.routes.push((number, route));
+                paths.push((route.path, path));
+            }
+        }
+    }
+    // Stable: where it does not matter, the order of the table stays, which has what is asked for most at the top.
+    paths.sort_by_key(|(_, path)| {
+        path.segments.iter().filter(|segment| !matches!(segment, Segment::Literal(_))).count().min(1)
+    });
+    paths.into_iter().map(|(_, path)| path).collect()
+});
+
+/// What a path and a method lead to.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// To a route, with its number in the table and the parameters of the path.
+    Route(usize, &'static Route, Params),
+    /// To nothing, but with these methods the path leads somewhere.
+    OtherMethods(String),
+    /// To nothing.
+    Nothing,
+}
+
+/// Finds the route. HEAD leads where GET does.
+pub(crate) fn find(method: &Method, path: &str) -> Found {
+    let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+    let mut any = false;
+    for entry in PATHS.iter() {
+        let Some(params) = entry.matches(path) else { continue };
+        any = true;
+        if let Some((number, route)) = entry.routes.iter().find(|(_, route)| route.method() == wanted) {
+            return Found::Route(*number, route, params);
+        }
+    }
+    if any { Found::OtherMethods(allowed(path)) } else { Found::Nothing }
+}
+
+/// The methods of a path, as `Allow` lists them.
+fn allowed(path: &str) -> String {
+    let mut methods = vec!["OPTIONS"];
+    for (_, route) in
+        PATHS.iter().filter(|entry| entry.matches(path).is_some()).flat_map(|entry| &entry.routes)
+    {
+        methods.push(route.method().as_str());
+        if *route.method() == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
+}
+
+/// The methods of every path.
+pub(crate) const EVERY_METHOD: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(method: &Method, path: &str) -> (&'static str, Vec<String>) {
+        match find(method, path) {
+            Found::Route(_, route, params) => {
+                (route.path, (0..params.count).map(|n| params.get(n, path).to_owned()).collect())
+            }
+            Found::OtherMethods(allow) => ("", vec![allow]),
+            Found::Nothing => ("", vec![]),
+        }
+    }
+
+    fn strings(expected: &[&str]) -> Vec<String> {
+        expected.iter().map(|&s| s.to_owned()).collect()
+    }
+
+    #[test]
+    fn paths_lead_to_their_routes() {
+        for (method, path, route, params) in [
+            (Method::GET, "/health", "/health", &[][..]),
+            (Method::HEAD, "/health", "/health", &[]),
+            (Method::GET, "/api/state", "/api/state", &[]),
+            (Method::PUT, "/api/state/a/b%2Fc", "/api/state/{key*}", &["a/b%2Fc"]),
+            (Method::PUT, "/api/state/", "/api/state/{key*}", &[""]),
+            (Method::GET, "/api/instances/stale", "/api/instances/stale", &[]),
+            (Method::DELETE, "/api/instances/stale", "/api/instances/{id}", &["stale"]),
+            (Method::GET, "/api/validate/p/rules", "/api/validate/{project}/rules", &["p"]),
+            (Method::POST, "/api/validate/rules", "/api/validate/{project}", &["rules"]),
+            (Method::POST, "/api/rules/p/r/accept", "/api/rules/{project}/{rule_id}/accept", &["p", "r"]),
+            (Method::GET, "/api/templates/capture", "/api/templates/{id}", &["capture"]),
+            (Method::POST, "/api/templates/capture", "/api/templates/capture", &[]),
+            (Method::GET, "/api/specs/", "/api/specs/{project}", &[""]),
+        ] {
+            assert_eq!(to(&method, path), (route, strings(params)), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_apart_from_the_wrong_method() {
+        for path in ["/", "/nope", "/api", "/api/states", "/api/specs/a/b/c", "/healthy", "/api/health"] {
+            assert_eq!(to(&Method::GET, path), ("", vec![]), "{path}");
+        }
+        assert_eq!(to(&Method::POST, "/health"), ("", strings(&["GET, HEAD, OPTIONS"])));
+        assert_eq!(
+            to(&Method::PATCH, "/api/state/x"),
+            ("", strings(&["DELETE, GET, HEAD, OPTIONS, POST, PUT"]))
+        );
+        assert_eq!(
+            to(&Method::PATCH, "/api/instances/stale"),
+            ("", strings(&["DELETE, GET, HEAD, OPTIONS"]))
+        );
+    }
+}

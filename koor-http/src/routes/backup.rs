@@ -1,0 +1,91 @@
+//! Backups.
+
+use std::io::{self, BufReader, Read};
+
+use bytes::{Buf as _, Bytes};
+use http_body_util::BodyExt as _;
+use hyper::{
+    body::Body as _,
+    header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
+};
+use koor_core::{commands::RestoreBackup, domain::backup::Backup};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::{
+    body::{Body, Tally},
+    error::Failure,
+    request::{Call, drop_body},
+    response::{self, Answer, JSON},
+};
+
+pub(crate) async fn take(call: Call) -> Result<Answer, Failure> {
+    let pieces = call.koor().backup(&call.caller).await?;
+    let mut answer = Answer::new(Body::Pieces(pieces, Tally::none()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    let name = HeaderValue::from_static("attachment; filename=\"koor-backup.json\"");
+    headers.insert(CONTENT_DISPOSITION, name);
+    Ok(answer)
+}
+
+/// Pieces of a backup that may wait for the parser: enough to keep both sides busy.
+const PIECES: usize = 16;
+
+pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
+    call.koor().admit(&call.caller, RestoreBackup::intent_of_any()).await?;
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let now = call.koor().now();
+    let parsing = response::off_thread(move || {
+        let reader = BufReader::new(Pieces { receiver, piece: Bytes::new() });
+        let backup: Backup = serde_json::from_reader(reader)
+            .map_err(|error| Failure::invalid(format!("invalid JSON body: {error}")))?;
+        Ok(RestoreBackup::new(backup, now)?)
+    });
+    let (read, command) = tokio::join!(read_backup(&mut call, sender), parsing);
+    read?;
+    let done = call.koor().execute(&call.caller, command?).await?;
+    response::committed(&done)
+}
+
+/// Hands the body on piece by piece, for as long as somebody takes it.
+async fn read_backup(call: &mut Call, sender: mpsc::Sender<Bytes>) -> Result<(), Failure> {
+    let (most, pause) = (call.app.settings.restore_limit, call.app.settings.body_timeout);
+    if call.body.size_hint().lower() > most {
+        drop_body(&call.head.headers, &mut call.body).await;
+        return Err(Failure::TooLarge(most));
+    }
+    let mut total = 0;
+    while let Some(frame) = timeout(pause, call.body.frame()).await.map_err(|_| Failure::TooSlow(pause))? {
+        let Ok(data) = frame.map_err(|_| Failure::BrokenOff)?.into_data() else { continue };
+        total += data.len() as u64;
+        if total > most {
+            return Err(Failure::TooLarge(most));
+        }
+        if sender.send(data).await.is_err() {
+            // The parser has found something wrong, and will say what.
+            drop_body(&call.head.headers, &mut call.body).await;
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Reads pieces as they come; blocks the thread until they do.
+struct Pieces {
+    receiver: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let n = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(&mut buffer[..n]);
+        Ok(n)
+    }
+}

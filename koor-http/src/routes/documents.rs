@@ -1,0 +1,181 @@
+//! What state and specs have in common.
+
+use std::time::Duration;
+
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+};
+use koor_core::{
+    clock::Timestamp,
+    commands::DeleteDocument,
+    domain::{
+        Actor, ContentType,
+        state::{Document, Revision},
+    },
+    ids::{DocumentKey, Hash, Version},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    body::Body,
+    conditional::{etag, not_modified, precondition},
+    error::Failure,
+    request::{Call, Query, to_version},
+    response::{self, Answer, JSON, X_KOOR_VERSION},
+};
+
+/// Answers a GET of a document: its value, its history, a diff, or a change of it.
+pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failure> {
+    let (koor, query, headers) = (call.koor(), call.query(), &call.head.headers);
+    if query.is_empty() {
+        return Ok(shown(headers, &*koor.document(&key).await?));
+    }
+    if let Some(wait) = query.span("wait")? {
+        return Ok(match koor.wait_for(&key, query.number("version")?, wait).await? {
+            Some(document) => shown(&HeaderMap::new(), &document),
+            None => response::empty(StatusCode::NOT_MODIFIED),
+        });
+    }
+    if query.flag("history")? {
+        return history(call, &key).await;
+    }
+    if let Some(versions) = query.get("diff")? {
+        return diff(call, &key, &versions).await;
+    }
+    if let Some(version) = query.version("version")? {
+        return Ok(shown(headers, &koor.document_at(&key, version).await?));
+    }
+    Ok(shown(headers, &*koor.document(&key).await?))
+}
+
+/// The value of a document, or that the client has it already.
+fn shown(asked: &HeaderMap, document: &Document) -> Answer {
+    let revision = &document.revision;
+    let mut answer = if not_modified(asked, revision.hash) {
+        response::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let mut answer = Answer::new(Body::Full(document.value.clone()));
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, media_type(&revision.content_type));
+        // Whatever somebody stored here, no browser takes it for a page of ours.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+        answer
+    };
+    let headers = answer.headers_mut();
+    headers.insert(ETAG, etag(revision.hash));
+    headers.insert(X_KOOR_VERSION, HeaderValue::from(revision.version.get()));
+    answer
+}
+
+fn media_type(content_type: &ContentType) -> HeaderValue {
+    match content_type.as_str() {
+        "application/json" => JSON,
+        other => HeaderValue::from_str(other)
+            .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
+    }
+}
+
+#[derive(Serialize)]
+struct ShownRevision<'a> {
+    key: &'a str,
+    version: Version,
+    hash: Hash,
+    content_type: &'a str,
+    updated_at: Timestamp,
+    updated_by: &'a Actor,
+    size: u64,
+    deleted: bool,
+}
+
+async fn history(call: &Call, key: &DocumentKey) -> Result<Answer, Failure> {
+    let limit = call.query().limit("limit")?;
+    let revisions = call.koor().history(key, limit).await?;
+    let key = key.to_string();
+    let versions: Vec<_> = revisions
+        .iter()
+        .map(|revision: &Revision| ShownRevision {
+            key: &key,
+            version: revision.version,
+            hash: revision.hash,
+            content_type: revision.content_type.as_str(),
+            updated_at: revision.updated_at,
+            updated_by: &revision.updated_by,
+            size: revision.size,
+            deleted: revision.deleted,
+        })
+        .collect();
+    response::json(&json!({"key": key, "versions": versions}))
+}
+
+async fn diff(call: &Call, key: &DocumentKey, versions: &str) -> Result<Answer, Failure> {
+    let (old, new) = two_versions(versions)?;
+    let as_patch = match call.query().get("format")?.as_deref() {
+        None | Some("") => false,
+        Some("json-patch") => true,
+        Some(other) => return Err(Failure::invalid(format!("unknown format {other:?} (use json-patch)"))),
+    };
+    let found = call.koor().compare(key, old, new).await?;
+    // Large documents take a while to compare: not on a thread that others wait for.
+    let key = key.to_string();
+    response::off_thread(move || {
+        if as_patch {
+            return response::json(&found.json_patch());
+        }
+        response::json(&json!({"key": key, "v1": old, "v2": new, "diffs": found.changes()}))
+    })
+    .await
+}
+
+fn two_versions(text: &str) -> Result<(Version, Version), Failure> {
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    let two = text.split_once(',').and_then(|(old, new)| Some((number(old)?, number(new)?)));
+    let (old, new) = two.ok_or_else(|| {
+        Failure::invalid(format!("invalid diff {text:?}: use two versions, as in diff=1,3"))
+    })?;
+    Ok((to_version("diff", old)?, to_version("diff", new)?))
+}
+
+/// The version that a rollback goes back to.
+pub(super) fn rollback_to(query: Query<'_>) -> Result<Version, Failure> {
+    query
+        .version("rollback")?
+        .ok_or_else(|| Failure::invalid("rollback is required: the version to go back to"))
+}
+
+/// Deletes a document of either noun.
+pub(super) async fn delete(call: &Call, key: DocumentKey) -> Result<Answer, Failure> {
+    let condition = precondition(&call.head.headers, call.query())?;
+    let done = call.koor().execute(&call.caller, DeleteDocument::new(key).only_if(condition)).await?;
+    response::committed(
+        &done.map(|written| json!({"deleted": written.key.to_string(), "version": written.revision.version})),
+    )
+}
+
+/// As long as anybody may wait in one call.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// Refuses a wait that is too long, by the name of its parameter.
+pub(super) fn check_wait(name: &str, wait: Duration) -> Result<Duration, Failure> {
+    if wait > LONGEST_WAIT {
+        return Err(Failure::invalid(format!("{name} must be at most 5m")));
+    }
+    Ok(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_names_two_versions() {
+        let (old, new) = two_versions("1,3").unwrap();
+        assert_eq!((old.get(), new.get()), (1, 3));
+        for bad in ["", "1", "1,", ",3", "1,3,4", "a,b", "-1,2", "0,1", "1, 2"] {
+            assert!(two_versions(bad).is_err(), "{bad}");
+        }
+    }
+}

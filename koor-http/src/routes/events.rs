@@ -1,0 +1,75 @@
+//! Events: published, read back, waited for, followed.
+
+use std::time::Duration;
+
+use koor_core::{
+    commands::PublishEvent,
+    domain::{RawJson, events::EventFilter},
+    ids::{Cursor, Topic},
+    page::Limit,
+    queries::History,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    error::Failure,
+    request::Call,
+    response::{self, Answer},
+    routes::documents::check_wait,
+    sse, ws,
+};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PublishBody {
+    topic: String,
+    data: RawJson,
+    source: Option<String>,
+}
+
+pub(crate) async fn publish(mut call: Call) -> Result<Answer, Failure> {
+    let PublishBody { topic, data, source } = call.object().await?;
+    let command = PublishEvent::new(Topic::new(topic)?, data, source)?;
+    response::committed(&call.koor().execute(&call.caller, command).await?)
+}
+
+pub(crate) async fn history(call: Call) -> Result<Answer, Failure> {
+    let query = call.query();
+    let filter =
+        EventFilter { topics: query.topics("topic")?, source: query.text("source")?, range: query.range()? };
+    let after = query.number("after")?.map(Cursor::new);
+    let history = History { filter, after, limit: query.limit("last")? };
+    response::json(&call.koor().event_history(history).await?)
+}
+
+/// How long a wait is, unless told.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// How many events a wait answers at most, unless told.
+const WAITED: u64 = 100;
+
+pub(crate) async fn wait(call: Call) -> Result<Answer, Failure> {
+    let query = call.query();
+    let since = query.number("since")?.map(Cursor::new);
+    let wait = check_wait("timeout", query.span("timeout")?.unwrap_or(WAIT))?;
+    let limit = Limit::new("limit", query.number("limit")?.unwrap_or(WAITED))?;
+    let waited = call.koor().wait_for_events(query.topics("pattern")?, since, wait, limit).await?;
+    response::json(&json!({"events": waited.events, "cursor": waited.cursor, "more": waited.more}))
+}
+
+pub(crate) async fn subscribe(call: Call) -> Result<Answer, Failure> {
+    let query = call.query();
+    let since = query.number("since")?.map(Cursor::new);
+    let topics = query.topics("pattern")?;
+    ws::accept(call, topics, since)
+}
+
+pub(crate) async fn stream(call: Call) -> Result<Answer, Failure> {
+    let query = call.query();
+    let since = query.number("since")?;
+    let topics = query.topics("pattern")?;
+    // A client that comes back asks for the same address, but knows better where it was.
+    let since = sse::last_event_id(&call.head.headers)?.or(since).map(Cursor::new);
+    Ok(sse::open(&call, topics, since))
+}

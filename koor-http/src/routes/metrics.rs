@@ -1,0 +1,78 @@
+//! The server, and each agent, in numbers.
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use koor_core::{domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    body::Body,
+    duration,
+    error::Failure,
+    prometheus::Gauges,
+    request::Call,
+    response::{self, Answer},
+    routes::instances,
+};
+
+pub(crate) async fn server(call: Call) -> Result<Answer, Failure> {
+    let koor = call.koor();
+    let found = koor.server_metrics().await?;
+    let (api_bind, dashboard_bind) = call.app.binds();
+    response::json(&json!({
+        "uptime": duration::show(koor.uptime()),
+        "state_keys": found.state_keys,
+        "instances": found.instances,
+        "last_event_id": found.last_event_id,
+        "api_bind": api_bind,
+        "dashboard_bind": dashboard_bind,
+        "token_tax": koor.token_tax(),
+    }))
+}
+
+pub(crate) async fn reset(call: Call) -> Result<Answer, Failure> {
+    let done = call.koor().reset_calls(&call.caller).await?;
+    response::committed(&done.map(|()| json!({"reset": true})))
+}
+
+pub(crate) async fn agents(call: Call) -> Result<Answer, Failure> {
+    let query = call.query();
+    let instance_id: Option<InstanceId> = query.parse("instance_id")?;
+    let filter = MetricFilter { instance_id, period: query.text("period")?.unwrap_or_default() };
+    if instance_id.is_some() {
+        return response::json(&call.koor().agent_metrics(filter).await?);
+    }
+    let totals = call.koor().agent_totals(filter).await?;
+    let shown: Vec<_> = totals
+        .iter()
+        .map(|(instance_id, metrics)| {
+            let metrics: Map<String, Value> =
+                metrics.iter().map(|(metric, n)| (metric.as_str().to_owned(), json!(n))).collect();
+            json!({"instance_id": instance_id, "metrics": metrics})
+        })
+        .collect();
+    response::json(&shown)
+}
+
+pub(crate) async fn agent(call: Call) -> Result<Answer, Failure> {
+    let instance_id = Some(instances::id(&call)?);
+    let filter = MetricFilter { instance_id, period: call.query().text("period")?.unwrap_or_default() };
+    response::json(&call.koor().agent_metrics(filter).await?)
+}
+
+pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
+    let koor = call.koor();
+    let found = koor.server_metrics().await?;
+    let gauges = Gauges {
+        uptime: koor.uptime(),
+        subscribers: koor.subscribers(),
+        last_event: found.last_event_id.get(),
+        state_keys: found.state_keys,
+        instances: found.instances,
+        store_bytes: koor.store_size().await?,
+        writable: koor.health().await == StoreHealth::Ok,
+    };
+    let mut answer = Answer::new(Body::Full(call.app.meters.render(&gauges).into()));
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, text);
+    Ok(answer)
+}

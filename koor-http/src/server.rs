@@ -1,0 +1,282 @@
+//! Accepting connections, and ending them in order.
+
+use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use koor_core::Koor;
+use tokio::{
+    net::TcpStream,
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    app::{App, Door},
+    assets::Assets,
+    body::{Body, BodyError},
+    mount::{Mount, MountFuture},
+    settings::HttpSettings,
+    socket::{Patience, Socket, Turn},
+};
+
+/// The sockets to accept on; more than one each where a name has several addresses.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// For the API, and what is mounted beside it.
+    pub api: Vec<TcpListener>,
+    /// For the dashboard; none where there is no dashboard.
+    pub dashboard: Vec<TcpListener>,
+}
+
+/// Why the server can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener is no good.
+    #[error("cannot {attempted}")]
+    Listener {
+        /// What was being done with it.
+        attempted: &'static str,
+        /// What the machine said.
+        source: io::Error,
+    },
+}
+
+impl ServeError {
+    fn on(attempted: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Listener { attempted, source }
+    }
+}
+
+/// A server that is put together and not running yet.
+pub struct Server {
+    koor: Koor,
+    settings: HttpSettings,
+    assets: Assets,
+    mounts: Vec<Mount>,
+    listeners: Vec<(TcpListener, Door)>,
+}
+
+impl Server {
+    /// A server for that core, on those listeners.
+    ///
+    /// # Errors
+    /// When a listener does not know its address.
+    pub fn new(koor: Koor, settings: HttpSettings, listeners: Listeners) -> Result<Self, ServeError> {
+        let Listeners { api, dashboard } = listeners;
+        let api = api.into_iter().map(|listener| (listener, true));
+        let dashboard = dashboard.into_iter().map(|listener| (listener, false));
+        let listeners = api
+            .chain(dashboard)
+            .map(|(listener, is_api)| {
+                let address =
+                    listener.local_addr().map_err(ServeError::on("ask a listener for its address"))?;
+                Ok((listener, Door { address, is_api }))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { koor, settings, assets: Assets::default(), mounts: Vec::new(), listeners })
+    }
+
+    /// Serves these files to visitors of the dashboard.
+    #[must_use]
+    pub fn assets(mut self, assets: Assets) -> Self {
+        self.assets = assets;
+        self
+    }
+
+    /// Hands requests for that path, and those below it, to another service, on the API's listeners.
+    ///
+    /// The service gets a request that has passed the limits, whose body is here already, and whose extensions hold the
+    /// [`Caller`](koor_core::Caller). It counts as a call through MCP.
+    #[must_use]
+    pub fn mount(
+        mut self,
+        path: &str,
+        service: impl Fn(Request<Full<Bytes>>) -> MountFuture + Send + Sync + 'static,
+    ) -> Self {
+        self.mounts.push(Mount::new(path, service));
+        self
+    }
+
+    /// Serves until `shutdown` answers. Then: no new connections, subscribers are told that nothing will follow,
+    /// requests in flight get their time.
+    ///
+    /// # Errors
+    /// When a listener can't be used.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { koor, settings, assets, mounts, listeners } = self;
+        let drain = settings.drain_timeout;
+        let permits = Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let doors = listeners.iter().map(|(_, door)| *door).collect();
+        let app = Arc::new(App::new(koor.clone(), settings, assets, mounts, doors));
+        let (stage, _) = watch::channel(Stage::Serving);
+        // Nothing is ever sent: what matters is that every connection holds a sender while it lives.
+        let (alive, mut all_gone) = mpsc::channel::<()>(1);
+        let mut accepting = Vec::new();
+        for (listener, door) in listeners {
+            listener.set_nonblocking(true).map_err(ServeError::on("prepare a listener"))?;
+            let listener =
+                tokio::net::TcpListener::from_std(listener).map_err(ServeError::on("watch a listener"))?;
+            let acceptor = Acceptor {
+                listener,
+                door,
+                app: Arc::clone(&app),
+                permits: Arc::clone(&permits),
+                stage: stage.subscribe(),
+                alive: alive.clone(),
+            };
+            accepting.push(tokio::spawn(acceptor.run()));
+        }
+        drop(alive);
+        shutdown.await;
+        stage.send_replace(Stage::Draining);
+        koor.close_subscriptions();
+        if timeout(drain, all_gone.recv()).await.is_err() {
+            tracing::warn!("some requests were still in flight and are cut off");
+            stage.send_replace(Stage::Over);
+            // Each of them ends the next time it is polled: at once.
+            _ = timeout(Duration::from_secs(1), all_gone.recv()).await;
+        }
+        for task in accepting {
+            task.abort();
+        }
+        Ok(())
+    }
+}
+
+/// How far the server's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    Draining,
+    Over,
+}
+
+/// What a connection holds while it lives: its place among the connections, and the word that it lives.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _alive: mpsc::Sender<()>,
+    stage: watch::Receiver<Stage>,
+}
+
+impl Place {
+    /// Answers when whatever is still going on is cut off.
+    pub(crate) async fn cut_off(&self) {
+        // An error means that the server is gone altogether.
+        _ = self.stage.clone().wait_for(|stage| *stage == Stage::Over).await;
+    }
+}
+
+struct Acceptor {
+    listener: tokio::net::TcpListener,
+    door: Door,
+    app: Arc<App>,
+    permits: Arc<Semaphore>,
+    stage: watch::Receiver<Stage>,
+    alive: mpsc::Sender<()>,
+}
+
+/// The first pause after a failed accept, when the machine is out of something: doubled with each failure in a row.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest such pause: whoever waits in the backlog should not wait longer than that once there is room again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Acceptor {
+    async fn run(self) {
+        let mut stage = self.stage.clone();
+        let mut ended = pin!(stage.wait_for(|stage| *stage != Stage::Serving));
+        loop {
+            // The permit comes first: a connection that cannot be served stays in the backlog, where it costs nothing.
+            let next = async {
+                let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+                Some((permit, self.accept().await))
+            };
+            let (permit, stream) = select! {
+                _ = &mut ended => return,
+                next = next => match next {
+                    Some(next) => next,
+                    None => return,
+                },
+            };
+            let place = Place { _permit: permit, _alive: self.alive.clone(), stage: self.stage.clone() };
+            tokio::spawn(serve(Arc::clone(&self.app), self.door, stream, place));
+        }
+    }
+
+    /// The next connection, however long it takes.
+    async fn accept(&self) -> TcpStream {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                // That one client's affair.
+                Err(error) if is_clients(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "cannot accept a connection");
+                    sleep_until(Instant::now() + pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+fn is_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Serves one connection to its end.
+async fn serve(app: Arc<App>, door: Door, stream: TcpStream, place: Place) {
+    // Without this, small answers wait for the peer's acknowledgement of the one before. If it can't be had, they wait.
+    _ = stream.set_nodelay(true);
+    let patience = Patience {
+        head: app.settings.header_timeout,
+        idle: app.settings.idle_timeout,
+        write: app.settings.write_timeout,
+    };
+    let turn = Turn::default();
+    let socket = TokioIo::new(Socket::new(stream, turn.clone(), patience));
+    let place = Arc::new(place);
+    let service = {
+        let place = Arc::clone(&place);
+        service_fn(move |request: Request<Incoming>| {
+            let (app, place, turn) = (Arc::clone(&app), Arc::clone(&place), turn.clone());
+            async move { Ok::<Response<Body>, BodyError>(app.answer(request, door, place, turn).await) }
+        })
+    };
+    // The socket keeps time itself: hyper's own timer would be made anew for each request.
+    let connection = http1::Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(socket, service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let mut stage = place.stage.clone();
+    loop {
+        let is = *stage.borrow_and_update();
+        match is {
+            Stage::Serving => {}
+            Stage::Draining => connection.as_mut().graceful_shutdown(),
+            Stage::Over => return,
+        }
+        select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    // Clients go away in the middle of things all the time.
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            changed = stage.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// The most that is buffered of a head, and of a body on its way: 64 KiB is more than any client needs for headers.
+const MAX_HEAD: usize = 64 << 10;

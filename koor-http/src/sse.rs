@@ -1,0 +1,138 @@
+//! The event log as Server-Sent Events.
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use koor_core::{Delivery, ids::Cursor, pattern::TopicFilter};
+use tokio::{
+    select,
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use crate::{
+    body::{Body, Tally},
+    error::Failure,
+    request::Call,
+    response::Answer,
+};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Events in one write.
+const BATCH: usize = 64;
+
+/// The last event that a client saw before it lost the connection.
+pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| Failure::invalid("Last-Event-ID must be the id of an event"))
+}
+
+/// Opens a stream of events.
+pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> Answer {
+    let mut subscription = call.koor().subscribe(topics, since);
+    // One piece waits at the most: the next is fetched when the one before is on its way, so that a slow reader is
+    // caught up from the log instead of from memory.
+    let (pieces, receiver) = mpsc::channel::<Bytes>(1);
+    let (app, place) = (call.app.clone(), call.place.clone());
+    if !call.is_head() {
+        tokio::spawn(async move {
+            let every = app.settings.comment_every;
+            let mut comment = interval_at(Instant::now() + every, every);
+            comment.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let feed = async {
+                while let Ok(room) = pieces.reserve().await {
+                    let deliveries = select! {
+                        next = subscription.next(BATCH) => match next {
+                            Ok(deliveries) if deliveries.is_empty() => return,
+                            Ok(deliveries) => deliveries,
+                            Err(error) => {
+                                tracing::error!(%error, "a stream of events cannot be read on");
+                                return;
+                            }
+                        },
+                        _ = comment.tick() => {
+                            room.send(Bytes::from_static(b":\n\n"));
+                            continue;
+                        }
+                        () = pieces.closed() => return,
+                    };
+                    let (piece, events) = written(&deliveries);
+                    app.meters.delivered(events);
+                    deliveries.iter().for_each(|delivery| match delivery {
+                        Delivery::Gap(gap) => app.meters.gap(gap.missed),
+                        Delivery::Event(_) => {}
+                    });
+                    room.send(piece);
+                    comment.reset();
+                }
+            };
+            select! {
+                () = feed => {}
+                () = place.cut_off() => {}
+            }
+        });
+    }
+    let mut answer = Answer::new(Body::Feed(receiver, Tally::none()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Proxies of nginx's kind hold back what they think is a page.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    answer
+}
+
+/// Deliveries as the stream carries them, and how many events are among them.
+fn written(deliveries: &[Delivery]) -> (Bytes, u64) {
+    let mut out = Vec::new();
+    let mut events = 0;
+    for delivery in deliveries {
+        match delivery {
+            Delivery::Event(frame) => {
+                events += 1;
+                out.extend_from_slice(format!("id: {}\n", frame.event().id).as_bytes());
+                add_data(&mut out, frame.json());
+            }
+            Delivery::Gap(gap) => {
+                out.extend_from_slice(b"event: gap\n");
+                // Two numbers: writing them cannot fail.
+                add_data(&mut out, &serde_json::to_vec(gap).unwrap_or_default());
+            }
+        }
+    }
+    (out.into(), events)
+}
+
+/// Adds data line by line: what was sent with line ends in it is kept with them.
+fn add_data(out: &mut Vec<u8>, data: &[u8]) {
+    for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use koor_core::Gap;
+
+    use super::*;
+
+    #[test]
+    fn data_of_several_lines_is_sent_line_by_line() {
+        let mut out = Vec::new();
+        add_data(&mut out, b"{\n\"a\":1}");
+        assert_eq!(out, b"data: {\ndata: \"a\":1}\n\n");
+    }
+
+    #[test]
+    fn a_gap_is_an_event_of_its_own_kind() {
+        let (piece, events) = written(&[Delivery::Gap(Gap { missed: 12, resume_from: 431 })]);
+        let expected = "event: gap\ndata: {\"type\":\"gap\",\"missed\":12,\"resume_from\":431}\n\n";
+        assert_eq!((&piece[..], events), (expected.as_bytes(), 0));
+    }
+}
