@@ -1,1 +1,14 @@
-//! integration-tests
+//! A harness that drives the real binary: it builds `koor`, starts it on free ports with a directory of its own, talks
+//! to it over sockets, and leaves nothing behind.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness fails as tests do")]
+
+mod binary;
+mod client;
+mod receiver;
+mod server;
+
+pub use binary::koor;
+pub use client::{Answer, Client, Events};
+pub use receiver::Receiver;
+pub use server::{Ended, Server, Start};

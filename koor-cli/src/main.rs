@@ -1,1 +1,31 @@
-fn main() {}
+//! `koor`: the server, and everything that a shell does with one.
+//!
+//! The one place that knows every other crate: it puts them together and starts them.
+
+mod args;
+mod exit;
+mod listen;
+mod log;
+mod serve;
+mod settings;
+mod systemd;
+mod values;
+
+use std::process::ExitCode;
+
+use crate::{args::Command, exit::Failure};
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version are results; everything else is wrong usage. Nobody is left to tell if that fails.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(args),
+    };
+    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}

@@ -17,6 +17,8 @@ pub struct Settings {
     pub history_limit: Option<u64>,
     /// After how much silence an active instance is stale.
     pub stale_after: Duration,
+    /// How often the contracts of active instances are checked.
+    pub compliance_every: Duration,
     /// How many of the newest events are held in memory for subscribers that are up to date.
     pub tail_events: usize,
     /// How many bytes these may take together.
@@ -31,6 +33,7 @@ impl Default for Settings {
             change_retention: 10_000,
             history_limit: None,
             stale_after: Duration::from_mins(5),
+            compliance_every: Duration::from_mins(5),
             // A second of what one server can take in, and no more memory than a small cache.
             tail_events: 16_384,
             tail_bytes: 16 << 20,

@@ -18,6 +18,7 @@ mod log;
 mod mount;
 mod openapi;
 mod origin;
+pub mod outbound;
 mod prometheus;
 mod request;
 mod response;

@@ -1,1 +1,26 @@
-//! koor-store-sqlite
+//! The ports of `koor-core` on `SQLite`: one writer, group commit, a pool of readers.
+//!
+//! [`SqliteStore::open`] is the door. Behind it, one thread (`writer`) owns the only connection that writes. It takes the
+//! jobs that are queued, runs each on a transaction (`tx`) that holds back inserts (`batch`), and commits them together;
+//! then it brings the cache (`cache`) up to date, tells the observer, and answers. Other threads (`reader`) own read-only
+//! connections. What a noun looks like in tables is in `rows/<noun>.rs` and in `migrations/`.
+//!
+//! To add a repository: a table in a new migration, a file in `rows`, the port's traits for `Tx`. Reads work through
+//! `Tx::conn`, writes through `Tx::writing`; what is written in numbers deserves a place in `script::TABLES`.
+
+mod batch;
+mod cache;
+mod conn;
+mod error;
+mod heads;
+mod lock;
+mod open;
+mod reader;
+mod rows;
+mod script;
+mod store;
+mod tx;
+mod writer;
+
+pub use open::{Durability, OpenError, SqliteOptions};
+pub use store::SqliteStore;

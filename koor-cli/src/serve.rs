@@ -1,0 +1,217 @@
+//! `koor serve`: puts the server together, runs it, and ends it in order.
+
+use std::time::{Duration, Instant};
+
+use koor_core::{Jobs, Koor, Settings};
+use koor_http::{
+    Asset, Assets, HttpSettings, Listeners, Server,
+    outbound::{OutboundClient, OutboundPolicy},
+};
+use koor_store_sqlite::{SqliteOptions, SqliteStore};
+use tokio::{runtime, sync::watch};
+
+use crate::{
+    args::ServeArgs,
+    exit::Failure,
+    listen::Bound,
+    log,
+    settings::ServeSettings,
+    systemd::{self, Inherited, Notice},
+};
+
+/// How long threads that wait for the machine, such as for a name to resolve, may hold up the end.
+const LAST_THREADS: Duration = Duration::from_millis(200);
+
+/// Signals this close together are one request to end: some supervisors send theirs to the process and to its group.
+const ONE_REQUEST: Duration = Duration::from_millis(100);
+
+/// Runs the server until it is told to end.
+///
+/// # Errors
+/// When it is set up wrongly, or something stands in its way.
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let settings = ServeSettings::resolve(args, &|name| std::env::var(name).ok())?;
+    log::start(settings.log_level, settings.log_format)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::refused(format!("cannot start the threads: {error}")))?;
+    let done = runtime.block_on(serve(settings));
+    runtime.shutdown_timeout(LAST_THREADS);
+    done
+}
+
+async fn serve(settings: ServeSettings) -> Result<(), Failure> {
+    // First: a signal that comes while the database is being opened must not kill that half-way.
+    let mut signals = Signals::listen()?;
+    let (api, dashboard) = sockets(&settings)?;
+    if settings.auth_token.is_none() && (api.is_public() || dashboard.is_public()) {
+        tracing::warn!(
+            "other machines can reach this server and nobody needs a token: everybody may do everything. Set one with \
+             --auth-token-file, --auth-token or KOOR_AUTH_TOKEN"
+        );
+    }
+    let store = open_store(&settings).await?;
+    let koor = open_core(&settings, store).await?;
+    let line = Start {
+        api: api.urls(),
+        dashboard: dashboard.urls(),
+        data_dir: settings.data_dir.display().to_string(),
+    };
+    let server = server(settings, koor.clone(), api, dashboard)?;
+    let jobs = Jobs::start(&koor);
+
+    let (stop, mut stopping) = watch::channel(());
+    let stopped = async {
+        // The sender lives as long as this function.
+        drop(stopping.changed().await);
+    };
+    let ending = async {
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping: requests in flight are finished");
+        systemd::notify(Notice::Stopping);
+        tokio::spawn(signals.exit_at_the_next());
+        stop.send_replace(());
+        jobs.stop().await;
+        Ok(())
+    };
+    line.log();
+    systemd::notify(Notice::Ready);
+    let ran = tokio::try_join!(server.run(stopped), ending);
+    koor.close().await;
+    ran.map_err(|error| Failure::caused_by(&error))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The sockets of the API and of the dashboard: those that were opened for us, and for whichever got none, our own.
+fn sockets(settings: &ServeSettings) -> Result<(Bound, Bound), Failure> {
+    let Inherited { api, dashboard } = systemd::inherited()?;
+    let api = if api.is_empty() { settings.bind.bind()? } else { Bound::inherited(api) };
+    let dashboard = match &settings.dashboard_bind {
+        _ if !dashboard.is_empty() => Bound::inherited(dashboard),
+        Some(place) => place.bind()?,
+        None => Bound::off(),
+    };
+    Ok((api, dashboard))
+}
+
+async fn open_store(settings: &ServeSettings) -> Result<SqliteStore, Failure> {
+    let options = SqliteOptions { durability: settings.durability, ..SqliteOptions::new(&settings.data_dir) };
+    SqliteStore::open(options).await.map_err(|error| {
+        let failure = Failure::caused_by(&error);
+        failure.about(format_args!("cannot open the data directory {}", settings.data_dir.display()))
+    })
+}
+
+async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor, Failure> {
+    let policy = if settings.auth_token.is_some() {
+        OutboundPolicy::guarded(settings.allow_outbound.clone())
+    } else {
+        OutboundPolicy::local()
+    };
+    let sender = OutboundClient::new(policy).map_err(|error| Failure::caused_by(&error))?;
+    let core = Settings {
+        server_token: settings.auth_token.clone(),
+        event_retention: settings.event_retention,
+        change_retention: settings.change_retention,
+        history_limit: settings.history_limit,
+        stale_after: settings.stale_after,
+        compliance_every: settings.compliance_every,
+        ..Settings::default()
+    };
+    Koor::on(store).sender(sender).settings(core).open().await.map_err(|error| Failure::caused_by(&error))
+}
+
+fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> Result<Server, Failure> {
+    let http = HttpSettings {
+        max_body: settings.max_body,
+        allow_origins: settings.allow_origins,
+        allow_hosts: settings.allow_hosts,
+        api_bind: api.written,
+        dashboard_bind: dashboard.written,
+        ..HttpSettings::default()
+    };
+    let listeners = Listeners { api: api.listeners, dashboard: dashboard.listeners };
+    let files = Assets::new(|path| {
+        koor_dashboard::file(path)
+            .map(|file| Asset { content_type: file.content_type.into(), body: file.bytes.into() })
+    });
+    let server = Server::new(koor, http, listeners).map_err(|error| Failure::caused_by(&error))?;
+    Ok(server.assets(files))
+}
+
+/// Where the server is, for whoever started it.
+struct Start {
+    api: String,
+    dashboard: String,
+    data_dir: String,
+}
+
+impl Start {
+    fn log(&self) {
+        tracing::info!(
+            target: log::START,
+            api = %self.api,
+            dashboard = %self.dashboard,
+            data_dir = %self.data_dir,
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+    }
+}
+
+/// What asks the server to end.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::refused(format!("cannot await signals: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> &'static str {
+        // Where there is no console to press a key on, nothing comes.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}
+
+impl Signals {
+    /// Whoever asks twice does not want to wait. Everything that was answered is on disk.
+    async fn exit_at_the_next(mut self) {
+        let first = Instant::now();
+        let mut signal = self.next().await;
+        while first.elapsed() < ONE_REQUEST {
+            signal = self.next().await;
+        }
+        tracing::warn!(signal, "asked twice: ending at once");
+        // What a shell makes of a program that SIGINT, or SIGTERM, ended.
+        std::process::exit(if signal == "SIGTERM" { 143 } else { 130 });
+    }
+}

@@ -1,0 +1,231 @@
+//! Which layer wins, and what is refused.
+
+use std::{collections::HashMap, ffi::OsString, path::PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::args::{self, Command};
+
+/// Resolves a command line, an environment and a config file.
+fn resolve(
+    flags: &[&str],
+    environment: &[(&str, &str)],
+    file: Option<&str>,
+) -> Result<ServeSettings, Failure> {
+    let directory = TempDir::new().unwrap();
+    let config = directory.path().join("koor.json");
+    fs::write(&config, file.unwrap_or("{}")).unwrap();
+    let line = ["koor", "serve", "--config", config.to_str().unwrap()];
+    let line = line.iter().chain(flags).map(OsString::from);
+    let Command::Serve(args) = args::parse(line).unwrap().command;
+    let environment: HashMap<_, _> = environment.iter().copied().collect();
+    ServeSettings::resolve(args, &|name| environment.get(name).map(ToString::to_string))
+}
+
+/// The one line that refuses it, without the temporary directory's name.
+fn refusal(flags: &[&str], environment: &[(&str, &str)], file: Option<&str>) -> String {
+    let failure = resolve(flags, environment, file).unwrap_err();
+    let text = format!("{failure:?}");
+    assert!(text.starts_with("Failure { code: 2, text: \""), "{text}");
+    assert!(!text.contains("\\n"), "{text}");
+    text
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let settings = resolve(&[], &[], None).unwrap();
+    assert_eq!(settings.bind.to_string(), "localhost:9800");
+    assert_eq!(settings.dashboard_bind.unwrap().to_string(), "localhost:9847");
+    assert_eq!(settings.data_dir, PathBuf::from("."));
+    assert_eq!(settings.auth_token, None);
+    assert_eq!((settings.log_level, settings.log_format), (LevelFilter::INFO, log::Format::Text));
+    assert_eq!((settings.event_retention, settings.change_retention), (1_000, 10_000));
+    assert_eq!(settings.history_limit, None);
+    assert_eq!(settings.stale_after, Duration::from_mins(5));
+    assert_eq!(settings.compliance_every, Duration::from_mins(5));
+    assert_eq!(settings.max_body, 10 << 20);
+    assert_eq!(settings.durability, Durability::Full);
+    assert!(settings.allow_origins.is_empty() && settings.allow_hosts.is_empty());
+    assert!(settings.allow_outbound.is_empty());
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file() {
+    let file = Some(r#"{"max_body": "1MiB"}"#);
+    let environment = [("KOOR_MAX_BODY", "2MiB")];
+    assert_eq!(resolve(&[], &[], file).unwrap().max_body, 1 << 20);
+    assert_eq!(resolve(&[], &environment, file).unwrap().max_body, 2 << 20);
+    assert_eq!(resolve(&["--max-body", "3MiB"], &environment, file).unwrap().max_body, 3 << 20);
+}
+
+#[test]
+fn every_key_can_be_set_in_every_layer() {
+    let file = r#"{"bind": "[::1]:1", "dashboard_bind": "", "data_dir": "d", "auth_token": "t", "log_level": "debug",
+        "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
+        "compliance_every": "9m", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
+        "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
+        "instance_id": "z"}"#;
+    let by_file = resolve(&[], &[], Some(file)).unwrap();
+    let environment = [
+        ("KOOR_BIND", "[::1]:1"),
+        ("KOOR_DASHBOARD_BIND", ""),
+        ("KOOR_DATA_DIR", "d"),
+        ("KOOR_AUTH_TOKEN", "t"),
+        ("KOOR_LOG_LEVEL", "debug"),
+        ("KOOR_LOG_FORMAT", "json"),
+        ("KOOR_EVENT_RETENTION", "5"),
+        ("KOOR_CHANGE_RETENTION", "6"),
+        ("KOOR_HISTORY_LIMIT", "7"),
+        ("KOOR_STALE_AFTER", "8s"),
+        ("KOOR_COMPLIANCE_EVERY", "9m"),
+        ("KOOR_MAX_BODY", "10"),
+        ("KOOR_DURABILITY", "normal"),
+        ("KOOR_ALLOW_ORIGIN", "https://a.example"),
+        ("KOOR_ALLOW_HOST", "koor.internal"),
+        ("KOOR_ALLOW_OUTBOUND", "10.0.0.0/8, hooks"),
+    ];
+    let by_environment = resolve(&[], &environment, None).unwrap();
+    let flags = [
+        "--bind",
+        "[::1]:1",
+        "--dashboard-bind",
+        "",
+        "--data-dir",
+        "d",
+        "--auth-token",
+        "t",
+        "--log-level",
+        "debug",
+        "--log-format",
+        "json",
+        "--event-retention",
+        "5",
+        "--change-retention",
+        "6",
+        "--history-limit",
+        "7",
+        "--stale-after",
+        "8s",
+        "--compliance-every",
+        "9m",
+        "--max-body",
+        "10",
+        "--durability",
+        "normal",
+        "--allow-origin",
+        "https://a.example",
+        "--allow-host",
+        "koor.internal",
+        "--allow-outbound",
+        "10.0.0.0/8",
+        "--allow-outbound",
+        "hooks",
+    ];
+    let by_flags = resolve(&flags, &[], None).unwrap();
+    // A secret does not show; everything else does.
+    assert_eq!(by_file.auth_token, Some(Secret::new("t").unwrap()));
+    assert_eq!(
+        (&by_environment.auth_token, &by_flags.auth_token),
+        (&by_file.auth_token, &by_file.auth_token)
+    );
+    assert_eq!(format!("{by_environment:?}"), format!("{by_file:?}"));
+    assert_eq!(format!("{by_flags:?}"), format!("{by_file:?}"));
+    assert_eq!((by_flags.dashboard_bind, by_flags.history_limit), (None, Some(7)));
+}
+
+#[test]
+fn an_empty_variable_is_none_unless_empty_means_something() {
+    let file = Some(r#"{"max_body": "1MiB", "auth_token": "t", "dashboard_bind": "localhost:1"}"#);
+    let environment = [("KOOR_MAX_BODY", ""), ("KOOR_AUTH_TOKEN", ""), ("KOOR_DASHBOARD_BIND", "")];
+    let settings = resolve(&[], &environment, file).unwrap();
+    assert_eq!((settings.max_body, settings.auth_token, settings.dashboard_bind), (1 << 20, None, None));
+}
+
+#[test]
+fn a_bad_value_is_named_by_where_it_came_from() {
+    for (flag, value) in [
+        ("--bind", "9800"),
+        ("--bind", ""),
+        ("--dashboard-bind", "x"),
+        ("--log-level", "loud"),
+        ("--log-format", "xml"),
+        ("--event-retention", "0"),
+        ("--event-retention", "many"),
+        ("--change-retention", "-1"),
+        ("--history-limit", "1.5"),
+        ("--stale-after", "5"),
+        ("--stale-after", "0s"),
+        ("--compliance-every", "999d"),
+        ("--max-body", "0"),
+        ("--max-body", "2GiB"),
+        ("--durability", "most"),
+        ("--allow-origin", "example.com"),
+        ("--allow-origin", "https://example.com/path"),
+        ("--allow-host", "a/b"),
+        ("--allow-outbound", "10.0.0.0/99"),
+    ] {
+        let line = refusal(&[&format!("{flag}={value}")], &[], None);
+        assert!(line.contains(&format!("invalid {flag} ")), "{line}");
+    }
+    let line = refusal(&[], &[("KOOR_MAX_BODY", "huge")], None);
+    assert!(line.contains("invalid KOOR_MAX_BODY \\\"huge\\\": write a size"), "{line}");
+    let line = refusal(&[], &[], Some(r#"{"max_body": "huge"}"#));
+    assert!(line.contains("invalid max_body in "), "{line}");
+    let line = refusal(&[], &[], Some(r#"{"max_body": true}"#));
+    assert!(line.contains("it must be a text or a number"), "{line}");
+}
+
+#[test]
+fn a_file_that_is_no_good_is_refused() {
+    assert!(refusal(&[], &[], Some("{")).contains("cannot read config file"));
+    assert!(refusal(&[], &[], Some("[]")).contains("it must hold a JSON object"));
+    assert!(refusal(&[], &[], Some(r#"{"bnid": "x"}"#)).contains("unknown key \\\"bnid\\\" in config file"));
+    let both = r#"{"allow_origin": "https://a", "allow_origins": []}"#;
+    assert!(refusal(&[], &[], Some(both)).contains("are the same setting"));
+    let Command::Serve(args) =
+        args::parse(["koor", "serve", "--config", "/nowhere/at/all.json"].map(Into::into)).unwrap().command;
+    assert!(ServeSettings::resolve(args, &|_| None).is_err());
+}
+
+#[test]
+fn a_token_comes_from_a_file_or_from_the_layer_itself_but_not_both() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("token");
+    let shown = path.to_str().unwrap();
+    fs::write(&path, "from-file\n").unwrap();
+    let token = |flags: &[&str], environment: &[(&str, &str)]| {
+        resolve(flags, environment, None)
+            .map(|settings| settings.auth_token.map(|token| token.reveal().to_owned()))
+    };
+    assert_eq!(token(&["--auth-token-file", shown], &[]), Ok(Some("from-file".to_owned())));
+    assert_eq!(
+        token(&["--auth-token", "flag"], &[("KOOR_AUTH_TOKEN_FILE", shown)]),
+        Ok(Some("flag".to_owned()))
+    );
+    assert_eq!(
+        token(&["--auth-token-file", shown], &[("KOOR_AUTH_TOKEN", "x")]),
+        Ok(Some("from-file".to_owned()))
+    );
+    assert!(token(&["--auth-token-file", shown, "--auth-token", "x"], &[]).is_err());
+    assert!(token(&["--auth-token-file", "/nowhere"], &[]).is_err());
+    fs::write(&path, "\n").unwrap();
+    assert!(token(&["--auth-token-file", shown], &[]).is_err());
+}
+
+#[test]
+fn a_bad_token_is_not_shown() {
+    for bad in ["hush hush", "hush\u{e9}", "whsec_hush!"] {
+        let line = refusal(&["--auth-token", bad], &[], None);
+        assert!(line.contains("invalid --auth-token") && !line.contains("hush"), "{line}");
+    }
+}
+
+#[test]
+fn hosts_and_origins_are_kept_as_clients_send_them() {
+    assert_eq!(origin("HTTPS://Example.com:443/"), Ok("https://example.com".to_owned()));
+    assert_eq!(origin("http://localhost:3000"), Ok("http://localhost:3000".to_owned()));
+    assert_eq!(host("Koor.Internal:9800"), Ok("koor.internal:9800".to_owned()));
+    assert_eq!(host("[::1]"), Ok("[::1]".to_owned()));
+    assert_eq!(host("[::1]:80"), Ok("[::1]:80".to_owned()));
+}

@@ -1,0 +1,144 @@
+//! Work that nobody asks for: woken by the clock and by signals, it reads what there is to do from the store.
+//!
+//! One file for each job. A job that fails says so once and tries again when its time comes; one that panics starts
+//! anew. None of them holds anything that a restart would lose.
+
+mod activity;
+mod compliance;
+mod liveness;
+mod pruning;
+mod webhooks;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{select, sync::watch, task::JoinSet};
+
+use crate::{app::Koor, clock::Clock, error::Error};
+
+/// How long a job that panicked is left alone: long enough not to fill the log.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+
+/// How long stopping waits for turns that have begun. They are short; a store that hangs must not keep the server up.
+const TO_FINISH: Duration = Duration::from_secs(2);
+
+/// The background work of one [`Koor`]: pruning, liveness, compliance, counters, webhooks. Dropping it drops the work.
+pub struct Jobs {
+    stopping: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Jobs {
+    /// Starts it, on the runtime that this is called on.
+    #[must_use]
+    pub fn start(koor: &Koor) -> Self {
+        let clock = Arc::clone(&koor.inner.clock);
+        let mut jobs = Self { stopping: watch::Sender::new(false), tasks: JoinSet::new(), clock };
+        jobs.every(koor, "event pruning", pruning::EVERY, pruning::turn);
+        jobs.every(koor, "liveness", liveness::EVERY, liveness::turn);
+        jobs.every(koor, "compliance", koor.settings().compliance_every, compliance::turn);
+        jobs.every(koor, "activity", activity::EVERY, activity::turn);
+        // Without a way out there is nobody to tell.
+        if koor.inner.sender.is_some() {
+            jobs.follow(koor);
+        }
+        jobs
+    }
+
+    /// Ends it: turns that have begun are finished, calls to webhooks are dropped and made again after a restart.
+    pub async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        let all_done = async { while self.tasks.join_next().await.is_some() {} };
+        select! {
+            () = all_done => {}
+            () = self.clock.sleep(TO_FINISH) => tracing::warn!("background work did not end in time"),
+        }
+    }
+
+    /// Does `turn` whenever so much time has passed since the last one ended.
+    fn every<F, T>(&mut self, koor: &Koor, name: &'static str, pause: Duration, turn: F)
+    where
+        F: Fn(Koor) -> T + Copy + Send + Sync + 'static,
+        T: Future<Output = Result<(), Error>> + Send,
+    {
+        let (koor, stopping) = (koor.clone(), self.stopping.subscribe());
+        let clock = Arc::clone(&self.clock);
+        self.tasks.spawn(supervise(name, clock, move || {
+            let (koor, mut stopping) = (koor.clone(), stopping.clone());
+            async move {
+                let mut mood = Mood::of(name);
+                loop {
+                    select! {
+                        () = koor.inner.clock.sleep(pause) => {}
+                        () = told_to_stop(&mut stopping) => return,
+                    }
+                    mood.note(&turn(koor.clone()).await);
+                }
+            }
+        }));
+    }
+
+    fn follow(&mut self, koor: &Koor) {
+        let (koor, stopping) = (koor.clone(), self.stopping.subscribe());
+        let clock = Arc::clone(&self.clock);
+        self.tasks.spawn(supervise("webhooks", clock, move || {
+            let (koor, mut stopping) = (koor.clone(), stopping.clone());
+            async move {
+                select! {
+                    () = webhooks::run(koor) => {}
+                    () = told_to_stop(&mut stopping) => {}
+                }
+            }
+        }));
+    }
+}
+
+async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone says the same: the jobs were dropped.
+    drop(stopping.wait_for(|stopping| *stopping).await);
+}
+
+/// Runs it to its end; one that panics is started anew, after a pause.
+async fn supervise<R, T>(name: &'static str, clock: Arc<dyn Clock>, run: R)
+where
+    R: Fn() -> T,
+    T: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // A set, so that dropping this future drops the task too.
+        let mut task = JoinSet::new();
+        task.spawn(run());
+        match task.join_next().await {
+            Some(Err(error)) if error.is_panic() => {
+                tracing::error!(job = name, %error, "a background job panicked and starts anew");
+                clock.sleep(AFTER_PANIC).await;
+            }
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Whether a job fares well or ill: said when it changes, not every time.
+struct Mood {
+    job: &'static str,
+    failing: bool,
+}
+
+impl Mood {
+    fn of(job: &'static str) -> Self {
+        Self { job, failing: false }
+    }
+
+    fn note<T>(&mut self, result: &Result<T, Error>) {
+        match result {
+            Ok(_) if self.failing => tracing::info!(job = self.job, "a background job works again"),
+            Ok(_) => {}
+            Err(error) if self.failing => tracing::debug!(job = self.job, %error, "it fails still"),
+            Err(error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(job = self.job, %error, cause, "a background job failed and will try again");
+            }
+        }
+        self.failing = result.is_err();
+    }
+}

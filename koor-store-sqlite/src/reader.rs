@@ -1,0 +1,147 @@
+//! Readers: threads with a read-only connection each, fed from one queue.
+
+use std::{
+    convert::Infallible,
+    fs::{self, OpenOptions},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender},
+    },
+};
+
+use koor_core::ports::{ReadJob, StoreError, StoreResult};
+use tokio::sync::oneshot;
+
+use crate::{
+    conn::{Conn, Statement},
+    error::{broken, store_error},
+    open,
+    tx::{Snapshot, Tx},
+};
+
+/// Questions that may wait. They take well under a millisecond each, so this is some tenths of a second.
+pub(crate) const READ_QUEUE: usize = 1024;
+
+/// What the copies for long readers are called.
+const COPY_PREFIX: &str = "copy-";
+
+const COPY: &str = "VACUUM INTO ?";
+
+/// A question, and who waits for the answer.
+pub(crate) struct Question {
+    pub(crate) job: ReadJob,
+    /// Whether the job asks once, and so has its snapshot in any case.
+    pub(crate) single: bool,
+    pub(crate) answer: oneshot::Sender<StoreResult<()>>,
+}
+
+/// Answers questions until nobody can ask any more. `alive` is held as long as the connection is open.
+pub(crate) fn serve(mut conn: Conn, queue: &Mutex<Receiver<Question>>, alive: SyncSender<Infallible>) {
+    loop {
+        let question = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Question { job, single, answer }) = question else { break };
+        // Whoever has gone away is not read for.
+        if answer.is_closed() {
+            continue;
+        }
+        if !single {
+            conn.begin_snapshot();
+        }
+        let _ = answer.send(run(&mut conn, job));
+        // After the answer, which need not wait for it.
+        if !single {
+            conn.end_snapshot();
+        }
+    }
+    if let Err(error) = conn.close() {
+        tracing::debug!(%error, "cannot close a reader");
+    }
+    drop(alive);
+}
+
+fn run(conn: &mut Conn, job: ReadJob) -> StoreResult<()> {
+    conn.begin_anew();
+    let mut tx = Tx { conn, mode: Snapshot };
+    let result = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
+    result.unwrap_or_else(|_| Err(broken("run the job", "it panicked")))
+}
+
+/// A copy of the database, gone when this is.
+struct Copy {
+    path: PathBuf,
+}
+
+impl Copy {
+    fn new(directory: &Path) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!("{COPY_PREFIX}{}-{count}.db", std::process::id()));
+        // Made here and not by the database, so that nobody else may read it, not even for a moment.
+        private(OpenOptions::new().write(true).create_new(true)).open(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "cannot delete a copy; the next start will");
+        }
+    }
+}
+
+/// Files that only their owner reads and writes, where the system knows owners.
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options
+}
+
+/// Deletes the copies that a process left behind which was killed.
+pub(crate) fn delete_stale_copies(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(COPY_PREFIX) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a job on a copy of the database, so that no snapshot stays open while it takes its time.
+pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
+    const ATTEMPTED: &str = "copy the database";
+    let directory = database.parent().unwrap_or(Path::new("."));
+    let copy = Copy::new(directory).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { reason: "disk full" },
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            StoreError::Full { reason: "read-only" }
+        }
+        _ => StoreError::Backend { attempted: ATTEMPTED, source: error.into() },
+    })?;
+    let name =
+        copy.path.to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
+    let connect = |options| open::connect(&options).map_err(|error| store_error(ATTEMPTED, error));
+    let mut source = connect(open::reading(database))?;
+    let copied = source.execute(Statement::new(ATTEMPTED, COPY).bind(name));
+    let closed = source.close().map_err(|error| store_error(ATTEMPTED, error));
+    copied?;
+    closed?;
+    // Nobody writes to it: it needs no locks, and leaves no files beside it.
+    let mut conn = connect(open::reading(&copy.path).immutable(true))?;
+    let result = run(&mut conn, job);
+    if let Err(error) = conn.close() {
+        tracing::debug!(%error, "cannot close a copy");
+    }
+    result
+}
+
+/// What `serve` takes its questions from.
+pub(crate) type Questions = Arc<Mutex<Receiver<Question>>>;

@@ -1,0 +1,292 @@
+//! `event` and `event_pruned`.
+
+use std::collections::BTreeSet;
+
+use koor_core::{
+    domain::{
+        RawJson,
+        events::{Event, EventFilter, EventPage, LogBounds},
+    },
+    ids::{Cursor, EventId, Topic},
+    pattern::{Class, TopicFilter},
+    ports::{EventLog, EventRead, StoreResult},
+};
+
+use crate::{
+    batch::Batch,
+    conn::{Conn, Row, Statement, int, limit},
+    rows::ends,
+    tx::{Mode, Part, Tx},
+};
+
+const TABLE: &str = "event";
+
+/// How many events one call of `events_after` looks at, at most, and how many are read at a time.
+const MOST_SEARCHED: usize = 8192;
+const CHUNK: usize = 1024;
+
+/// What is asked of a source and a time, where it is.
+macro_rules! narrowed {
+    () => {
+        "(?2 IS NULL OR source = ?2) AND created_at BETWEEN ?3 AND ?4"
+    };
+}
+macro_rules! event {
+    () => {
+        "SELECT id, topic, source, created_at, data FROM event WHERE "
+    };
+}
+
+const SELECT_TOPIC_DOWN: &str =
+    concat!(event!(), "topic = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
+const SELECT_USER_DOWN: &str = concat!(
+    event!(),
+    "?1 IS NULL AND system = 0 AND id < ?5 AND ",
+    narrowed!(),
+    " ORDER BY id DESC LIMIT ?6"
+);
+const SELECT_SYSTEM_DOWN: &str = concat!(
+    event!(),
+    "?1 IS NULL AND system = 1 AND id < ?5 AND ",
+    narrowed!(),
+    " ORDER BY id DESC LIMIT ?6"
+);
+const SELECT_ALL_DOWN: &str =
+    concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
+const SELECT_TOPIC_UP: &str =
+    concat!(event!(), "topic = ?1 AND id > ?5 AND ", narrowed!(), " ORDER BY id LIMIT ?6");
+/// Not narrowed: how far the search has come is as important as what it finds.
+const SELECT_USER_UP: &str = concat!(event!(), "system = 0 AND id > ? ORDER BY id LIMIT ?");
+const SELECT_SYSTEM_UP: &str = concat!(event!(), "system = 1 AND id > ? ORDER BY id LIMIT ?");
+const SELECT_ALL_UP: &str = concat!(event!(), "id > ? ORDER BY id LIMIT ?");
+const SELECT_BOUNDS: &str = "SELECT coalesce((SELECT max(id) FROM event), 0) AS last, \
+    (SELECT id FROM event_pruned WHERE system = 0) AS user, (SELECT id FROM event_pruned WHERE system = 1) AS system";
+const COUNT: &str = "SELECT count(*) AS n FROM event WHERE id > ? AND id <= ?";
+const SELECT_OLDEST: &str = "SELECT min(id) AS id FROM event WHERE id > ?";
+const SELECT_LAST_TO_GO: &str = "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?";
+const SELECT_LAST_USER_TO_GO: &str =
+    "SELECT id FROM event WHERE system = 0 ORDER BY id DESC LIMIT 1 OFFSET ?";
+const SELECT_LAST_SYSTEM_TO_GO: &str =
+    "SELECT id FROM event WHERE system = 1 ORDER BY id DESC LIMIT 1 OFFSET ?";
+const SELECT_LAST_USER: &str = "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id DESC LIMIT 1";
+const SELECT_LAST_SYSTEM: &str = "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id DESC LIMIT 1";
+const PRUNE_USER: &str = "DELETE FROM event WHERE system = 0 AND id <= ?";
+const PRUNE_SYSTEM: &str = "DELETE FROM event WHERE system = 1 AND id <= ?";
+const SET_PRUNED: &str = "UPDATE event_pruned SET id = ? WHERE system = ?";
+
+/// Binds the columns of `event`.
+pub(crate) fn bind(statement: &mut Statement, event: &Event) {
+    let Event { id, topic, data, source, created_at } = event;
+    statement.push(int(id.get()));
+    statement.push(i64::from(topic.is_system()));
+    statement.push(topic.as_str());
+    statement.push(source.as_str());
+    statement.push(created_at.millis());
+    statement.push(data.as_str());
+}
+
+fn read(row: Row<'_>) -> StoreResult<Event> {
+    Ok(Event {
+        id: row.number("id", EventId::new)?,
+        topic: row.read("topic", |topic: &str| Topic::new(topic))?,
+        data: row.read("data", RawJson::parse)?,
+        source: row.get("source")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// How far the log reaches, as the tables know it.
+pub(crate) fn bounds(conn: &mut Conn) -> StoreResult<LogBounds> {
+    let statement = Statement::new("read the bounds of the event log", SELECT_BOUNDS);
+    let bounds = conn.row(statement, "event_pruned", |row| {
+        let pruned_user = Cursor::new(row.count("user")?);
+        let pruned_system = Cursor::new(row.count("system")?);
+        let last = Cursor::new(row.count("last")?).max(pruned_user).max(pruned_system);
+        Ok(LogBounds { last, pruned_user, pruned_system })
+    })?;
+    Ok(bounds.unwrap_or_default())
+}
+
+/// Where events that a filter wants can be found.
+enum Place<'f> {
+    /// Under these topics, and nowhere else.
+    Topics(BTreeSet<&'f str>),
+    /// In this class.
+    Class(Class),
+}
+
+impl<'f> Place<'f> {
+    fn of(topics: &'f TopicFilter) -> Self {
+        let literals: Option<BTreeSet<&str>> =
+            topics.patterns().iter().map(koor_core::pattern::Pattern::literal).collect();
+        match literals {
+            Some(literals) if !literals.is_empty() => Self::Topics(literals),
+            _ => Self::Class(topics.class()),
+        }
+    }
+}
+
+fn narrowed(statement: Statement, filter: &EventFilter) -> Statement {
+    let (from, to) = ends(filter.range);
+    statement.bind(filter.source.as_deref()).bind(from).bind(to)
+}
+
+/// The newest events that come out of a query that goes down from an id.
+fn newest(
+    conn: &mut Conn,
+    statement: impl Fn() -> Statement,
+    filter: &EventFilter,
+    most: usize,
+) -> StoreResult<Vec<Event>> {
+    let mut found = Vec::new();
+    let mut below = i64::MAX;
+    while found.len() < most {
+        let chunk = (most - found.len()).saturating_mul(2).clamp(64, CHUNK);
+        let query = narrowed(statement(), filter).bind(below).bind(limit(chunk));
+        let events = conn.rows(query, TABLE, read)?;
+        let searched = events.len();
+        below = events.last().map_or(below, |event| int(event.id.get()));
+        found.extend(events.into_iter().filter(|event| filter.matches(event)));
+        if searched < chunk {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
+}
+
+impl<M: Mode> EventRead for Tx<'_, M> {
+    fn events_newest(&mut self, filter: &EventFilter, most: usize) -> StoreResult<Vec<Event>> {
+        const ATTEMPTED: &str = "read events";
+        let conn = self.settled(Part::Events)?;
+        match Place::of(&filter.topics) {
+            Place::Topics(topics) => {
+                let mut found = Vec::new();
+                for topic in topics {
+                    let statement = || Statement::new(ATTEMPTED, SELECT_TOPIC_DOWN).bind(topic);
+                    found.extend(newest(conn, statement, filter, most)?);
+                }
+                found.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
+                found.truncate(most);
+                Ok(found)
+            }
+            Place::Class(class) => {
+                let sql = match class {
+                    Class::User => SELECT_USER_DOWN,
+                    Class::System => SELECT_SYSTEM_DOWN,
+                    Class::Both => SELECT_ALL_DOWN,
+                };
+                let statement = || Statement::new(ATTEMPTED, sql).bind(None::<i64>);
+                newest(conn, statement, filter, most)
+            }
+        }
+    }
+
+    fn events_after(&mut self, after: Cursor, filter: &EventFilter, most: usize) -> StoreResult<EventPage> {
+        const ATTEMPTED: &str = "read events after a cursor";
+        if most == 0 {
+            return Ok(EventPage { events: Vec::new(), through: after });
+        }
+        let last = self.log_bounds()?.last.max(after);
+        let conn = self.settled(Part::Events)?;
+        let sql = match Place::of(&filter.topics) {
+            Place::Topics(topics) => {
+                let mut events = Vec::new();
+                for topic in topics {
+                    let statement = Statement::new(ATTEMPTED, SELECT_TOPIC_UP).bind(topic);
+                    let statement = narrowed(statement, filter).bind(int(after.get())).bind(limit(most));
+                    events.extend(conn.rows(statement, TABLE, read)?);
+                }
+                events.sort_unstable_by_key(|event| event.id);
+                // Where a topic has more than was read of it, this cuts before the first event that was not read.
+                let more = events.len() >= most;
+                events.truncate(most);
+                let through = events.last().filter(|_| more).map_or(last, |event| event.id.into());
+                events.retain(|event| filter.matches(event));
+                return Ok(EventPage { events, through });
+            }
+            Place::Class(Class::User) => SELECT_USER_UP,
+            Place::Class(Class::System) => SELECT_SYSTEM_UP,
+            Place::Class(Class::Both) => SELECT_ALL_UP,
+        };
+        let mut found: Vec<Event> = Vec::new();
+        let mut through = after;
+        let mut searched = 0;
+        while searched < MOST_SEARCHED {
+            let chunk = most.clamp(64, CHUNK);
+            let statement = Statement::new(ATTEMPTED, sql).bind(int(through.get())).bind(limit(chunk));
+            let events = conn.rows(statement, TABLE, read)?;
+            let at_end = events.len() < chunk;
+            searched += events.len();
+            for event in events {
+                through = event.id.into();
+                if filter.matches(&event) {
+                    found.push(event);
+                    if found.len() == most {
+                        return Ok(EventPage { events: found, through });
+                    }
+                }
+            }
+            if at_end {
+                through = last;
+                break;
+            }
+        }
+        Ok(EventPage { events: found, through })
+    }
+
+    fn log_bounds(&mut self) -> StoreResult<LogBounds> {
+        match self.tails()? {
+            Some(tails) => Ok(tails.bounds),
+            None => bounds(self.conn),
+        }
+    }
+
+    fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64> {
+        let conn = self.settled(Part::Events)?;
+        let statement = Statement::new("count events", COUNT).bind(int(after.get())).bind(int(through.get()));
+        Ok(conn.row(statement, TABLE, |row| row.count("n"))?.unwrap_or(0))
+    }
+
+    fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {
+        let conn = self.settled(Part::Events)?;
+        let statement = Statement::new("find the oldest event", SELECT_OLDEST).bind(int(after.get()));
+        let oldest = conn.row(statement, TABLE, |row| row.get::<Option<i64>>("id"))?.flatten();
+        Ok(oldest.and_then(|id| EventId::new(id.cast_unsigned())))
+    }
+}
+
+impl EventLog for Tx<'_, Batch<'_>> {
+    fn append_event(&mut self, event: &Event) -> StoreResult<()> {
+        self.mode.append_event(self.conn, event)
+    }
+
+    fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64> {
+        const ATTEMPTED: &str = "prune events";
+        let conn = self.settled(Part::Events)?;
+        let (classes, sql): (&[i64], _) = match class {
+            Class::User => (&[0], SELECT_LAST_USER_TO_GO),
+            Class::System => (&[1], SELECT_LAST_SYSTEM_TO_GO),
+            Class::Both => (&[0, 1], SELECT_LAST_TO_GO),
+        };
+        let statement = Statement::new(ATTEMPTED, sql).bind(int(keep));
+        let Some(through) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(0) };
+        let mut gone = 0;
+        for class in classes {
+            let (last, prune) =
+                if *class == 0 { (SELECT_LAST_USER, PRUNE_USER) } else { (SELECT_LAST_SYSTEM, PRUNE_SYSTEM) };
+            let last = Statement::new(ATTEMPTED, last).bind(through);
+            let Some(last) = self.conn.row(last, TABLE, |row| row.number("id", EventId::new))? else {
+                continue;
+            };
+            let id = int(last.get());
+            let conn = self.writing()?;
+            gone += conn.execute(Statement::new(ATTEMPTED, prune).bind(id))?;
+            conn.execute(Statement::new(ATTEMPTED, SET_PRUNED).bind(id).bind(*class))?;
+            let bounds = &mut self.mode.tails.bounds;
+            let pruned = if *class == 0 { &mut bounds.pruned_user } else { &mut bounds.pruned_system };
+            *pruned = last.into();
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,61 @@
+//! `agent_metric`.
+
+use koor_core::{
+    domain::metrics::{Metric, MetricFilter, MetricRow},
+    ids::InstanceId,
+    ports::{MetricsRead, MetricsRepo, StoreResult},
+};
+
+use crate::{
+    batch::Batch,
+    conn::{Row, Statement, int},
+    rows::End,
+    tx::{Mode, Tx},
+};
+
+const TABLE: &str = "agent_metric";
+
+macro_rules! metric {
+    () => {
+        "SELECT instance_id, period, metric, value FROM agent_metric WHERE period >= ? AND period < ? "
+    };
+}
+
+const SELECT: &str = concat!(metric!(), "ORDER BY period DESC, metric, instance_id");
+const SELECT_OF_INSTANCE: &str = concat!(metric!(), "AND instance_id = ? ORDER BY period DESC, metric");
+/// At the limit of what a number can be, a counter stays there.
+const ADD: &str = "INSERT INTO agent_metric (instance_id, period, metric, value) VALUES (?, ?, ?, ?) \
+    ON CONFLICT (instance_id, period, metric) DO UPDATE SET \
+    value = value + min(excluded.value, 9223372036854775807 - value)";
+
+fn read(row: Row<'_>) -> StoreResult<MetricRow> {
+    Ok(MetricRow {
+        instance_id: InstanceId::from_bytes(row.bytes("instance_id")?),
+        metric_name: row.read("metric", str::parse::<Metric>)?,
+        metric_value: row.count("value")?,
+        period: row.get("period")?,
+    })
+}
+
+impl<M: Mode> MetricsRead for Tx<'_, M> {
+    fn metrics(&mut self, filter: &MetricFilter) -> StoreResult<Vec<MetricRow>> {
+        let sql = if filter.instance_id.is_some() { SELECT_OF_INSTANCE } else { SELECT };
+        let statement = Statement::new("list metrics", sql).bind(filter.period.as_str());
+        let mut statement = End::of_prefix(&filter.period).bind(statement);
+        if let Some(id) = filter.instance_id {
+            statement.push(id.as_bytes().as_slice());
+        }
+        self.conn.rows(statement, TABLE, read)
+    }
+}
+
+impl MetricsRepo for Tx<'_, Batch<'_>> {
+    fn add_metric(&mut self, row: &MetricRow) -> StoreResult<()> {
+        let statement = Statement::new("add to a metric", ADD)
+            .bind(row.instance_id.as_bytes().as_slice())
+            .bind(row.period.as_str())
+            .bind(row.metric_name.as_str())
+            .bind(int(row.metric_value));
+        self.writing()?.execute(statement).map(drop)
+    }
+}

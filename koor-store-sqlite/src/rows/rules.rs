@@ -1,0 +1,97 @@
+//! `rule`.
+
+use std::collections::BTreeSet;
+
+use koor_core::{
+    domain::rules::{MatchType, Rule, RuleFilter, RuleSource, RuleStatus, Severity},
+    ids::{ProjectName, RuleId},
+    ports::{RuleBook, RuleRead, StoreResult},
+};
+
+use crate::{
+    batch::Batch,
+    conn::{Row, Statement},
+    rows::as_json,
+    tx::{Mode, Tx},
+};
+
+const TABLE: &str = "rule";
+
+macro_rules! rule {
+    () => {
+        "SELECT rule_id, project, severity, match_type, pattern, message, stack, applies_to, source, status, \
+         proposed_by, context, created_at FROM rule "
+    };
+}
+
+const SELECT: &str = concat!(rule!(), "WHERE project = ? AND rule_id = ?");
+const SELECT_PROJECT: &str = concat!(rule!(), "WHERE project = ? ORDER BY rule_id");
+const SELECT_ALL: &str = concat!(rule!(), "ORDER BY project, rule_id");
+const PUT: &str = "INSERT OR REPLACE INTO rule (rule_id, project, severity, match_type, pattern, message, stack, \
+    applies_to, source, status, proposed_by, context, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const REMOVE: &str = "DELETE FROM rule WHERE project = ? AND rule_id = ?";
+
+fn read(row: Row<'_>) -> StoreResult<Rule> {
+    Ok(Rule {
+        project: row.read("project", |name: &str| ProjectName::new(name))?,
+        rule_id: row.read("rule_id", |name: &str| RuleId::new(name))?,
+        severity: row.read("severity", str::parse::<Severity>)?,
+        match_type: row.read("match_type", str::parse::<MatchType>)?,
+        pattern: row.get("pattern")?,
+        message: row.get("message")?,
+        stack: row.get("stack")?,
+        applies_to: row.json("applies_to")?,
+        source: row.read("source", str::parse::<RuleSource>)?,
+        status: row.read("status", str::parse::<RuleStatus>)?,
+        proposed_by: row.get("proposed_by")?,
+        context: row.get("context")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+impl<M: Mode> RuleRead for Tx<'_, M> {
+    fn rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<Option<Rule>> {
+        let statement = Statement::new("read a rule", SELECT).bind(project.as_str()).bind(id.as_str());
+        self.conn.row(statement, TABLE, read)
+    }
+
+    fn rules(&mut self, filter: &RuleFilter) -> StoreResult<Vec<Rule>> {
+        const ATTEMPTED: &str = "list rules";
+        let mut rules = Vec::new();
+        if filter.projects.is_empty() {
+            rules = self.conn.rows(Statement::new(ATTEMPTED, SELECT_ALL), TABLE, read)?;
+        }
+        for project in filter.projects.iter().collect::<BTreeSet<_>>() {
+            let statement = Statement::new(ATTEMPTED, SELECT_PROJECT).bind(project.as_str());
+            rules.extend(self.conn.rows(statement, TABLE, read)?);
+        }
+        rules.retain(|rule| filter.matches(rule));
+        Ok(rules)
+    }
+}
+
+impl RuleBook for Tx<'_, Batch<'_>> {
+    fn put_rule(&mut self, rule: &Rule) -> StoreResult<()> {
+        const ATTEMPTED: &str = "keep a rule";
+        let statement = Statement::new(ATTEMPTED, PUT)
+            .bind(rule.rule_id.as_str())
+            .bind(rule.project.as_str())
+            .bind(rule.severity.as_str())
+            .bind(rule.match_type.as_str())
+            .bind(rule.pattern.as_str())
+            .bind(rule.message.as_str())
+            .bind(rule.stack.as_str())
+            .bind(as_json(ATTEMPTED, &rule.applies_to)?)
+            .bind(rule.source.as_str())
+            .bind(rule.status.as_str())
+            .bind(rule.proposed_by.as_str())
+            .bind(rule.context.as_str())
+            .bind(rule.created_at.millis());
+        self.writing()?.execute(statement).map(drop)
+    }
+
+    fn remove_rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<()> {
+        let statement = Statement::new("forget a rule", REMOVE).bind(project.as_str()).bind(id.as_str());
+        self.writing()?.execute(statement).map(drop)
+    }
+}

@@ -1,0 +1,46 @@
+//! The directory of specs, over `document_key` and `rule`.
+
+use koor_core::{
+    domain::state::Revision,
+    ids::{ProjectName, SpecName},
+    ports::{SpecProject, SpecRegistry, StoreResult},
+};
+
+use crate::{
+    conn::Statement,
+    rows::state::{read_revision, revision},
+    tx::{Mode, Part, Tx},
+};
+
+const SELECT_SPECS: &str = concat!(
+    "SELECT k.name, ",
+    revision!(),
+    " FROM document_key k INDEXED BY document_key_live JOIN document_version v ON v.id = \
+      (SELECT id FROM document_version WHERE key_id = k.id ORDER BY version DESC LIMIT 1) \
+      WHERE k.live = 1 AND k.space = 1 AND k.project = ? ORDER BY k.name"
+);
+const SELECT_PROJECTS: &str = "SELECT project, sum(specs) AS specs, sum(rules) AS rules FROM (\
+    SELECT project, count(*) AS specs, 0 AS rules FROM document_key INDEXED BY document_key_live \
+    WHERE live = 1 AND space = 1 GROUP BY project \
+    UNION ALL SELECT project, 0, count(*) FROM rule GROUP BY project) GROUP BY project ORDER BY project";
+
+impl<M: Mode> SpecRegistry for Tx<'_, M> {
+    fn specs(&mut self, project: &ProjectName) -> StoreResult<Vec<(SpecName, Revision)>> {
+        let conn = self.settled(Part::Documents)?;
+        let statement = Statement::new("list specs", SELECT_SPECS).bind(project.as_str());
+        conn.rows(statement, "document_version", |row| {
+            Ok((row.read("name", |name: &str| SpecName::new(name))?, read_revision(row)?))
+        })
+    }
+
+    fn projects(&mut self) -> StoreResult<Vec<SpecProject>> {
+        let conn = self.settled(Part::Documents)?;
+        conn.rows(Statement::new("list projects", SELECT_PROJECTS), "document_key", |row| {
+            Ok(SpecProject {
+                project: row.read("project", |name: &str| ProjectName::new(name))?,
+                specs: row.count("specs")?,
+                rules: row.count("rules")?,
+            })
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! `document_key` and `document_version`: the documents of state and of specs.
+
+use bytes::Bytes;
+use koor_core::{
+    domain::{
+        Actor, ContentType,
+        state::{Document, Revision},
+    },
+    ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version},
+    ports::{StateRead, StateRepo, StoreResult},
+};
+
+use crate::{
+    batch::{Batch, NewKey},
+    conn::{Conn, Row, Statement, int, limit},
+    heads::Head,
+    rows::End,
+    tx::{Mode, Part, Tx},
+};
+
+const VERSIONS: &str = "document_version";
+
+/// All of a version but its value.
+macro_rules! revision {
+    () => {
+        "v.version, v.deleted, v.size, v.updated_at, v.hash, v.content_type, v.updated_by"
+    };
+}
+pub(crate) use revision;
+
+/// The row of a key.
+macro_rules! of_key {
+    () => {
+        "k.space = ? AND k.project = ? AND k.name = ?"
+    };
+}
+
+const SELECT_HEAD: &str = concat!(
+    "SELECT k.name, k.id, ",
+    revision!(),
+    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+    of_key!(),
+    " ORDER BY v.version DESC LIMIT 1"
+);
+const SELECT_NEWEST: &str = concat!(
+    "SELECT k.name, v.value, ",
+    revision!(),
+    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+    of_key!(),
+    " ORDER BY v.version DESC LIMIT 1"
+);
+const SELECT_AT: &str = concat!(
+    "SELECT k.name, v.value, ",
+    revision!(),
+    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+    of_key!(),
+    " AND v.version = ?"
+);
+const SELECT_REVISIONS: &str = concat!(
+    "SELECT k.name, ",
+    revision!(),
+    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+    of_key!(),
+    " ORDER BY v.version DESC LIMIT ?"
+);
+const SELECT_STATE_KEYS: &str = concat!(
+    "SELECT k.name, ",
+    revision!(),
+    " FROM document_key k INDEXED BY document_key_live JOIN document_version v ON v.id = \
+      (SELECT id FROM document_version WHERE key_id = k.id ORDER BY version DESC LIMIT 1) \
+      WHERE k.live = 1 AND k.space = 0 AND k.project = '' AND k.name >= ? AND k.name < ? \
+      ORDER BY k.name LIMIT ?"
+);
+const COUNT_STATE: &str = "SELECT count(*) AS n FROM document_key INDEXED BY document_key_live \
+    WHERE live = 1 AND space = 0";
+const SELECT_REST_OF_KEY: &str = concat!(
+    "SELECT k.name, k.space, k.project, v.value, ",
+    revision!(),
+    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+    of_key!(),
+    " AND v.version > ? ORDER BY v.version LIMIT ?"
+);
+const SELECT_KEYS_AFTER: &str = concat!(
+    "SELECT k.name, k.space, k.project, v.value, ",
+    revision!(),
+    " FROM document_key k CROSS JOIN document_version v ON v.key_id = k.id \
+      WHERE (k.space, k.project, k.name) > (?, ?, ?) \
+      ORDER BY k.space, k.project, k.name, v.version LIMIT ?"
+);
+
+const SELECT_LAST_KEY: &str = "SELECT id FROM document_key ORDER BY id DESC LIMIT 1";
+
+/// The columns of a key: space, project and name.
+fn parts(key: &DocumentKey) -> (i64, &str, &str) {
+    match key {
+        DocumentKey::State(key) => (0, "", key.as_str()),
+        DocumentKey::Spec(key) => (1, key.project.as_str(), key.name.as_str()),
+    }
+}
+
+fn of_key(statement: Statement, key: &DocumentKey) -> Statement {
+    let (space, project, name) = parts(key);
+    statement.bind(space).bind(project).bind(name)
+}
+
+/// Binds the columns of `document_key`.
+pub(crate) fn bind_key(statement: &mut Statement, new: &NewKey) {
+    let (space, project, name) = parts(&new.key);
+    statement.push(new.id);
+    statement.push(space);
+    statement.push(project);
+    statement.push(name);
+    statement.push(i64::from(new.live));
+}
+
+/// Binds the columns of `document_version`.
+pub(crate) fn bind_version(statement: &mut Statement, key_id: i64, document: &Document) {
+    let Revision { version, hash, content_type, size, updated_at, updated_by, deleted } = &document.revision;
+    statement.push(key_id);
+    statement.push(int(version.get()));
+    statement.push(i64::from(*deleted));
+    statement.push(int(*size));
+    statement.push(updated_at.millis());
+    statement.push(hash.as_bytes().as_slice());
+    statement.push(content_type.as_str());
+    statement.push(updated_by.as_str());
+    statement.push(&document.value[..]);
+}
+
+/// Reads the columns of [`revision!`].
+pub(crate) fn read_revision(row: Row<'_>) -> StoreResult<Revision> {
+    Ok(Revision {
+        version: row.number("version", Version::new)?,
+        hash: Hash::from_bytes(row.bytes("hash")?),
+        content_type: row.read("content_type", ContentType::new)?,
+        size: row.count("size")?,
+        updated_at: row.time("updated_at")?,
+        updated_by: Actor::new(row.get::<&str>("updated_by")?),
+        deleted: row.flag("deleted")?,
+    })
+}
+
+fn read_document(row: Row<'_>, key: DocumentKey) -> StoreResult<Document> {
+    let revision = read_revision(row)?;
+    let value = Bytes::from(row.get::<Vec<u8>>("value")?);
+    if revision.size != value.len() as u64 {
+        return Err(row.corrupt("size", format!("{} instead of {} bytes", revision.size, value.len())));
+    }
+    Ok(Document { key, revision, value })
+}
+
+fn read_key(row: Row<'_>) -> StoreResult<DocumentKey> {
+    match row.get::<i64>("space")? {
+        0 => Ok(row.read("name", |name: &str| StateKey::new(name))?.into()),
+        1 => {
+            let project = row.read("project", |name: &str| ProjectName::new(name))?;
+            let name = row.read("name", |name: &str| SpecName::new(name))?;
+            Ok(SpecKey { project, name }.into())
+        }
+        other => Err(row.corrupt("space", format!("{other} is no kind of documents"))),
+    }
+}
+
+/// What the tables know of a key.
+pub(crate) fn head(conn: &mut Conn, key: &DocumentKey) -> StoreResult<Head> {
+    let statement = of_key(Statement::new("read a document's head", SELECT_HEAD), key);
+    let head = conn.row(statement, VERSIONS, |row| {
+        Ok(Head { key_id: Some(row.get("id")?), newest: Some(read_revision(row)?) })
+    })?;
+    Ok(head.unwrap_or(Head { key_id: None, newest: None }))
+}
+
+/// The last row of a key there is.
+pub(crate) fn last_key_id(conn: &mut Conn) -> StoreResult<i64> {
+    let statement = Statement::new("read the last key", SELECT_LAST_KEY);
+    Ok(conn.row(statement, "document_key", |row| row.get("id"))?.unwrap_or(0))
+}
+
+impl<M: Mode> StateRead for Tx<'_, M> {
+    fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>> {
+        Ok(self.mode.head(self.conn, key)?.newest)
+    }
+
+    fn document(&mut self, key: &DocumentKey) -> StoreResult<Option<Document>> {
+        let conn = self.settled(Part::Documents)?;
+        let statement = of_key(Statement::new("read a document", SELECT_NEWEST), key);
+        conn.row(statement, VERSIONS, |row| read_document(row, key.clone()))
+    }
+
+    fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
+        let conn = self.settled(Part::Documents)?;
+        let statement = of_key(Statement::new("read a version", SELECT_AT), key).bind(int(version.get()));
+        conn.row(statement, VERSIONS, |row| read_document(row, key.clone()))
+    }
+
+    fn revisions(&mut self, key: &DocumentKey, most: usize) -> StoreResult<Vec<Revision>> {
+        let conn = self.settled(Part::Documents)?;
+        let statement = of_key(Statement::new("read a history", SELECT_REVISIONS), key).bind(limit(most));
+        conn.rows(statement, VERSIONS, read_revision)
+    }
+
+    fn state_keys(
+        &mut self,
+        prefix: &str,
+        after: Option<&StateKey>,
+        most: Option<usize>,
+    ) -> StoreResult<Vec<(StateKey, Revision)>> {
+        let conn = self.settled(Part::Documents)?;
+        // The first text after another one is that one with a zero byte behind it.
+        let begin = match after {
+            Some(after) if after.as_str() >= prefix => format!("{}\0", after.as_str()),
+            _ => prefix.to_owned(),
+        };
+        let statement = Statement::new("list state", SELECT_STATE_KEYS).bind(begin);
+        let statement = End::of_prefix(prefix).bind(statement).bind(limit(most.unwrap_or(usize::MAX)));
+        conn.rows(statement, VERSIONS, |row| {
+            Ok((row.read("name", |name: &str| StateKey::new(name))?, read_revision(row)?))
+        })
+    }
+
+    fn state_count(&mut self) -> StoreResult<u64> {
+        let conn = self.settled(Part::Documents)?;
+        let count =
+            conn.row(Statement::new("count state", COUNT_STATE), "document_key", |row| row.count("n"))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn documents_after(
+        &mut self,
+        after: Option<(&DocumentKey, Version)>,
+        most: usize,
+    ) -> StoreResult<Vec<Document>> {
+        let conn = self.settled(Part::Documents)?;
+        let read = |row: Row<'_>| read_document(row, read_key(row)?);
+        let keys_after = Statement::new("read documents", SELECT_KEYS_AFTER);
+        let Some((key, version)) = after else {
+            let statement = keys_after.bind(-1_i64).bind("").bind("").bind(limit(most));
+            return conn.rows(statement, VERSIONS, read);
+        };
+        let rest = of_key(Statement::new("read documents", SELECT_REST_OF_KEY), key)
+            .bind(int(version.get()))
+            .bind(limit(most));
+        let mut documents = conn.rows(rest, VERSIONS, read)?;
+        if documents.len() < most {
+            let statement = of_key(keys_after, key).bind(limit(most - documents.len()));
+            documents.extend(conn.rows(statement, VERSIONS, read)?);
+        }
+        Ok(documents)
+    }
+}
+
+impl StateRepo for Tx<'_, Batch<'_>> {
+    fn append_document(&mut self, document: &Document) -> StoreResult<()> {
+        self.mode.append_document(self.conn, document)
+    }
+
+    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()> {
+        self.mode.trim_document(self.conn, key, first_kept)
+    }
+}

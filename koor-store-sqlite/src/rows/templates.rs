@@ -1,0 +1,83 @@
+//! `template`.
+
+use koor_core::{
+    domain::{
+        RawJson,
+        templates::{Template, TemplateKind},
+    },
+    ids::TemplateId,
+    ports::{StoreResult, TemplateRead, TemplateRepo},
+};
+
+use crate::{
+    batch::Batch,
+    conn::{Row, Statement},
+    rows::as_json,
+    tx::{Mode, Tx},
+};
+
+const TABLE: &str = "template";
+
+macro_rules! template {
+    () => {
+        "SELECT id, name, description, kind, data, tags, version, created_at, updated_at FROM template "
+    };
+}
+
+const SELECT: &str = concat!(template!(), "WHERE id = ?");
+const SELECT_ALL: &str = concat!(
+    template!(),
+    "WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) AS tag \
+     WHERE tag.value = ?2)) ORDER BY updated_at DESC, id"
+);
+const PUT: &str = "INSERT OR REPLACE INTO template (id, name, description, kind, data, tags, version, created_at, \
+    updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const REMOVE: &str = "DELETE FROM template WHERE id = ?";
+
+fn read(row: Row<'_>) -> StoreResult<Template> {
+    Ok(Template {
+        id: row.read("id", |name: &str| TemplateId::new(name))?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        kind: row.read("kind", str::parse::<TemplateKind>)?,
+        data: row.read("data", RawJson::parse)?,
+        tags: row.json("tags")?,
+        version: row.get::<i64>("version")?.cast_unsigned(),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
+
+impl<M: Mode> TemplateRead for Tx<'_, M> {
+    fn template(&mut self, id: &TemplateId) -> StoreResult<Option<Template>> {
+        self.conn.row(Statement::new("read a template", SELECT).bind(id.as_str()), TABLE, read)
+    }
+
+    fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>> {
+        let statement =
+            Statement::new("list templates", SELECT_ALL).bind(kind.map(TemplateKind::as_str)).bind(tag);
+        self.conn.rows(statement, TABLE, read)
+    }
+}
+
+impl TemplateRepo for Tx<'_, Batch<'_>> {
+    fn put_template(&mut self, template: &Template) -> StoreResult<()> {
+        const ATTEMPTED: &str = "keep a template";
+        let statement = Statement::new(ATTEMPTED, PUT)
+            .bind(template.id.as_str())
+            .bind(template.name.as_str())
+            .bind(template.description.as_str())
+            .bind(template.kind.as_str())
+            .bind(template.data.as_str())
+            .bind(as_json(ATTEMPTED, &template.tags)?)
+            .bind(template.version.cast_signed())
+            .bind(template.created_at.millis())
+            .bind(template.updated_at.millis());
+        self.writing()?.execute(statement).map(drop)
+    }
+
+    fn remove_template(&mut self, id: &TemplateId) -> StoreResult<()> {
+        let statement = Statement::new("forget a template", REMOVE).bind(id.as_str());
+        self.writing()?.execute(statement).map(drop)
+    }
+}

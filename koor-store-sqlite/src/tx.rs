@@ -1,0 +1,105 @@
+//! What a job sees: the repositories, on a snapshot or inside a batch. `rows/<noun>.rs` has the methods.
+
+use koor_core::{
+    ids::DocumentKey,
+    ports::{StoreResult, WriteTx},
+};
+
+use crate::{
+    batch::Batch,
+    conn::{Conn, Statement},
+    heads::{Head, Tails},
+    rows::state,
+};
+
+const PROBE: &str = "INSERT INTO write_probe (filler) VALUES (zeroblob(8192)); DELETE FROM write_probe";
+
+/// The tables whose rows a batch holds back until they are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Documents,
+    Events,
+    Audit,
+}
+
+/// Where a transaction reads: from a snapshot, or from a batch that is being written.
+pub(crate) trait Mode {
+    /// Makes sure that what has been written to those tables can be read.
+    fn settle(&mut self, conn: &mut Conn, part: Part) -> StoreResult<()>;
+
+    /// What is known of a key.
+    fn head(&mut self, conn: &mut Conn, key: &DocumentKey) -> StoreResult<Head>;
+
+    /// The ends of what only grows, if they are known without asking.
+    fn tails(&self) -> Option<&Tails>;
+}
+
+/// A snapshot, which nothing writes to.
+pub(crate) struct Snapshot;
+
+impl Mode for Snapshot {
+    fn settle(&mut self, _: &mut Conn, _: Part) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn head(&mut self, conn: &mut Conn, key: &DocumentKey) -> StoreResult<Head> {
+        state::head(conn, key)
+    }
+
+    fn tails(&self) -> Option<&Tails> {
+        None
+    }
+}
+
+impl Mode for Batch<'_> {
+    fn settle(&mut self, conn: &mut Conn, part: Part) -> StoreResult<()> {
+        self.flush(conn, part)
+    }
+
+    fn head(&mut self, conn: &mut Conn, key: &DocumentKey) -> StoreResult<Head> {
+        Batch::head(self, conn, key)
+    }
+
+    fn tails(&self) -> Option<&Tails> {
+        Some(&self.tails)
+    }
+}
+
+/// A transaction.
+pub(crate) struct Tx<'c, M> {
+    pub(crate) conn: &'c mut Conn,
+    pub(crate) mode: M,
+}
+
+impl<M: Mode> Tx<'_, M> {
+    /// The ends of what only grows, unless a query is needed for them.
+    pub(crate) fn tails(&self) -> StoreResult<Option<&Tails>> {
+        self.conn.check()?;
+        Ok(self.mode.tails())
+    }
+
+    /// The connection, with everything of that part on it.
+    pub(crate) fn settled(&mut self, part: Part) -> StoreResult<&mut Conn> {
+        self.mode.settle(self.conn, part)?;
+        Ok(self.conn)
+    }
+}
+
+impl Tx<'_, Batch<'_>> {
+    /// The connection, to write to a table that is not held back.
+    pub(crate) fn writing(&mut self) -> StoreResult<&mut Conn> {
+        self.mode.begin(self.conn)?;
+        Ok(self.conn)
+    }
+
+    /// Writes what needs room and is worth nothing.
+    pub(crate) fn probe(&mut self) -> StoreResult<()> {
+        self.writing()?.execute(Statement::new("try to write", PROBE)).map(drop)
+    }
+}
+
+impl WriteTx for Tx<'_, Batch<'_>> {
+    fn dirty(&self) -> bool {
+        self.mode.dirty
+    }
+}
