@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Answer, Site, TOKEN};
+use common::{Answer, Site};
 use koor_http::endpoints;
 use serde_json::{Value, json};
 
@@ -189,10 +189,10 @@ async fn documents(walk: &mut Walk) {
         .go("POST", "/api/events/publish", "/api/events/publish", r#"{"topic":"a.b","source":"me"}"#)
         .await;
     let expected = json!({
-        "id": 7, "topic": "a.b", "data": null, "source": "me", "created_at": "2026-02-16T14:00:00.000Z",
+        "id": 8, "topic": "a.b", "data": null, "source": "me", "created_at": "2026-02-16T14:00:00.000Z",
     });
     assert_eq!(event.json(), expected);
-    assert_eq!(event.header("x-koor-cursor"), Some("7"));
+    assert_eq!(event.header("x-koor-cursor"), Some("8"));
     let history = walk.go("GET", "/api/events/history", "/api/events/history?topic=a.*&last=5", "").await;
     assert_eq!(history.json(), json!([expected]));
 }

@@ -23,15 +23,15 @@ use tokio::{
 };
 
 /// The token of a guarded server.
-pub const TOKEN: &str = "server-token";
+pub(crate) const TOKEN: &str = "server-token";
 
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a server is started.
-pub struct Plan {
-    pub http: HttpSettings,
-    pub core: Settings,
+pub(crate) struct Plan {
+    pub(crate) http: HttpSettings,
+    pub(crate) core: Settings,
 }
 
 impl Default for Plan {
@@ -49,7 +49,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    pub fn guarded() -> Self {
+    pub(crate) fn guarded() -> Self {
         let mut plan = Self::default();
         plan.core.server_token = Some(Secret::new(TOKEN).unwrap());
         plan
@@ -57,29 +57,29 @@ impl Plan {
 }
 
 /// A running server.
-pub struct Site {
-    pub koor: Koor,
-    pub clock: FakeClock,
-    pub api: SocketAddr,
-    pub dashboard: SocketAddr,
+pub(crate) struct Site {
+    pub(crate) koor: Koor,
+    pub(crate) clock: FakeClock,
+    pub(crate) api: SocketAddr,
+    pub(crate) dashboard: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Site {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with(Plan::default()).await
     }
 
-    pub async fn guarded() -> Self {
+    pub(crate) async fn guarded() -> Self {
         Self::with(Plan::guarded()).await
     }
 
-    pub async fn with(plan: Plan) -> Self {
+    pub(crate) async fn with(plan: Plan) -> Self {
         Self::made(plan, |server| server).await
     }
 
-    pub async fn made(plan: Plan, finish: impl FnOnce(Server) -> Server) -> Self {
+    pub(crate) async fn made(plan: Plan, finish: impl FnOnce(Server) -> Server) -> Self {
         let clock = FakeClock::default();
         let koor = Koor::on(MemoryStore::default())
             .clock(clock.clone())
@@ -98,43 +98,49 @@ impl Site {
     }
 
     /// Asks the server to stop, and waits until it has.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         timeout(PATIENCE, &mut self.running).await.unwrap().unwrap().unwrap();
     }
 
     /// Tells the server to stop, and does not wait.
-    pub fn begin_to_stop(&mut self) {
+    pub(crate) fn begin_to_stop(&mut self) {
         drop(self.stop.take());
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::to(self.api).await
     }
 
     /// One request on a connection of its own.
-    pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         self.client().await.send(method, target, headers, body).await
     }
 
-    pub async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> Answer {
         self.send("GET", target, &[], b"").await
     }
 
-    pub async fn post(&self, target: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, target: &str, body: &str) -> Answer {
         self.send("POST", target, &[], body.as_bytes()).await
     }
 
-    pub async fn put(&self, target: &str, body: &str) -> Answer {
+    pub(crate) async fn put(&self, target: &str, body: &str) -> Answer {
         self.send("PUT", target, &[], body.as_bytes()).await
     }
 
-    pub async fn delete(&self, target: &str) -> Answer {
+    pub(crate) async fn delete(&self, target: &str) -> Answer {
         self.send("DELETE", target, &[], b"").await
     }
 
     /// Registers and activates an instance; answers its id and its token. Works on an open and on a guarded server.
-    pub async fn agent(&self, name: &str) -> (String, String) {
+    pub(crate) async fn agent(&self, name: &str) -> (String, String) {
         let bearer = format!("Bearer {TOKEN}");
         let headers = [("authorization", bearer.as_str())];
         let body = serde_json::json!({"name": name, "workspace": "p"}).to_string();
@@ -146,7 +152,7 @@ impl Site {
     }
 
     /// The audit log, newest first, as `actor action resource outcome`.
-    pub async fn audit(&self) -> Vec<String> {
+    pub(crate) async fn audit(&self) -> Vec<String> {
         let entries = self.koor.audit(Default::default(), koor_core::page::Limit::MAX).await.unwrap();
         entries
             .iter()
@@ -157,29 +163,29 @@ impl Site {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The text of an error, which must be one in the one shape that errors have.
     #[track_caller]
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let body = self.json();
         assert_eq!(body["code"], self.status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"));
@@ -188,19 +194,19 @@ impl Answer {
 }
 
 /// One connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
     host: String,
 }
 
 impl Client {
-    pub async fn to(address: SocketAddr) -> Self {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         Self { stream, buffer: Vec::new(), host: address.to_string() }
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: &str,
         target: &str,
@@ -214,7 +220,13 @@ impl Client {
     }
 
     /// The head of a request, with what every request needs.
-    pub fn head(&self, method: &str, target: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    pub(crate) fn head(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        length: usize,
+    ) -> Vec<u8> {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             head += &format!("host: {}\r\n", self.host);
@@ -229,9 +241,14 @@ impl Client {
         head.into_bytes()
     }
 
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         // A server that has refused already may have closed its side.
         drop(self.stream.write_all(bytes).await);
+    }
+
+    /// The connection as it is, with what was read of it already.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.buffer)
     }
 
     /// Fills the buffer; false at the end of the connection.
@@ -241,7 +258,7 @@ impl Client {
     }
 
     /// Whether the server closes the connection without another word.
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         while self.buffer.is_empty() {
             if !self.fill().await {
                 return true;
@@ -269,7 +286,7 @@ impl Client {
     }
 
     /// The head of the next answer.
-    pub async fn read_head(&mut self) -> Answer {
+    pub(crate) async fn read_head(&mut self) -> Answer {
         let status = self.line().await;
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
@@ -284,7 +301,7 @@ impl Client {
     }
 
     /// The next piece of a chunked body; empty at its end.
-    pub async fn chunk(&mut self) -> Vec<u8> {
+    pub(crate) async fn chunk(&mut self) -> Vec<u8> {
         let size = self.line().await;
         let size = usize::from_str_radix(size.trim(), 16).unwrap();
         let piece = self.exactly(size).await;
@@ -293,7 +310,7 @@ impl Client {
     }
 
     /// The next answer.
-    pub async fn read(&mut self, without_body: bool) -> Answer {
+    pub(crate) async fn read(&mut self, without_body: bool) -> Answer {
         let mut answer = self.read_head().await;
         if without_body || matches!(answer.status, 101 | 204 | 304) {
             return answer;
