@@ -107,7 +107,9 @@ fn those_who_wait_for_an_event_are_answered() {
     };
     // It is there when the server counts it, and the server itself is asked once more meanwhile.
     let begun = Instant::now();
-    while !client.ok("GET", "/metrics", "").body.contains("subscribers 1") && begun.elapsed() < AT_MOST {
+    while !client.ok("GET", "/metrics", "").body.contains("\nkoor_subscribers 1\n")
+        && begun.elapsed() < AT_MOST
+    {
         thread::sleep(Duration::from_millis(5));
     }
     let begun = Instant::now();
