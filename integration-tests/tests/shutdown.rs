@@ -41,7 +41,7 @@ fn stopping(server: &Server) {
 #[test]
 fn every_write_that_was_answered_is_there_after_a_restart() {
     let server = Server::start();
-    let (answered, writes) = mpsc::channel();
+    let (answered, promised) = mpsc::channel();
     let writers: Vec<_> = (0..4)
         .map(|writer| {
             let (client, answered) = (server.client(), answered.clone());
@@ -59,7 +59,7 @@ fn every_write_that_was_answered_is_there_after_a_restart() {
         })
         .collect();
     drop(answered);
-    let mut kept: Vec<_> = writes.iter().take(100).collect();
+    let mut kept: Vec<_> = promised.iter().take(100).collect();
     let (directory, begun) = (server.directory().clone(), Instant::now());
     let ended = server.stop();
     assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
@@ -67,7 +67,7 @@ fn every_write_that_was_answered_is_there_after_a_restart() {
     for writer in writers {
         writer.join().unwrap();
     }
-    kept.extend(writes.iter());
+    kept.extend(promised.iter());
 
     let again = Server::start_within(&directory);
     let client = again.client();
