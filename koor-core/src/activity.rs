@@ -55,6 +55,8 @@ const HOUR: i64 = 3_600_000;
 pub(crate) struct Activity {
     notes: Mutex<Notes>,
     calls: [Calls; 2],
+    pub(crate) deliveries: AtomicU64,
+    pub(crate) failed_deliveries: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +101,12 @@ impl Activity {
         if let Some(seen) = notes.seen.get(&instance.id) {
             instance.last_seen = instance.last_seen.max(*seen);
         }
+    }
+
+    /// Counts an attempt to call a webhook.
+    pub(crate) fn delivery(&self, failed: bool) {
+        self.deliveries.fetch_add(1, Relaxed);
+        self.failed_deliveries.fetch_add(u64::from(failed), Relaxed);
     }
 
     pub(crate) fn call(&self, plane: Plane, bytes: u64) {

@@ -29,7 +29,8 @@ use crate::{
         Version, WebhookId,
     },
     ports::{
-        CommitObserver, ReadJob, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob, WriteTx,
+        CommitObserver, Commits, ReadJob, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob,
+        WriteTx,
     },
 };
 
@@ -56,6 +57,7 @@ struct Data {
     audit: BTreeMap<AuditId, ChainedEntry>,
     metrics: BTreeMap<(String, Metric, InstanceId), u64>,
     usage: BTreeMap<UsageId, UsageRecord>,
+    commits: u64,
     closed: bool,
 }
 
@@ -129,6 +131,7 @@ impl Store for MemoryStore {
         let verdict = catch_unwind(AssertUnwindSafe(|| job(&mut tx))).unwrap_or_else(|_| Err(job_panicked()));
         match verdict {
             Ok(Verdict::Keep) => {
+                tx.data.commits += u64::from(tx.dirty());
                 let announced = std::mem::take(&mut tx.announced);
                 let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner);
                 // Under the lock: the next commit must not overtake this one.
@@ -177,6 +180,11 @@ impl Store for MemoryStore {
 
     async fn health(&self) -> StoreHealth {
         if self.lock().closed { StoreHealth::Degraded("closed".to_owned()) } else { StoreHealth::Ok }
+    }
+
+    fn commits(&self) -> Commits {
+        let commits = self.lock().commits;
+        Commits { commits, jobs: commits }
     }
 
     async fn size(&self) -> StoreResult<u64> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use hyper::StatusCode;
+use koor_core::{ports::Commits, queries::Doings};
 
 use crate::table::ROUTES;
 
@@ -60,6 +61,7 @@ pub(crate) struct Gauges {
     pub(crate) instances: u64,
     pub(crate) store_bytes: u64,
     pub(crate) writable: bool,
+    pub(crate) doings: Doings,
 }
 
 impl Default for Meters {
@@ -154,7 +156,13 @@ impl Meters {
         let delivered = self.delivered.load(Relaxed);
         let (gaps, missed) = (self.gaps.load(Relaxed), self.missed.load(Relaxed));
         let up = gauges.uptime.as_secs();
-        let Gauges { subscribers, last_event, state_keys, instances, store_bytes, .. } = *gauges;
+        let Gauges { subscribers, last_event, state_keys, instances, store_bytes, doings, .. } = *gauges;
+        let Doings { commits: Commits { commits, jobs }, deliveries, failed_deliveries } = doings;
+        writeln!(
+            out,
+            "# HELP koor_write_batch_size Changes that shared a commit.\n# TYPE koor_write_batch_size summary\n\
+             koor_write_batch_size_sum {jobs}\nkoor_write_batch_size_count {commits}"
+        )?;
         for (kind, name, help, value) in [
             ("counter", "koor_events_published_total", "Events put into the log, ever.", last_event),
             ("counter", "koor_events_delivered_total", "Events sent to subscribers.", delivered),
@@ -165,6 +173,8 @@ impl Meters {
                 "Events that subscribers lagged behind and missed.",
                 missed,
             ),
+            ("counter", "koor_webhook_deliveries_total", "Calls made to webhooks.", deliveries),
+            ("counter", "koor_webhook_failures_total", "Calls to webhooks that failed.", failed_deliveries),
             ("gauge", "koor_subscribers", "Subscribers now.", subscribers as u64),
             ("gauge", "koor_state_keys", "State documents.", state_keys),
             ("gauge", "koor_instances", "Registered instances.", instances),
@@ -201,6 +211,7 @@ mod tests {
             instances: 0,
             store_bytes: 0,
             writable: true,
+            doings: Doings { commits: Commits { commits: 2, jobs: 9 }, deliveries: 4, failed_deliveries: 1 },
         };
         let text = meters.render(&gauges);
         for line in [
@@ -209,6 +220,10 @@ mod tests {
             "koor_http_request_seconds_bucket{method=\"\",route=\"unmatched\",le=\"+Inf\"} 2",
             "koor_http_request_seconds_sum{method=\"\",route=\"unmatched\"} 60.0003",
             "koor_events_published_total 7",
+            "koor_write_batch_size_sum 9",
+            "koor_write_batch_size_count 2",
+            "koor_webhook_deliveries_total 4",
+            "koor_webhook_failures_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }

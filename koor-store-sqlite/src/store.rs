@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use koor_core::{
     domain::state::Document,
     ids::DocumentKey,
-    ports::{CommitObserver, ReadJob, Store, StoreError, StoreHealth, StoreResult, WriteJob},
+    ports::{CommitObserver, Commits, ReadJob, Store, StoreError, StoreHealth, StoreResult, WriteJob},
 };
 use tokio::sync::{oneshot, watch};
 
@@ -145,6 +145,8 @@ fn start(
     let shared = Arc::new(Shared {
         cache: Cache::new(options.cache_bytes),
         observer: RwLock::new(None),
+        commits: AtomicU64::new(0),
+        jobs: AtomicU64::new(0),
         trouble: Mutex::new(None),
     });
     let (writer, tasks) = Writer::new(conn, shared.clone())?;
@@ -245,6 +247,11 @@ impl Store for SqliteStore {
             Err(StoreError::Full { reason }) => StoreHealth::Degraded(reason.into()),
             Err(_) => StoreHealth::Degraded(reason.into()),
         }
+    }
+
+    fn commits(&self) -> Commits {
+        let Shared { commits, jobs, .. } = &*self.shared;
+        Commits { commits: commits.load(Ordering::Relaxed), jobs: jobs.load(Ordering::Relaxed) }
     }
 
     async fn size(&self) -> StoreResult<u64> {

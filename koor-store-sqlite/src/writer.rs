@@ -8,6 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
 };
@@ -65,6 +66,8 @@ fn answer(ran: Vec<(Task, StoreResult<()>)>) {
 pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) observer: RwLock<Option<Arc<dyn CommitObserver>>>,
+    pub(crate) commits: AtomicU64,
+    pub(crate) jobs: AtomicU64,
     /// Why the last attempt to write failed, if it did for want of room or permission.
     pub(crate) trouble: Mutex<Option<&'static str>>,
 }
@@ -165,7 +168,7 @@ impl Writer {
         }
         match tx.mode.commit(tx.conn) {
             Ok(committed) => {
-                self.publish(committed);
+                self.publish(committed, ran.len());
                 answer(ran);
             }
             Err(error) => {
@@ -199,7 +202,7 @@ impl Writer {
                 Ran::Spoiled(result) => Err(result),
                 Ran::Done(result) => match tx.mode.commit(tx.conn) {
                     Ok(committed) => {
-                        self.publish(committed);
+                        self.publish(committed, 1);
                         Ok(result)
                     }
                     Err(error) => Err(Err(error)),
@@ -215,7 +218,7 @@ impl Writer {
     }
 
     /// Makes known what has become durable: whoever is answered after this sees all of it.
-    fn publish(&mut self, committed: Committed) {
+    fn publish(&mut self, committed: Committed, jobs: usize) {
         let Committed { tails, events, written, outgrown, wrote } = committed;
         self.tails = tails;
         for key in &outgrown {
@@ -226,6 +229,8 @@ impl Writer {
         }
         if wrote {
             self.shared.set_trouble(None);
+            self.shared.commits.fetch_add(1, Relaxed);
+            self.shared.jobs.fetch_add(jobs as u64, Relaxed);
         }
         if events.is_empty() {
             return;

@@ -16,6 +16,9 @@ use crate::{
 /// After so many failures in a row a webhook is switched off.
 pub const FAILURES_ALLOWED: u32 = 10;
 
+/// The longest pause between two attempts, before it is spread.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
 /// How many attempts of a webhook are remembered.
 pub const DELIVERIES_KEPT: usize = 50;
 
@@ -44,6 +47,15 @@ pub struct Webhook {
     pub retry_at: Option<Timestamp>,
     /// What the last failure was; empty when there was none since the last success.
     pub last_error: String,
+}
+
+impl Webhook {
+    /// Until when it is to be left alone, if it is. A pause that is longer than any we make was made by a clock that
+    /// has stepped back since: it is over.
+    #[must_use]
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.retry_at.filter(|until| *until > now && until.since(now) <= 2 * LONGEST_PAUSE)
+    }
 }
 
 /// A secret that no log, no error and no answer shows.
@@ -124,11 +136,10 @@ impl Consequence {
     #[must_use]
     pub fn of_failure(failures: u32, jitter: u8) -> Self {
         const FIRST: Duration = Duration::from_secs(1);
-        const LONGEST: Duration = Duration::from_mins(5);
         if failures >= FAILURES_ALLOWED {
             return Self::SwitchOff;
         }
-        let pause = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST);
+        let pause = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
         // Up to a quarter longer, never shorter: the growth stays a promise.
         Self::Retry(pause + pause * u32::from(jitter) / 1024)
     }

@@ -35,7 +35,8 @@ pub use outbound::{HttpSender, Outbound, OutboundAnswer, OutboundError};
 pub use rules::{RuleBook, RuleRead};
 pub use state::{SpecProject, SpecRegistry, StateRead, StateRepo};
 pub use store::{
-    CommitObserver, ReadJob, ReadTx, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob, WriteTx,
+    CommitObserver, Commits, ReadJob, ReadTx, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob,
+    WriteTx,
 };
 pub use templates::{TemplateRead, TemplateRepo};
 pub use usage::{UsageLog, UsageRead};

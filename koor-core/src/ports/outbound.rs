@@ -18,8 +18,8 @@ pub struct Outbound {
     pub body: Bytes,
     /// How long it may take, from connecting to the last byte.
     pub timeout: Duration,
-    /// How much of the answer is read; more is an error.
-    pub most: usize,
+    /// How much of the answer's body is read, and more is an error; without it, only the status counts.
+    pub most: Option<usize>,
 }
 
 /// What came back.

@@ -131,6 +131,15 @@ pub enum StoreHealth {
     Degraded(String),
 }
 
+/// What a store has written since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// How often it committed something.
+    pub commits: u64,
+    /// How many jobs these commits carried.
+    pub jobs: u64,
+}
+
 /// A place where everything is kept.
 ///
 /// Guarantees:
@@ -163,6 +172,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store can write now; finds out, where the last attempt failed.
     async fn health(&self) -> StoreHealth;
+
+    /// What it has written since it was opened.
+    fn commits(&self) -> Commits;
 
     /// How many bytes it takes up.
     async fn size(&self) -> StoreResult<u64>;

@@ -261,7 +261,7 @@ impl LiveCall {
             }
             None => (Vec::new(), Bytes::new()),
         };
-        Ok(Outbound { method, url: url.into(), headers, body, timeout: TIMEOUT, most: MOST })
+        Ok(Outbound { method, url: url.into(), headers, body, timeout: TIMEOUT, most: Some(MOST) })
     }
 }
 

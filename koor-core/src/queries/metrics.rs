@@ -1,12 +1,13 @@
 //! Counters, and the server in numbers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
 use crate::{
     app::Koor,
     domain::metrics::{Metric, MetricFilter, MetricRow},
     error::Error,
     ids::{Cursor, InstanceId},
+    ports::Commits,
 };
 
 /// The server in numbers.
@@ -20,7 +21,29 @@ pub struct ServerMetrics {
     pub last_event_id: Cursor,
 }
 
+/// What the core has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doings {
+    /// What the store has written.
+    pub commits: Commits,
+    /// How often webhooks were called.
+    pub deliveries: u64,
+    /// How often that failed.
+    pub failed_deliveries: u64,
+}
+
 impl Koor {
+    /// What the core has done since it was opened.
+    #[must_use]
+    pub fn doings(&self) -> Doings {
+        let activity = &self.inner.activity;
+        Doings {
+            commits: self.inner.store.commits(),
+            deliveries: activity.deliveries.load(Relaxed),
+            failed_deliveries: activity.failed_deliveries.load(Relaxed),
+        }
+    }
+
     /// The server in numbers.
     ///
     /// # Errors

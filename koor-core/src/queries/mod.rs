@@ -16,7 +16,7 @@ mod webhooks;
 
 pub use contracts::{ContractSummary, ContractTest, TestRequest};
 pub use events::{History, Waited};
-pub use metrics::ServerMetrics;
+pub use metrics::{Doings, ServerMetrics};
 pub use rules::{FileToCheck, Validation};
 pub use state::{Diff, StateQuery};
 pub use webhooks::{Step, WebhookView};

@@ -28,8 +28,8 @@ use crate::{
 /// How long a receiver may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of its answer is read: none of it matters but the status.
-const MOST: usize = 64 << 10;
+/// How many events are looked at at a time when they are counted.
+const STRETCH: usize = 256;
 
 /// A webhook with how much it has still to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,14 @@ impl Koor {
             let last = tx.log_bounds()?.last;
             let mut views = Vec::new();
             for webhook in tx.webhooks()? {
-                let pending = tx.events_kept(webhook.cursor, last)?;
+                let topics = TopicFilter::new(webhook.patterns.clone());
+                let filter = EventFilter { topics, ..EventFilter::default() };
+                let (mut pending, mut cursor) = (0, webhook.cursor);
+                while cursor < last {
+                    let page = tx.events_after(cursor, &filter, STRETCH)?;
+                    pending += page.events.len() as u64;
+                    cursor = page.through;
+                }
                 views.push(WebhookView { webhook, pending });
             }
             Ok(views)
@@ -122,7 +129,7 @@ impl Koor {
         else {
             return Ok(Step::Off);
         };
-        if let Some(until) = webhook.retry_at.filter(|until| *until > self.now()) {
+        if let Some(until) = webhook.paused_until(self.now()) {
             return Ok(Step::Paused(until));
         }
         match self.next_event(&webhook).await? {
@@ -169,6 +176,7 @@ impl Koor {
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             at,
         };
+        self.inner.activity.delivery(delivery.error.is_some());
         let jitter = self.inner.ids.instance_id().as_bytes()[0];
         self.record_delivery(webhook.id, delivery, jitter).await
     }
@@ -247,7 +255,7 @@ impl Koor {
             headers.push(("webhook-signature", signed));
         }
         let url = webhook.url.clone();
-        let call = Outbound { method: "POST".to_owned(), url, headers, body, timeout: TIMEOUT, most: MOST };
+        let call = Outbound { method: "POST".to_owned(), url, headers, body, timeout: TIMEOUT, most: None };
         Ok(sender.send(call).await)
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     page::TimeRange,
     pattern::Class,
     ports::{
-        AuditLog, AuditRead, CommitObserver, ComplianceLog, ComplianceRead, EventLog, EventRead,
+        AuditLog, AuditRead, CommitObserver, Commits, ComplianceLog, ComplianceRead, EventLog, EventRead,
         InstanceRead, InstanceRegistry, MetricsRead, MetricsRepo, ReadJob, RuleBook, RuleRead, SpecProject,
         SpecRegistry, StateRead, StateRepo, Store, StoreError, StoreHealth, StoreResult, TemplateRead,
         TemplateRepo, UsageLog, UsageRead, WebhookRead, WebhookRepo, WriteJob, WriteTx,
@@ -105,6 +105,10 @@ impl<M: Meddle> Store for MeddledStore<M> {
 
     async fn health(&self) -> StoreHealth {
         self.inner.health().await
+    }
+
+    fn commits(&self) -> Commits {
+        self.inner.commits()
     }
 
     async fn size(&self) -> StoreResult<u64> {

@@ -39,7 +39,7 @@ fn call(url: String) -> Outbound {
         headers: vec![("x-koor-event", "true".to_owned())],
         body: Bytes::from_static(b"{}"),
         timeout: Duration::from_secs(10),
-        most: 1024,
+        most: Some(1024),
     }
 }
 
