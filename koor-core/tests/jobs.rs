@@ -28,8 +28,8 @@ use koor_core::{
     ids::{SpecKey, WebhookId},
     page::Limit,
     ports::{
-        CommitObserver, HttpSender, Outbound, OutboundAnswer, OutboundError, ReadJob, Store, StoreError,
-        StoreHealth, StoreResult, WriteJob,
+        CommitObserver, Commits, HttpSender, Outbound, OutboundAnswer, OutboundError, ReadJob, Store,
+        StoreError, StoreHealth, StoreResult, WriteJob,
     },
     queries::History,
     testkit::{FakeClock, FakeIds},
@@ -125,6 +125,10 @@ impl Store for RefusingStore {
 
     async fn health(&self) -> StoreHealth {
         self.inner.health().await
+    }
+
+    fn commits(&self) -> Commits {
+        self.inner.commits()
     }
 
     async fn size(&self) -> StoreResult<u64> {
