@@ -1,4 +1,4 @@
-//! The OpenAPI document, built from the table of routes.
+//! The `OpenAPI` document, built from the table of routes.
 
 use std::sync::LazyLock;
 
@@ -39,7 +39,7 @@ fn document(guarded: bool) -> Value {
     })
 }
 
-/// A path as OpenAPI writes it: it has no parameters of several segments, but their slashes may be escaped.
+/// A path as `OpenAPI` writes it: it has no parameters of several segments, but their slashes may be escaped.
 fn plain(path: &str) -> String {
     path.replace("*}", "}")
 }
@@ -56,13 +56,12 @@ fn operation(route: &Route, guarded: bool) -> Value {
         "responses": responses(route),
         "security": if guarded && route.access != Access::Open { json!([{"bearer": []}]) } else { json!([]) },
     });
-    match route.access {
-        Access::Admin => operation["description"] = json!("Needs the admin role."),
-        Access::Own => {
-            operation["description"] = json!("Needs the admin role, or to be the instance itself.")
-        }
-        Access::Open | Access::Anyone => {}
-    }
+    let who = match route.access {
+        Access::Admin => "Needs the admin role.",
+        Access::Own => "Needs the admin role, or to be the instance itself.",
+        Access::Open | Access::Anyone => "",
+    };
+    operation["description"] = json!(who);
     match route.intake {
         Intake::Nothing => {}
         Intake::Json(schema) => {

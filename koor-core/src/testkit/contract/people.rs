@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::{
-    app::Credentials,
     caller::{Caller, Role},
     commands::{
         ActivateInstance, CreateBackup, DeregisterInstance, RegisterInstance, RenewToken, ResetMetrics,
@@ -15,6 +14,7 @@ use crate::{
         webhooks::Secret,
     },
     error::ErrorKind,
+    identify::Credentials,
     ids::Hash,
     settings::Settings,
     testkit::{
