@@ -221,7 +221,7 @@ impl Reply {
     ///
     /// # Panics
     /// When it has another.
-    #[must_use]
+    #[expect(clippy::must_use_candidate, reason = "that it has that status may be all that is wanted")]
     pub fn gives(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.asked, String::from_utf8_lossy(&self.body));
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");

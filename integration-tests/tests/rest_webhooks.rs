@@ -45,8 +45,10 @@ fn a_webhook_is_shown_whole_but_for_its_secret() {
     });
     assert_eq!(created, expected);
     let steadily = |mut webhook: Value| {
-        // It moves on past what it is not told of.
+        // The log goes on meanwhile, with what it is not told of.
+        assert!(webhook["cursor"].is_u64() && webhook["pending"].is_u64(), "{webhook}");
         webhook["cursor"] = cursor.clone();
+        webhook["pending"] = json!(0);
         webhook
     };
     assert_eq!(steadily(site.get("/api/webhooks/shown").steady()), expected);
@@ -131,7 +133,7 @@ fn a_receiver_gets_what_matches_signed_and_in_order() {
     }
     let well = until(|| {
         let webhook = site.get("/api/webhooks/plain").steady();
-        (webhook["pending"] == 0 && webhook["cursor"].as_u64() >= Some(ids[1])).then_some(webhook)
+        (webhook["cursor"].as_u64() >= Some(ids[1])).then_some(webhook)
     });
     assert_eq!((&well["last_fired"], &well["fail_count"]), (&json!("<time>"), &json!(0)));
     let deliveries = site.get("/api/webhooks/plain/deliveries").steady();
@@ -201,7 +203,7 @@ fn a_failure_is_counted_and_shown_and_enable_begins_anew() {
         (webhook["fail_count"].as_u64() >= Some(1)).then_some(webhook)
     });
     assert!(failing["last_error"].as_str().unwrap().contains("503"), "{failing}");
-    assert_eq!((&failing["pending"], &failing["active"]), (&json!(1), &json!(true)));
+    assert!(failing["pending"].as_u64() >= Some(1) && failing["active"] == true, "{failing}");
     let attempt = &site.get("/api/webhooks/failing/deliveries").ok()[0];
     assert_eq!((&attempt["event_id"], &attempt["status"]), (&json!(id), &json!(503)));
     assert!(attempt["error"].as_str().unwrap().contains("503"), "{attempt}");
