@@ -218,3 +218,30 @@ fn a_contract_test_calls_no_address_that_is_not_allowed() {
     assert!(said.contains("address not allowed"), "{said}");
     assert!(!service.was_called());
 }
+
+#[test]
+fn an_answer_that_is_too_long_or_no_json_is_not_taken() {
+    let server = SERVER.server();
+    let site = server.site();
+    site.put("/api/specs/long/c", &contract()).ok();
+    let service = Service::new(|call| {
+        let long = call.line.contains("page=1");
+        (200, if long { "1".repeat((10 << 20) + 1) } else { "no json".to_owned() })
+    });
+    let test = |page: u64| {
+        let body =
+            json!({"endpoint": "GET /api/trucks", "base_url": service.url(), "test_data": {"page": page}});
+        site.post("/api/contracts/long/c/test", &body).ok()
+    };
+    let long = test(1);
+    assert_eq!(
+        (&long["valid"], &long["error"]),
+        (&json!(false), &json!("the answer is over 10485760 bytes long"))
+    );
+    let plain = test(2);
+    assert_eq!(
+        (&plain["valid"], &plain["status_code"], &plain["error"]),
+        (&json!(false), &json!(200), &json!(""))
+    );
+    assert!(plain["response_violations"][0]["message"].as_str().unwrap().starts_with("not JSON"), "{plain}");
+}

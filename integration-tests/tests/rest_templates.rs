@@ -147,3 +147,18 @@ fn a_template_is_captured_from_a_project() {
     site.post("/api/templates/capture", &json!({"id": "x", "name": "X"})).refused(400, "project is required");
     site.post("/api/templates/capture", &json!({"project": "src"})).refused(400, "id and name are required");
 }
+
+#[test]
+fn a_template_that_breaks_a_schema_brings_nothing_at_all() {
+    let server = SERVER.server();
+    let site = server.site();
+    site.put("/api/specs/strict/s.schema", &json!({"type": "string"})).ok();
+    let data = json!({"rules": [{"rule_id": "r", "pattern": "x"}], "specs": {"a": 1, "s": 7}});
+    site.post("/api/templates", &json!({"id": "strict", "name": "S", "kind": "bundle", "data": data})).ok();
+    let refused = site.post("/api/templates/strict/apply", &json!({"project": "strict"})).gives(422);
+    assert!(refused["violations"][0]["message"].is_string(), "{refused}");
+    assert_eq!(site.get("/api/specs/strict").ok()["specs"].as_array().map(Vec::len), Some(1));
+    assert_eq!(site.get("/api/rules?project=strict").ok(), json!([]));
+    let denied = &site.get("/api/audit?action=template.apply&resource=strict").ok()[0];
+    assert_eq!(denied["outcome"], "error");
+}
