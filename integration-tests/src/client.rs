@@ -133,4 +133,20 @@ impl Events {
             }
         }
     }
+
+    /// Says goodbye; whether the server did, too.
+    ///
+    /// # Panics
+    /// When the connection breaks off instead.
+    #[must_use]
+    pub fn close(mut self) -> bool {
+        self.0.close(None).unwrap();
+        loop {
+            match self.0.read() {
+                Ok(Message::Close(_)) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
 }

@@ -7,8 +7,12 @@ mod binary;
 mod client;
 mod receiver;
 mod server;
+mod service;
+mod site;
 
 pub use binary::koor;
 pub use client::{Answer, Client, Events};
 pub use receiver::Receiver;
-pub use server::{Ended, Server, Start};
+pub use server::{Ended, Server, Shared, Start};
+pub use service::{Call, Service};
+pub use site::{Block, Reply, Site, Stream, steady, until};

@@ -4,14 +4,14 @@ use std::{
     io::{BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{binary::koor, client::Client};
+use crate::{binary::koor, client::Client, site::Site};
 
 /// How long a server may take to start or to end before a test gives up: far more than either takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -197,6 +197,12 @@ impl Server {
         Client::new(&self.api)
     }
 
+    /// Its API, for requests that are put on the wire as they are.
+    #[must_use]
+    pub fn site(&self) -> Site {
+        Site::new(&self.api)
+    }
+
     /// What it has written to stderr so far, by line.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
@@ -252,6 +258,30 @@ impl Drop for Server {
         if thread::panicking() {
             eprintln!("the log of process {}: {:#?}", self.child.id(), self.log.so_far());
         }
+    }
+}
+
+/// A server that the tests of a file share: it lives for as long as one of them has it.
+#[derive(Debug)]
+pub struct Shared(Mutex<Weak<Server>>);
+
+impl Shared {
+    /// None yet.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it is for statics")]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    /// The server: the one that another test has, or a new one.
+    #[must_use]
+    pub fn server(&self) -> Arc<Server> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Server::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
     }
 }
 

@@ -166,11 +166,13 @@ impl Work<'_> {
             Record::Audit { action, resource, actor } => (action, resource, actor),
             Record::EventLog | Record::Housekeeping => return Ok(()),
         };
+        // Of what did not happen, only the one who asked is known: a name that the request brings could be anybody's.
+        let actor = actor.as_ref().filter(|_| outcome == Outcome::Success);
         let head = self.tx.audit_head()?;
         let entry = AuditEntry {
             id: AuditId::after(head.map(|head| head.id)),
             timestamp: self.now,
-            actor: actor.as_ref().unwrap_or(self.caller.actor()).clone(),
+            actor: actor.unwrap_or(self.caller.actor()).clone(),
             action: action.as_str().to_owned(),
             resource: resource.clone(),
             detail: detail.to_string(),

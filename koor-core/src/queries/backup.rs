@@ -38,6 +38,8 @@ impl Koor {
     /// When the caller may not.
     pub async fn backup(&self, caller: &Caller) -> Result<mpsc::Receiver<StoreResult<Bytes>>, Error> {
         self.execute(caller, CreateBackup).await?;
+        // What is noted in memory only, as when an instance was last seen, belongs into it as it is read everywhere else.
+        self.flush_activity().await?;
         let (sender, receiver) = mpsc::channel(PIECES);
         let (koor, now) = (self.clone(), self.now());
         tokio::spawn(async move {

@@ -1,0 +1,167 @@
+//! Backup and restore: what comes back, and what does not.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+use integration_tests::{Server, Site, Start};
+use serde_json::{Value, json};
+
+/// Puts something of everything onto a server.
+fn fill(site: &Site) {
+    let registered = site.post("/api/instances/register", &json!({"name": "a", "capabilities": ["x"]})).ok();
+    let id = registered["id"].as_str().unwrap();
+    let agent = site.instance(id);
+    agent.put("/api/state/a/b", &json!({"n": 1})).ok();
+    agent.put("/api/state/a/b", &json!({"n": 2})).ok();
+    site.with("Content-Type", "application/octet-stream").send("PUT", "/api/state/bytes", [0, 255, 1]).ok();
+    site.put("/api/state/gone", &json!(1)).ok();
+    site.delete("/api/state/gone").ok();
+    let contract =
+        json!({"kind": "contract", "endpoints": {"GET /": {"response": {"a": {"type": "string"}}}}});
+    site.put("/api/contracts/p/c", &contract).ok();
+    site.put("/api/validate/p/rules", &json!([{"rule_id": "r", "pattern": "x"}])).ok();
+    site.post("/api/rules/propose", &json!({"project": "p", "rule_id": "idea", "pattern": "y"})).ok();
+    site.post("/api/templates", &json!({"id": "t", "name": "T", "tags": ["z"]})).ok();
+    let hook =
+        json!({"id": "h", "url": "http://127.0.0.1:9/", "patterns": ["never.*"], "secret": "hush-hush"});
+    site.post("/api/webhooks", &hook).ok();
+    site.post("/api/llm/usage", &json!({"provider": "p", "model": "m", "tokens_in": 3})).ok();
+}
+
+const READS: [&str; 15] = [
+    "/api/state/a/b?history=1",
+    "/api/state/a/b",
+    "/api/state/a/b?version=1",
+    "/api/state/gone?history=1",
+    "/api/state",
+    "/api/specs",
+    "/api/specs/p",
+    "/api/specs/p/c?history=1",
+    "/api/contracts/p",
+    "/api/rules",
+    "/api/templates",
+    "/api/templates/t",
+    "/api/llm/usage",
+    "/api/llm/usage/summary",
+    "/api/instances",
+];
+
+#[test]
+fn a_fresh_server_reads_as_the_old_one_did() {
+    let (old, new) = (Server::start(), Server::start());
+    let (from, to) = (old.site(), new.site());
+    fill(&from);
+    let backup = from.get("/api/backup");
+    assert_eq!((backup.status, backup.header("content-type")), (200, Some("application/json")));
+    for secret in ["hush-hush", "token"] {
+        assert!(!backup.text().contains(&format!("\"{secret}\"")), "{secret}");
+    }
+    let restored = to.send("POST", "/api/backup/restore", &backup.body);
+    let counts = restored.ok();
+    for (noun, count) in [
+        ("state", 3),
+        ("state_versions", 5),
+        ("specs", 1),
+        ("spec_versions", 1),
+        ("rules", 2),
+        ("templates", 1),
+        ("webhooks", 1),
+        ("instances", 1),
+        ("usage", 1),
+    ] {
+        assert_eq!(counts[noun], count, "{noun} of {counts}");
+    }
+    for path in READS {
+        assert_eq!(from.get(path).ok(), to.get(path).ok(), "{path}");
+    }
+    let bytes = to.get("/api/state/bytes");
+    assert_eq!(
+        (&bytes.body[..], bytes.header("content-type")),
+        (&[0, 255, 1][..], Some("application/octet-stream"))
+    );
+    assert_eq!(bytes.header("etag"), from.get("/api/state/bytes").header("etag"));
+    let hook = to.get("/api/webhooks/h").ok();
+    assert_eq!(
+        (&hook["url"], &hook["patterns"], &hook["has_secret"]),
+        (&json!("http://127.0.0.1:9/"), &json!(["never.*"]), &json!(false))
+    );
+    assert_eq!(to.get("/api/audit/verify").ok()["valid"], true);
+    assert_eq!(to.get("/api/audit?limit=1").ok()[0]["action"], "backup.restore");
+    let entries = |site: &Site| site.get("/api/audit?action=state.put").ok();
+    assert_eq!(entries(&from), entries(&to));
+    assert_eq!(to.put("/api/state/gone", &json!(2)).ok()["version"], 3);
+    // Restored where everything is there already, nothing is lost and nothing is there twice.
+    to.send("POST", "/api/backup/restore", &backup.body).ok();
+    assert_eq!(to.get("/api/rules").ok().as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn the_file_of_the_original_client_is_taken_too() {
+    let server = Server::start();
+    let site = server.site();
+    let file = json!({
+        "state": {"Truck-Wash/sample": {"plate": "A"}, "n": 7},
+        "rules": [{"project": "p", "rule_id": "r", "pattern": "x", "severity": "warning", "source": "local"}],
+    });
+    let restored = site.post("/api/backup/restore", &file).ok();
+    assert_eq!((&restored["state"], &restored["rules"]), (&json!(2), &json!(1)));
+    assert_eq!(site.get("/api/state/Truck-Wash/sample").ok(), json!({"plate": "A"}));
+    assert_eq!(site.get("/api/state/n").ok(), 7);
+    assert_eq!(site.get("/api/rules").ok()[0]["severity"], "warning");
+}
+
+#[test]
+fn a_backup_that_can_not_be_changes_nothing() {
+    let server = Server::start();
+    let site = server.site();
+    for bad in
+        ["", "{", "[]", "7", "{\"state\": 7}", "{\"state\": {\"a\": 1}, \"rules\": [{\"pattern\": \"(\"}]}"]
+    {
+        site.send("POST", "/api/backup/restore", bad).says(400, "");
+    }
+    site.post("/api/backup/restore", &json!({"state": {"good": 1, "a//b": 2}})).says(400, "");
+    assert_eq!(site.get("/api/state").ok(), json!([]));
+    assert_eq!(site.get("/api/audit").ok(), json!([]));
+}
+
+#[test]
+fn a_restore_may_be_larger_than_other_bodies() {
+    let server = Start::default().args(["--max-body", "64KiB"]).start().unwrap();
+    let site = server.site();
+    let state: serde_json::Map<String, Value> =
+        (0..100).map(|n| (format!("k{n}"), json!("x".repeat(5_000)))).collect();
+    let body = json!({"state": state}).to_string();
+    assert!(body.len() > 64 << 10);
+    assert_eq!(site.send("POST", "/api/backup/restore", &body).ok()["state"], 100);
+    let pieces: Vec<_> = body.as_bytes().chunks(10_000).collect();
+    assert_eq!(site.send_chunked("POST", "/api/backup/restore", &pieces).status, 200);
+}
+
+#[test]
+fn a_backup_is_of_one_moment_while_writes_go_on() {
+    let server = Start::default().args(["--durability", "normal"]).start().unwrap();
+    let site = server.site();
+    for n in 0..50 {
+        site.put("/api/state/first", &json!(n)).ok();
+        site.put("/api/state/second", &json!(n)).ok();
+    }
+    let writer = {
+        let site = site.clone();
+        std::thread::spawn(move || {
+            for n in 50..150 {
+                site.put("/api/state/first", &json!(n)).ok();
+                site.put("/api/state/second", &json!(n)).ok();
+            }
+        })
+    };
+    for _ in 0..5 {
+        let backup = site.get("/api/backup").ok();
+        let newest = |key: &str| {
+            let versions = backup["state"].as_array().unwrap().iter().filter(|version| version["key"] == key);
+            versions.map(|version| version["version"].as_u64().unwrap()).max().unwrap()
+        };
+        // The second follows the first: at any one moment it is level, or one behind.
+        let (first, second) = (newest("first"), newest("second"));
+        assert!(first == second || first == second + 1, "{first} {second}");
+    }
+    writer.join().unwrap();
+}
