@@ -208,7 +208,7 @@ pub(super) async fn a_dead_webhook_is_switched_off(ground: Ground) {
     let off = koor.webhook(&local, &id).await.unwrap();
     assert_eq!(
         (off.webhook.active, off.pending, off.webhook.last_error.as_str()),
-        (false, 2, "connection refused")
+        (false, 1, "connection refused")
     );
     outside.0.lock().unwrap().down = false;
     assert_eq!(koor.deliver_next(&id).await.unwrap(), Step::Off);
