@@ -271,11 +271,13 @@ fn a_store_that_can_not_write_is_degraded_and_says_so_without_particulars() {
     let server = Start::default().through(full, Stdio::null()).start().unwrap();
     let site = server.site();
     site.put("/api/state/kept", &json!(1)).ok();
-    let large = "x".repeat(1 << 20);
-    let refused =
-        (0..64).map(|n| site.send("PUT", &format!("/api/state/{n}"), &large)).find(|put| put.status != 200);
-    let refused = refused.expect("the disk is full at some time");
-    assert_eq!(refused.status, 503, "{}", refused.text());
+    // Smaller and smaller values, until nothing fits any more.
+    for size in [1 << 20, 64 << 10, 4 << 10, 1] {
+        let value = "x".repeat(size);
+        let mut puts = (0..4096).map(|n| site.send("PUT", &format!("/api/state/{size}/{n}"), &value));
+        let refused = puts.find(|put| put.status != 200).expect("the disk is full at some time");
+        assert_eq!(refused.status, 503, "{}", refused.text());
+    }
     let mut health = site.get("/health").gives(503);
     for field in ["uptime", "version", "reason", "error"] {
         assert!(health[field].take().as_str().is_some_and(|text| !text.is_empty()), "{field}");
