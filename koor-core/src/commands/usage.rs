@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     announcement::Announcement,
-    caller::{Access, Caller},
+    caller::{Access, Caller, Role},
     command::{Command, Done, Intent, Work},
     domain::{audit::Action, line, usage::UsageRecord},
     error::{Error, Invalid},
@@ -45,7 +45,7 @@ pub struct RecordUsage {
 }
 
 impl RecordUsage {
-    /// To record that. Where it does not say which instance, it was the calling one.
+    /// To record that. Where it does not say which instance, it was the calling one; an agent always is.
     ///
     /// # Errors
     /// When it does not say whose model it was, or a number is negative.
@@ -66,8 +66,9 @@ impl RecordUsage {
         }
         let request_type =
             if draft.request_type.is_empty() { "completion".to_owned() } else { draft.request_type };
+        // An agent speaks for itself alone: its word becomes the actor in the audit log.
         let instance_id = match caller.as_instance() {
-            Some(own) if draft.instance_id.is_empty() => own.id.to_string(),
+            Some(own) if draft.instance_id.is_empty() || caller.role() == Role::Agent => own.id.to_string(),
             _ => draft.instance_id,
         };
         let draft = UsageDraft {

@@ -359,6 +359,15 @@ pub(super) async fn usage_is_summed_up(ground: Ground) {
     let last = TimeRange { from: Some(scene.koor.now()), to: None };
     let sums = scene.koor.usage_summary(GroupBy::Project, last).await.unwrap();
     assert_eq!(sums.keys().collect::<Vec<_>>(), ["q"]);
+    let worker = agent(&scene.agent("worker", "").await);
+    let forged = UsageDraft {
+        provider: "x".into(),
+        model: "y".into(),
+        instance_id: "admin".into(),
+        ..UsageDraft::default()
+    };
+    let forged = scene.koor.execute(&worker, RecordUsage::new(&worker, forged).unwrap()).await.unwrap();
+    assert_eq!(forged.output.instance_id, worker.actor().as_str());
     for wrong in [
         UsageDraft::default(),
         UsageDraft { provider: "x".into(), ..UsageDraft::default() },
