@@ -8,9 +8,14 @@ pub(crate) const LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /// As [`LINE`], and neither empty nor blank.
 const FULL_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
-/// A glob without classes or escapes: those are allowed, but must be closed.
+/// A glob. Of ranges in classes, which must not run backwards, it names those that surely don't.
 pub(crate) fn glob() -> Value {
-    json!({"type": "string", "pattern": "^[^\\[\\\\\\u0000-\\u001f\\u007f-\\u009f]*$", "maxLength": 200})
+    let plain = r"[^\[\\]";
+    let escaped = r"\\[^\n]";
+    let range = "[0-9]-9|0-[0-9]|[a-z]-z|a-[a-z]|[A-Z]-Z|A-[A-Z]";
+    let member = r"[^\]\\^-]";
+    let class = format!(r"\[\^?(({range})|{member}|{escaped})+\]");
+    json!({"type": "string", "pattern": format!("^({plain}|{escaped}|{class})*$"), "maxLength": 1024})
 }
 
 fn named(schema: &str) -> Value {
@@ -200,6 +205,16 @@ fn events() -> Schemas {
             ),
         ),
         ("Events", list_of("Event")),
+        (
+            "StreamedEvent",
+            object(
+                [(
+                    "data",
+                    json!({"type": "string", "contentMediaType": "application/json", "description": "An Event, or a gap."}),
+                )],
+                [("id", text()), ("event", words(&["message", "gap"]))],
+            ),
+        ),
         ("Waited", object([("events", named("Events")), ("cursor", whole()), ("more", flag())], [])),
     ]
 }
@@ -274,21 +289,22 @@ fn rules() -> Schemas {
     let sources = ["local", "learned", "external"];
     let statuses = ["proposed", "accepted", "rejected"];
     let free = || json!({"type": ["string", "null"]});
-    let draft = || {
+    let draft = |source: Value, status: Value| {
         [
             ("severity", optional_word(&severities)),
             ("match_type", optional_word(&types)),
             ("stack", free()),
             ("message", json!({"type": ["string", "null"], "maxLength": 4096})),
             ("applies_to", json!({"type": ["array", "null"], "items": glob(), "maxItems": 100})),
-            ("source", optional_word(&sources)),
-            ("status", optional_word(&statuses)),
+            ("source", source),
+            ("status", status),
             ("proposed_by", free()),
             ("context", free()),
         ]
     };
-    // Any regex that compiles; what is sure to compile is said here.
-    let pattern = || json!({"type": "string", "minLength": 1, "maxLength": 8192, "description": "A regex.", "pattern": "^[A-Za-z0-9 _-]+$"});
+    let ignored = || json!({"type": ["string", "null"], "description": "Ignored."});
+    // Which regexes compile, no schema can say.
+    let pattern = || json!({"type": "string", "minLength": 1, "maxLength": 8192, "description": "A regex, or the name of a check."});
     let [project, rule_id] = [("project", named("Name")), ("rule_id", named("Name"))];
     let rule = object(
         [
@@ -309,10 +325,23 @@ fn rules() -> Schemas {
     vec![
         ("Rule", rule),
         ("Rules", list_of("Rule")),
-        ("RuleBody", object([project.clone(), rule_id.clone(), ("pattern", pattern())], draft())),
+        (
+            "RuleBody",
+            object(
+                [project.clone(), rule_id.clone(), ("pattern", pattern())],
+                draft(optional_word(&sources), ignored()),
+            ),
+        ),
+        (
+            "ProposalBody",
+            object([project.clone(), rule_id.clone(), ("pattern", pattern())], draft(ignored(), ignored())),
+        ),
         (
             "PutRulesBody",
-            json!({"type": "array", "maxItems": 5000, "items": object([rule_id.clone(), ("pattern", pattern())], draft())}),
+            json!({"type": "array", "maxItems": 5000, "items": object(
+                [rule_id.clone(), ("pattern", pattern())],
+                draft(optional_word(&sources), optional_word(&statuses)),
+            )}),
         ),
         (
             "ImportRulesBody",
@@ -326,7 +355,7 @@ fn rules() -> Schemas {
             "FileBody",
             object(
                 [],
-                [("filename", line()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
+                [("filename", free()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
             ),
         ),
         (
