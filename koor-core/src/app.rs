@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use subtle::ConstantTimeEq as _;
-
 use crate::{
     activity::{Activity, Plane},
-    caller::{Caller, InstanceRef, Role},
+    caller::Caller,
     clock::{Clock, IdSource, SystemClock, SystemIds, Timestamp},
     command::{Command, Committed, Done, Housekeeping, Intent, Work, execute},
     commands::ResetMetrics,
@@ -14,14 +12,13 @@ use crate::{
         events::Event,
         metrics::{Metric, TokenTax},
         rules::RuleEngine,
-        webhooks::Secret,
     },
     error::{Error, ErrorKind},
     hub::{Hub, Subscription},
-    ids::{Cursor, Hash, InstanceId},
+    ids::Cursor,
     pattern::TopicFilter,
     ports::{CommitObserver, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
-    roster::{Known, Roster},
+    roster::Roster,
     settings::Settings,
 };
 
@@ -39,14 +36,14 @@ pub(crate) struct Inner {
     pub(crate) settings: Arc<Settings>,
     pub(crate) engine: RuleEngine,
     pub(crate) activity: Activity,
-    live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
     started: Timestamp,
 }
 
 /// What has to know of every commit.
-struct Live {
+pub(crate) struct Live {
     hub: Arc<Hub>,
-    roster: Roster,
+    pub(crate) roster: Roster,
 }
 
 impl CommitObserver for Live {
@@ -201,6 +198,12 @@ impl Koor {
         Subscription::new(Arc::clone(&inner.store), Arc::clone(&inner.live.hub), topics, since)
     }
 
+    /// Hears of commits again, after another core was opened on the same store.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn listen(&self) {
+        self.inner.store.observe(Arc::clone(&self.inner.live) as Arc<dyn CommitObserver>);
+    }
+
     /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.
     pub async fn close(&self) {
         self.inner.live.hub.close();
@@ -213,83 +216,6 @@ impl Koor {
     /// Tells every subscriber that nothing will follow.
     pub fn close_subscriptions(&self) {
         self.inner.live.hub.close();
-    }
-
-    /// Finds out on whose behalf a request is made.
-    ///
-    /// # Errors
-    /// [`Error::Unauthorized`] where the server asks for a token and this is none.
-    pub async fn identify(&self, credentials: Credentials<'_>) -> Result<Identified, Error> {
-        let server_token = self.inner.settings.server_token.as_ref();
-        let mut role = Role::Admin;
-        let mut plain = Caller::local();
-        match (server_token, credentials.bearer) {
-            (Some(token), Some(bearer)) if same(token, bearer) => plain = Caller::admin(),
-            (_, Some(bearer)) => {
-                let known = self.known_by_token(Hash::of(bearer.as_bytes())).await?;
-                if server_token.is_some() {
-                    role = Role::Agent;
-                }
-                match known {
-                    Some(known) => return Ok(self.met(known, role).await),
-                    None if server_token.is_some() => return Err(Error::Unauthorized),
-                    None => {}
-                }
-            }
-            (Some(_), None) => return Err(Error::Unauthorized),
-            (None, None) => {}
-        }
-        let Some(named) = credentials.instance else {
-            return Ok(Identified { caller: plain, warning: None });
-        };
-        let known = match named.parse::<InstanceId>() {
-            Ok(id) => self.known_by_id(id).await?,
-            Err(_) => None,
-        };
-        Ok(match known {
-            Some(known) => self.met(known, role).await,
-            None => Identified { caller: plain, warning: Some(format!("unknown instance {named}")) },
-        })
-    }
-
-    /// Notes that an instance is alive; one that was stale is active again.
-    async fn met(&self, known: Known, role: Role) -> Identified {
-        self.inner.activity.seen(known.instance.id, self.now());
-        if known.stale
-            && let Err(error) = self.revive(known.instance.id).await
-        {
-            // The request itself is as good as any: only the status is late.
-            tracing::warn!(%error, instance = %known.instance.id, "a stale instance could not be revived");
-        }
-        Identified { caller: Caller::instance(role, known.instance), warning: None }
-    }
-
-    async fn known_by_token(&self, token: Hash) -> Result<Option<Known>, Error> {
-        let roster = &self.inner.live.roster;
-        if let Some(known) = roster.by_token(token) {
-            return Ok(Some(known));
-        }
-        let ticket = roster.ticket();
-        let found = self.read(move |tx| tx.instance_by_token(token)).await?;
-        Ok(found.map(|instance| {
-            let known = Known::new((&instance).into(), instance.status);
-            roster.remember(ticket, Some(token), known.clone());
-            known
-        }))
-    }
-
-    async fn known_by_id(&self, id: InstanceId) -> Result<Option<Known>, Error> {
-        let roster = &self.inner.live.roster;
-        if let Some(known) = roster.by_id(id) {
-            return Ok(Some(known));
-        }
-        let ticket = roster.ticket();
-        let found = self.read(move |tx| tx.instance(id)).await?;
-        Ok(found.map(|instance| {
-            let known = Known::new((&instance).into(), instance.status);
-            roster.remember(ticket, None, known.clone());
-            known
-        }))
     }
 
     /// Counts a call that was answered with so many bytes.
@@ -380,36 +306,6 @@ impl Command for Refusal {
 
     fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
         Ok(Done::new(()))
-    }
-}
-
-/// What a request shows of who made it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Credentials<'a> {
-    /// The bearer token.
-    pub bearer: Option<&'a str>,
-    /// The instance it names.
-    pub instance: Option<&'a str>,
-}
-
-/// Who made a request.
-#[derive(Debug, Clone)]
-pub struct Identified {
-    /// The caller.
-    pub caller: Caller,
-    /// What the caller should be told beside the answer.
-    pub warning: Option<String>,
-}
-
-/// Compares hashes, so that the time tells neither where the texts differ nor how long the token is.
-fn same(token: &Secret, shown: &str) -> bool {
-    let (token, shown) = (Hash::of(token.reveal().as_bytes()), Hash::of(shown.as_bytes()));
-    token.as_bytes().ct_eq(shown.as_bytes()).into()
-}
-
-impl From<&crate::domain::instances::Instance> for InstanceRef {
-    fn from(instance: &crate::domain::instances::Instance) -> Self {
-        Self { id: instance.id, name: instance.name.as_str().into() }
     }
 }
 

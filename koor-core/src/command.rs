@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    announcement::Announcement,
     app::taken,
     caller::{Access, Caller},
     clock::{Clock, Timestamp},
@@ -123,107 +124,6 @@ impl<T> Committed<T> {
     /// The same place, with another answer.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Committed<U> {
         Committed { output: f(self.output), cursor: self.cursor }
-    }
-}
-
-/// The topics that the server itself publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is documented by the topic it is written as")]
-pub enum Announcement {
-    StateChanged,
-    SpecChanged,
-    InstanceRegistered,
-    InstanceActivated,
-    InstanceStale,
-    InstanceUpdated,
-    InstanceDeregistered,
-    RuleProposed,
-    RuleAccepted,
-    RuleRejected,
-    RuleDeleted,
-    RulesChanged,
-    WebhookCreated,
-    WebhookDeleted,
-    WebhookEnabled,
-    WebhookDisabled,
-    TemplateCreated,
-    TemplateUpdated,
-    TemplateDeleted,
-    TemplateApplied,
-    BackupRestored,
-    AgentStale,
-    ComplianceViolation,
-    UsageRecorded,
-}
-
-impl Announcement {
-    /// Every one of them.
-    pub const ALL: [Self; 24] = [
-        Self::StateChanged,
-        Self::SpecChanged,
-        Self::InstanceRegistered,
-        Self::InstanceActivated,
-        Self::InstanceStale,
-        Self::InstanceUpdated,
-        Self::InstanceDeregistered,
-        Self::RuleProposed,
-        Self::RuleAccepted,
-        Self::RuleRejected,
-        Self::RuleDeleted,
-        Self::RulesChanged,
-        Self::WebhookCreated,
-        Self::WebhookDeleted,
-        Self::WebhookEnabled,
-        Self::WebhookDisabled,
-        Self::TemplateCreated,
-        Self::TemplateUpdated,
-        Self::TemplateDeleted,
-        Self::TemplateApplied,
-        Self::BackupRestored,
-        Self::AgentStale,
-        Self::ComplianceViolation,
-        Self::UsageRecorded,
-    ];
-
-    /// The topic as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::StateChanged => "$state.changed",
-            Self::SpecChanged => "$spec.changed",
-            Self::InstanceRegistered => "$instance.registered",
-            Self::InstanceActivated => "$instance.activated",
-            Self::InstanceStale => "$instance.stale",
-            Self::InstanceUpdated => "$instance.updated",
-            Self::InstanceDeregistered => "$instance.deregistered",
-            Self::RuleProposed => "$rule.proposed",
-            Self::RuleAccepted => "$rule.accepted",
-            Self::RuleRejected => "$rule.rejected",
-            Self::RuleDeleted => "$rule.deleted",
-            Self::RulesChanged => "$rules.changed",
-            Self::WebhookCreated => "$webhook.created",
-            Self::WebhookDeleted => "$webhook.deleted",
-            Self::WebhookEnabled => "$webhook.enabled",
-            Self::WebhookDisabled => "$webhook.disabled",
-            Self::TemplateCreated => "$template.created",
-            Self::TemplateUpdated => "$template.updated",
-            Self::TemplateDeleted => "$template.deleted",
-            Self::TemplateApplied => "$template.applied",
-            Self::BackupRestored => "$backup.restored",
-            Self::AgentStale => "agent.stale",
-            Self::ComplianceViolation => "compliance.violation",
-            Self::UsageRecorded => "llm.usage.recorded",
-        }
-    }
-
-    /// The name under which it is published, where that is not the actor.
-    fn source(self) -> Option<&'static str> {
-        match self {
-            Self::AgentStale => Some("liveness-monitor"),
-            Self::ComplianceViolation => Some("compliance-scheduler"),
-            Self::UsageRecorded => Some("llmcost"),
-            _ => None,
-        }
     }
 }
 
@@ -403,16 +303,4 @@ async fn record_alone<C: Command>(store: &dyn Store, run: &Run<C>, refusal: &Err
         Ok(Verdict::Keep)
     });
     store.submit(job).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_server_announces_is_a_topic() {
-        for announcement in Announcement::ALL {
-            assert_eq!(Topic::new(announcement.as_str()).unwrap(), Topic::known(announcement.as_str()));
-        }
-    }
 }

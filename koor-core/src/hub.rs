@@ -170,6 +170,8 @@ pub struct Subscription {
     cursor: Cursor,
     /// Up to here, the subscriber knows what it missed.
     told: Cursor,
+    /// What to say first: that the place to read on from is not one of this log.
+    astray: Option<Gap>,
 }
 
 impl Subscription {
@@ -181,8 +183,13 @@ impl Subscription {
         since: Option<Cursor>,
     ) -> Self {
         let head = hub.head.subscribe();
-        let cursor = since.unwrap_or_else(|| hub.last());
-        Self { store, hub, head, topics, cursor, told: Cursor::START }
+        let last = hub.last();
+        // A place beyond the end is of another log, as when a server began anew: waiting for the ids to come round
+        // would lose everything in between without a word.
+        let astray =
+            since.filter(|since| *since > last).map(|_| Gap { missed: 0, resume_from: last.next().get() });
+        let cursor = since.filter(|since| *since <= last).unwrap_or(last);
+        Self { store, hub, head, topics, cursor, told: Cursor::START, astray }
     }
 
     /// Everything up to here has been told, or was not asked for.
@@ -229,6 +236,9 @@ impl Subscription {
 
     /// A stretch of what is there: may be nothing even though there is more further on.
     async fn ready(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        if let Some(gap) = self.astray.take() {
+            return Ok(vec![Delivery::Gap(gap)]);
+        }
         let in_tail = {
             let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
             tail.after(&mut self.cursor, &self.topics, most)

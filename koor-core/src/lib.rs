@@ -34,21 +34,25 @@ pub mod signature;
 pub mod testkit;
 
 mod activity;
+mod announcement;
 mod app;
 mod caller;
 mod command;
 mod error;
 mod hub;
+mod identify;
 mod memory;
 mod roster;
 mod settings;
 
 pub use activity::Plane;
-pub use app::{Builder, Credentials, Identified, Koor};
+pub use announcement::Announcement;
+pub use app::{Builder, Koor};
 pub use caller::{Access, Caller, InstanceRef, Role};
-pub use command::{Announcement, Command, Committed, Done, Intent, Work};
+pub use command::{Command, Committed, Done, Intent, Work};
 pub use error::{Error, ErrorKind, Invalid};
 pub use hub::{Delivery, Frame, Gap, Subscription};
+pub use identify::{Credentials, Identified};
 pub use jobs::Jobs;
 pub use memory::MemoryStore;
 pub use settings::Settings;

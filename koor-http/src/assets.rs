@@ -31,7 +31,9 @@ pub struct Asset {
 
 /// Finds a file by its path, which begins with a slash. Cheap to clone.
 #[derive(Clone)]
-pub struct Assets(Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>);
+pub struct Assets(Arc<Find>);
+
+type Find = dyn Fn(&str) -> Option<Asset> + Send + Sync;
 
 impl Assets {
     /// Finds files by that function; `/` is what a visitor sees first.

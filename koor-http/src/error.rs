@@ -35,7 +35,7 @@ pub(crate) enum Failure {
     /// The body ended before it was whole.
     #[error("the body broke off")]
     BrokenOff,
-    /// The path is for WebSockets.
+    /// The path is for `WebSocket`s.
     #[error("this is a WebSocket endpoint: an upgrade is required")]
     NoUpgrade,
     /// An answer could not be made.

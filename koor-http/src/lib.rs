@@ -4,7 +4,7 @@
 //! API beside the files that somebody gives it as [`Assets`]. Other services, such as MCP, are mounted under a path and
 //! share everything that comes before a route: limits, origins, identity, counting, the log.
 //!
-//! One static table names every route; the router, `Allow`, the OpenAPI document and [`endpoints`] all read it.
+//! One static table names every route; the router, `Allow`, the `OpenAPI` document and [`endpoints`] all read it.
 
 mod app;
 mod assets;

@@ -1,4 +1,4 @@
-//! The OpenAPI document, built from the table of routes.
+//! The `OpenAPI` document, built from the table of routes.
 
 use std::sync::LazyLock;
 
@@ -39,7 +39,7 @@ fn document(guarded: bool) -> Value {
     })
 }
 
-/// A path as OpenAPI writes it: it has no parameters of several segments, but their slashes may be escaped.
+/// A path as `OpenAPI` writes it: it has no parameters of several segments, but their slashes may be escaped.
 fn plain(path: &str) -> String {
     path.replace("*}", "}")
 }
@@ -56,13 +56,12 @@ fn operation(route: &Route, guarded: bool) -> Value {
         "responses": responses(route),
         "security": if guarded && route.access != Access::Open { json!([{"bearer": []}]) } else { json!([]) },
     });
-    match route.access {
-        Access::Admin => operation["description"] = json!("Needs the admin role."),
-        Access::Own => {
-            operation["description"] = json!("Needs the admin role, or to be the instance itself.")
-        }
-        Access::Open | Access::Anyone => {}
-    }
+    let who = match route.access {
+        Access::Admin => "Needs the admin role.",
+        Access::Own => "Needs the admin role, or to be the instance itself.",
+        Access::Open | Access::Anyone => "",
+    };
+    operation["description"] = json!(who);
     match route.intake {
         Intake::Nothing => {}
         Intake::Json(schema) => {
@@ -146,7 +145,7 @@ fn or_empty(schema: Value) -> Value {
 
 /// Every status that a route can answer with.
 fn statuses(route: &Route) -> Vec<u16> {
-    let mut statuses = vec![400, 403, 500, 503];
+    let mut statuses = vec![400, 403, 414, 431, 500, 503];
     if route.access != Access::Open {
         statuses.push(401);
     }
@@ -186,6 +185,15 @@ fn responses(route: &Route) -> Value {
         let (schema, what) = match status {
             304 => {
                 all["304"] = json!({"description": "Nothing new."});
+                continue;
+            }
+            // Said before anything of the request is known, and without a word of why.
+            414 => {
+                all["414"] = json!({"description": "The path and the query are too long."});
+                continue;
+            }
+            431 => {
+                all["431"] = json!({"description": "The headers are too long."});
                 continue;
             }
             400 => ("Error", "The request is wrong."),

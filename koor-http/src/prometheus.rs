@@ -192,7 +192,7 @@ mod tests {
     fn requests_are_counted_by_route_and_status() {
         let meters = Meters::default();
         meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_micros(300));
-        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_secs(60));
+        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_mins(1));
         let gauges = Gauges {
             uptime: Duration::from_secs(5),
             subscribers: 1,

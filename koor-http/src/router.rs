@@ -92,13 +92,12 @@ impl Path {
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let mut paths: Vec<(&str, Path)> = Vec::new();
     for (number, route) in ROUTES.iter().enumerate() {
-        match paths.iter_mut().find(|(pattern, _)| *pattern == route.path) {
-            Some((_, path)) => path.routes.push((number, route)),
-            None => {
-                let mut path = Path::new(route.path);
-                path.routes.push((number, route));
-                paths.push((route.path, path));
-            }
+        if let Some((_, path)) = paths.iter_mut().find(|(pattern, _)| *pattern == route.path) {
+            path.routes.push((number, route));
+        } else {
+            let mut path = Path::new(route.path);
+            path.routes.push((number, route));
+            paths.push((route.path, path));
         }
     }
     // Stable: where it does not matter, the order of the table stays, which has what is asked for most at the top.

@@ -1,5 +1,8 @@
 //! What goes in and out, as JSON Schemas.
 
+mod agents;
+mod records;
+
 use serde_json::{Map, Value, json};
 
 /// No control characters.
@@ -90,13 +93,13 @@ pub(crate) fn all() -> Value {
         basics(),
         documents(),
         events(),
-        instances(),
-        rules(),
-        contracts(),
-        webhooks(),
-        templates(),
-        records(),
-        server(),
+        agents::instances(),
+        agents::rules(),
+        agents::contracts(),
+        records::webhooks(),
+        records::templates(),
+        records::records(),
+        records::server(),
     ]
     .into_iter()
     .flatten()
@@ -135,17 +138,26 @@ fn basics() -> Schemas {
 fn documents() -> Schemas {
     let version = || json!({"type": "integer", "minimum": 1});
     let put = [("version", version()), ("hash", hash()), ("updated_at", time())];
-    let [v, h, at] = put.clone();
+    let [number, digest, at] = put.clone();
     let (project, name) = (("project", named("Name")), ("name", named("Name")));
-    let spec_put = [project.clone(), name, v.clone(), h.clone(), at.clone()];
+    let spec_put = [project.clone(), name, number.clone(), digest.clone(), at.clone()];
     vec![
-        ("Put", object([("key", text()), v.clone(), h.clone(), at.clone(), ("content_type", text())], [])),
-        ("RolledBack", object([("key", text()), v.clone(), h, at.clone(), ("rolled_back", version())], [])),
-        ("DeletedVersion", object([("deleted", text()), v.clone()], [])),
+        (
+            "Put",
+            object(
+                [("key", text()), number.clone(), digest.clone(), at.clone(), ("content_type", text())],
+                [],
+            ),
+        ),
+        (
+            "RolledBack",
+            object([("key", text()), number.clone(), digest, at.clone(), ("rolled_back", version())], []),
+        ),
+        ("DeletedVersion", object([("deleted", text()), number.clone()], [])),
         (
             "StateList",
             json!({"type": "array", "items": object([
-            ("key", named("StateKey")), v.clone(), ("content_type", text()), ("updated_at", named("Time")), ("hash", hash()),
+            ("key", named("StateKey")), number.clone(), ("content_type", text()), ("updated_at", named("Time")), ("hash", hash()),
             ("size", whole()), ("updated_by", text()),
         ], [])}),
         ),
@@ -169,18 +181,15 @@ fn documents() -> Schemas {
                     (
                         "specs",
                         json!({"type": "array", "items": object([
-            ("name", named("Name")), v, at,
+            ("name", named("Name")), number, at,
         ], [])}),
                     ),
                 ],
                 [],
             ),
         ),
-        ("SpecPut", object(spec_put.clone(), [])),
-        ("SpecRolledBack", {
-            let [a, b, c, d, e] = spec_put;
-            object([a, b, c, d, e, ("rolled_back", version())], [])
-        }),
+        ("SpecRolledBack", object(spec_put.clone(), [("rolled_back", version())])),
+        ("SpecPut", object(spec_put, [])),
     ]
 }
 
@@ -216,511 +225,5 @@ fn events() -> Schemas {
             ),
         ),
         ("Waited", object([("events", named("Events")), ("cursor", whole()), ("more", flag())], [])),
-    ]
-}
-
-fn instances() -> Schemas {
-    let all = || {
-        [
-            ("id", uuid()),
-            ("name", text()),
-            ("workspace", text()),
-            ("intent", text()),
-            ("stack", text()),
-            ("capabilities", json!({"type": "array", "items": text()})),
-            ("status", words(&["pending", "active", "stale"])),
-            ("registered_at", time()),
-            ("last_seen", time()),
-        ]
-    };
-    let prose = || json!({"type": ["string", "null"], "maxLength": 65536, "pattern": "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]*$"});
-    let [id, name, workspace, intent, stack, capabilities, status, registered_at, last_seen] = all();
-    vec![
-        ("Instance", object(all(), [])),
-        ("Instances", list_of("Instance")),
-        (
-            "RegisterBody",
-            object(
-                [("name", needed_line())],
-                [
-                    ("workspace", line()),
-                    ("intent", prose()),
-                    ("stack", line()),
-                    ("capabilities", strings(200)),
-                ],
-            ),
-        ),
-        (
-            "Registered",
-            object(
-                [
-                    id.clone(),
-                    name,
-                    workspace,
-                    intent,
-                    stack,
-                    capabilities,
-                    status,
-                    registered_at,
-                    last_seen,
-                    ("token", text()),
-                ],
-                [],
-            ),
-        ),
-        ("InstanceState", object([id.clone(), ("status", words(&["active", "ok"]))], [])),
-        ("CapabilitiesBody", object([], [("capabilities", strings(200))])),
-        (
-            "Capabilities",
-            object([id.clone(), ("capabilities", json!({"type": "array", "items": text()}))], []),
-        ),
-        ("IntentBody", object([], [("intent", prose())])),
-        ("IntentSet", object([id.clone(), ("intent", text())], [])),
-        ("NewToken", object([id, ("token", text())], [])),
-        (
-            "LivenessCheck",
-            object([("checked", flag()), ("newly_stale", named("Instances")), ("count", whole())], []),
-        ),
-    ]
-}
-
-fn rules() -> Schemas {
-    let (severities, types) = (["error", "warning"], ["regex", "missing", "custom"]);
-    let sources = ["local", "learned", "external"];
-    let statuses = ["proposed", "accepted", "rejected"];
-    let free = || json!({"type": ["string", "null"]});
-    let draft = |source: Value, status: Value| {
-        [
-            ("severity", optional_word(&severities)),
-            ("match_type", optional_word(&types)),
-            ("stack", free()),
-            ("message", json!({"type": ["string", "null"], "maxLength": 4096})),
-            ("applies_to", json!({"type": ["array", "null"], "items": glob(), "maxItems": 100})),
-            ("source", source),
-            ("status", status),
-            ("proposed_by", free()),
-            ("context", free()),
-        ]
-    };
-    let ignored = || json!({"type": ["string", "null"], "description": "Ignored."});
-    // Which regexes compile, no schema can say.
-    let pattern = || json!({"type": "string", "minLength": 1, "maxLength": 8192, "description": "A regex, or the name of a check."});
-    let [project, rule_id] = [("project", named("Name")), ("rule_id", named("Name"))];
-    let rule = object(
-        [
-            project.clone(),
-            rule_id.clone(),
-            ("severity", words(&severities)),
-            ("match_type", words(&types)),
-            ("pattern", text()),
-            ("message", text()),
-            ("stack", text()),
-            ("applies_to", json!({"type": "array", "items": text()})),
-            ("source", words(&sources)),
-            ("status", words(&statuses)),
-            ("created_at", time()),
-        ],
-        [("proposed_by", text()), ("context", text())],
-    );
-    vec![
-        ("Rule", rule),
-        ("Rules", list_of("Rule")),
-        (
-            "RuleBody",
-            object(
-                [project.clone(), rule_id.clone(), ("pattern", pattern())],
-                draft(optional_word(&sources), ignored()),
-            ),
-        ),
-        (
-            "ProposalBody",
-            object([project.clone(), rule_id.clone(), ("pattern", pattern())], draft(ignored(), ignored())),
-        ),
-        (
-            "PutRulesBody",
-            json!({"type": "array", "maxItems": 5000, "items": object(
-                [rule_id.clone(), ("pattern", pattern())],
-                draft(optional_word(&sources), optional_word(&statuses)),
-            )}),
-        ),
-        (
-            "ImportRulesBody",
-            json!({"type": "array", "minItems": 1, "maxItems": 5000, "items": named("RuleBody")}),
-        ),
-        ("ProjectRules", object([project.clone(), ("rules", named("Rules"))], [])),
-        ("RulesPut", object([project.clone(), ("count", whole())], [])),
-        ("Imported", object([("imported", whole())], [])),
-        ("RuleState", object([project.clone(), rule_id.clone(), ("status", words(&statuses))], [])),
-        (
-            "FileBody",
-            object(
-                [],
-                [("filename", free()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
-            ),
-        ),
-        (
-            "Validation",
-            object(
-                [
-                    project,
-                    (
-                        "violations",
-                        json!({"type": "array", "items": object([
-            rule_id, ("severity", words(&severities)), ("message", text()),
-        ], [("line", json!({"type": "integer", "minimum": 1})), ("match", text())])}),
-                    ),
-                    ("count", whole()),
-                ],
-                [],
-            ),
-        ),
-    ]
-}
-
-fn contracts() -> Schemas {
-    let violations = || list_of("Violation");
-    let endpoint = || ("endpoint", json!({"type": "string", "minLength": 1}));
-    vec![
-        (
-            "Contracts",
-            object(
-                [
-                    ("project", named("Name")),
-                    (
-                        "contracts",
-                        json!({"type": "array", "items": object([
-            ("name", named("Name")), ("version", whole()), ("endpoints", whole()), ("updated_at", time()),
-        ], [])}),
-                    ),
-                ],
-                [],
-            ),
-        ),
-        (
-            "PayloadBody",
-            object(
-                [endpoint()],
-                [("direction", json!({"type": ["string", "null"]})), ("payload", json!({}))],
-            ),
-        ),
-        ("Checked", object([("valid", flag()), ("violations", violations())], [])),
-        (
-            "ContractTestBody",
-            object(
-                [endpoint(), ("base_url", json!({"type": "string", "format": "uri"}))],
-                [("test_data", json!({}))],
-            ),
-        ),
-        (
-            "ContractTest",
-            object(
-                [
-                    ("valid", flag()),
-                    ("endpoint", text()),
-                    ("status_code", whole()),
-                    ("request_violations", violations()),
-                    ("response_violations", violations()),
-                    ("error", text()),
-                ],
-                [],
-            ),
-        ),
-    ]
-}
-
-fn webhooks() -> Schemas {
-    vec![
-        (
-            "WebhookBody",
-            object(
-                [
-                    ("id", named("Name")),
-                    (
-                        "url",
-                        json!({"type": "string", "format": "uri", "pattern": "^https?://[a-z0-9.-]+(/[a-z0-9/]*)?$", "maxLength": 2048}),
-                    ),
-                ],
-                [
-                    ("patterns", json!({"type": ["array", "null"], "items": glob(), "maxItems": 100})),
-                    ("secret", json!({"type": ["string", "null"]})),
-                ],
-            ),
-        ),
-        (
-            "Webhook",
-            object(
-                [
-                    ("id", named("Name")),
-                    ("url", text()),
-                    ("patterns", json!({"type": "array", "items": text()})),
-                    ("active", flag()),
-                    ("created_at", time()),
-                    ("fail_count", whole()),
-                    ("has_secret", flag()),
-                    ("cursor", whole()),
-                    ("last_error", text()),
-                ],
-                [("last_fired", time()), ("pending", whole())],
-            ),
-        ),
-        ("Webhooks", list_of("Webhook")),
-        ("Tested", object([("tested", text()), ("status", words(&["ok"]))], [])),
-        (
-            "Deliveries",
-            json!({"type": "array", "items": object([
-            ("event_id", whole()), ("attempt", whole()), ("status", whole()), ("duration_ms", whole()), ("at", time()),
-        ], [("error", text())])}),
-        ),
-    ]
-}
-
-fn templates() -> Schemas {
-    let kinds = ["rules", "contracts", "bundle"];
-    let listed = || {
-        [
-            ("id", named("Name")),
-            ("name", text()),
-            ("description", text()),
-            ("kind", words(&kinds)),
-            ("tags", json!({"type": "array", "items": text()})),
-            ("version", whole()),
-            ("created_at", time()),
-            ("updated_at", time()),
-        ]
-    };
-    let [id, name, description, kind, tags, version, created_at, updated_at] = listed();
-    let optional = || {
-        [
-            ("description", json!({"type": ["string", "null"], "maxLength": 65536, "pattern": LINE})),
-            ("tags", strings(100)),
-            ("kind", optional_word(&kinds)),
-            ("data", json!({"description": "What fits the kind; {} is an empty template."})),
-        ]
-    };
-    let [optional_description, optional_tags, optional_kind, _] = optional();
-    vec![
-        ("TemplateList", json!({"type": "array", "items": object(listed(), [])})),
-        (
-            "Template",
-            object(
-                [id, name, description, kind, tags, version, created_at, updated_at, ("data", json!({}))],
-                [],
-            ),
-        ),
-        ("TemplateBody", object([("id", named("Name")), ("name", needed_line())], optional())),
-        ("ReplaceTemplateBody", object([("name", needed_line())], optional())),
-        (
-            "CaptureBody",
-            object(
-                [("id", named("Name")), ("name", needed_line()), ("project", named("Name"))],
-                [optional_description, optional_tags, optional_kind],
-            ),
-        ),
-        ("ApplyBody", object([("project", named("Name"))], [])),
-        ("Applied", object([("applied", text()), ("project", named("Name")), ("kind", words(&kinds))], [])),
-    ]
-}
-
-fn records() -> Schemas {
-    let count = || json!({"type": ["integer", "null"], "minimum": 0, "maximum": i64::MAX});
-    let totals = || {
-        object(
-            [
-                ("total_tokens_in", whole()),
-                ("total_tokens_out", whole()),
-                ("total_cost_usd", json!({"type": "number"})),
-                ("request_count", whole()),
-            ],
-            [],
-        )
-    };
-    let metrics = json!({"type": "object", "additionalProperties": whole()});
-    vec![
-        (
-            "Runs",
-            json!({"type": "array", "items": object([
-            ("id", whole()), ("instance_id", uuid()), ("project", named("Name")), ("contract", named("Name")), ("pass", flag()),
-            ("violations", list_of("Violation")), ("run_at", time()),
-        ], [])}),
-        ),
-        ("ComplianceCheck", object([("checked", flag()), ("runs", named("Runs")), ("count", whole())], [])),
-        (
-            "AuditEntries",
-            json!({"type": "array", "items": object([
-            ("id", whole()), ("timestamp", time()), ("actor", text()), ("action", text()), ("resource", text()), ("detail", text()),
-            ("outcome", words(&["success", "denied", "error"])),
-        ], [])}),
-        ),
-        (
-            "AuditSummary",
-            object(
-                [
-                    ("total_entries", whole()),
-                    ("action_counts", metrics.clone()),
-                    ("outcome_counts", metrics.clone()),
-                    ("unique_actors", whole()),
-                    ("unique_resources", whole()),
-                ],
-                [],
-            ),
-        ),
-        (
-            "ChainReport",
-            object([("valid", flag()), ("entries", whole()), ("head", text())], [("broken_at", whole())]),
-        ),
-        (
-            "MetricRows",
-            json!({"type": "array", "items": object([
-            ("instance_id", uuid()), ("metric_name", text()), ("metric_value", whole()), ("period", text()),
-        ], [])}),
-        ),
-        (
-            "AgentMetrics",
-            json!({"anyOf": [named("MetricRows"), {"type": "array", "items": object([
-            ("instance_id", uuid()), ("metrics", metrics),
-        ], [])}]}),
-        ),
-        (
-            "UsageBody",
-            object(
-                [("provider", needed_line()), ("model", needed_line())],
-                [
-                    ("instance_id", line()),
-                    ("project", line()),
-                    ("tokens_in", count()),
-                    ("tokens_out", count()),
-                    ("cost_usd", json!({"type": ["number", "null"], "minimum": 0})),
-                    ("request_type", line()),
-                    ("session_tag", line()),
-                ],
-            ),
-        ),
-        ("Recorded", object([("id", whole()), ("recorded", flag())], [])),
-        (
-            "UsageRecords",
-            json!({"type": "array", "items": object([
-            ("id", whole()), ("provider", text()), ("model", text()), ("instance_id", text()), ("project", text()), ("tokens_in", whole()),
-            ("tokens_out", whole()), ("cost_usd", json!({"type": "number"})), ("request_type", text()), ("session_tag", text()),
-            ("created_at", time()),
-        ], [])}),
-        ),
-        (
-            "UsageSummary",
-            object(
-                [
-                    ("group_by", text()),
-                    ("from", text()),
-                    ("to", text()),
-                    ("groups", json!({"type": "object", "additionalProperties": totals()})),
-                    ("total", totals()),
-                ],
-                [],
-            ),
-        ),
-    ]
-}
-
-fn server() -> Schemas {
-    let counts = [
-        "state",
-        "state_versions",
-        "specs",
-        "spec_versions",
-        "rules",
-        "templates",
-        "webhooks",
-        "instances",
-        "audit",
-        "usage",
-    ];
-    let tax = object(
-        [
-            ("mcp_calls", whole()),
-            ("rest_calls", whole()),
-            ("total_calls", whole()),
-            ("mcp_estimated_tokens", whole()),
-            ("rest_tokens_saved", whole()),
-            ("savings_percent", json!({"type": "number"})),
-            (
-                "measured",
-                object(
-                    [
-                        ("mcp_bytes", whole()),
-                        ("rest_bytes", whole()),
-                        ("mcp_tokens", whole()),
-                        ("rest_tokens", whole()),
-                    ],
-                    [],
-                ),
-            ),
-        ],
-        [],
-    );
-    let health = [("uptime", text()), ("version", text())];
-    let [uptime, version] = health;
-    vec![
-        ("Health", object([("status", words(&["ok"])), uptime.clone(), version.clone()], [])),
-        (
-            "Degraded",
-            object(
-                [
-                    ("status", words(&["degraded"])),
-                    uptime,
-                    version,
-                    ("reason", text()),
-                    ("error", text()),
-                    ("code", whole()),
-                ],
-                [],
-            ),
-        ),
-        (
-            "ServerMetrics",
-            object(
-                [
-                    ("uptime", text()),
-                    ("state_keys", whole()),
-                    ("instances", whole()),
-                    ("last_event_id", whole()),
-                    ("api_bind", text()),
-                    ("dashboard_bind", text()),
-                    ("token_tax", tax),
-                ],
-                [],
-            ),
-        ),
-        ("Reset", object([("reset", flag())], [])),
-        (
-            "Backup",
-            object(
-                [],
-                [
-                    ("state", json!({"type": ["array", "object"], "items": {"type": "object"}})),
-                    ("specs", json!({"type": "array"})),
-                    ("rules", json!({"type": "array"})),
-                    ("templates", json!({"type": "array"})),
-                    ("webhooks", json!({"type": "array"})),
-                    ("instances", json!({"type": "array"})),
-                    ("audit", json!({"type": "array"})),
-                    ("usage", json!({"type": "array"})),
-                ],
-            ),
-        ),
-        ("Restored", {
-            let properties: Map<String, Value> =
-                counts.iter().map(|name| ((*name).to_owned(), whole())).collect();
-            json!({"type": "object", "required": counts, "properties": properties})
-        }),
-        (
-            "OpenApi",
-            object(
-                [
-                    ("openapi", text()),
-                    ("info", json!({"type": "object"})),
-                    ("paths", json!({"type": "object"})),
-                ],
-                [],
-            ),
-        ),
     ]
 }

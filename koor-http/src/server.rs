@@ -1,6 +1,14 @@
 //! Accepting connections, and ending them in order.
 
-use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::TcpListener,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -115,22 +123,16 @@ impl Server {
         let (stage, _) = watch::channel(Stage::Serving);
         // Nothing is ever sent: what matters is that every connection holds a sender while it lives.
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
-        let mut accepting = Vec::new();
-        for (listener, door) in listeners {
-            listener.set_nonblocking(true).map_err(ServeError::on("prepare a listener"))?;
-            let listener =
-                tokio::net::TcpListener::from_std(listener).map_err(ServeError::on("watch a listener"))?;
-            let acceptor = Acceptor {
-                listener,
-                door,
-                app: Arc::clone(&app),
-                permits: Arc::clone(&permits),
-                stage: stage.subscribe(),
-                alive: alive.clone(),
-            };
-            accepting.push(tokio::spawn(acceptor.run()));
-        }
-        drop(alive);
+        let listeners = listeners
+            .into_iter()
+            .map(|(listener, door)| {
+                listener.set_nonblocking(true).map_err(ServeError::on("prepare a listener"))?;
+                let listener = tokio::net::TcpListener::from_std(listener);
+                Ok((listener.map_err(ServeError::on("watch a listener"))?, door))
+            })
+            .collect::<Result<_, _>>()?;
+        let acceptor = Acceptor { listeners, app, permits, stage: stage.subscribe(), alive };
+        let accepting = tokio::spawn(acceptor.run());
         shutdown.await;
         stage.send_replace(Stage::Draining);
         koor.close_subscriptions();
@@ -140,9 +142,7 @@ impl Server {
             // Each of them ends the next time it is polled: at once.
             _ = timeout(Duration::from_secs(1), all_gone.recv()).await;
         }
-        for task in accepting {
-            task.abort();
-        }
+        accepting.abort();
         Ok(())
     }
 }
@@ -170,9 +170,9 @@ impl Place {
     }
 }
 
+/// Accepts on all listeners in turn: they share the connections that there may be.
 struct Acceptor {
-    listener: tokio::net::TcpListener,
-    door: Door,
+    listeners: Vec<(tokio::net::TcpListener, Door)>,
     app: Arc<App>,
     permits: Arc<Semaphore>,
     stage: watch::Receiver<Stage>,
@@ -186,7 +186,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Acceptor {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut stage = self.stage.clone();
         let mut ended = pin!(stage.wait_for(|stage| *stage != Stage::Serving));
         loop {
@@ -195,7 +195,7 @@ impl Acceptor {
                 let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
                 Some((permit, self.accept().await))
             };
-            let (permit, stream) = select! {
+            let (permit, (stream, door)) = select! {
                 _ = &mut ended => return,
                 next = next => match next {
                     Some(next) => next,
@@ -203,16 +203,16 @@ impl Acceptor {
                 },
             };
             let place = Place { _permit: permit, _alive: self.alive.clone(), stage: self.stage.clone() };
-            tokio::spawn(serve(Arc::clone(&self.app), self.door, stream, place));
+            tokio::spawn(serve(Arc::clone(&self.app), door, stream, place));
         }
     }
 
     /// The next connection, however long it takes.
-    async fn accept(&self) -> TcpStream {
+    async fn accept(&mut self) -> (TcpStream, Door) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return stream,
+            match poll_fn(|cx| self.poll_accept(cx)).await {
+                Ok(accepted) => return accepted,
                 // That one client's affair.
                 Err(error) if is_clients(&error) => {}
                 Err(error) => {
@@ -222,6 +222,19 @@ impl Acceptor {
                 }
             }
         }
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Door)>> {
+        // Whoever was served last is asked last: a busy listener must not keep the others waiting.
+        for index in 0..self.listeners.len() {
+            let (listener, door) = &self.listeners[index];
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                let door = *door;
+                self.listeners[index..].rotate_left(1);
+                return Poll::Ready(accepted.map(|(stream, _)| (stream, door)));
+            }
+        }
+        Poll::Pending
     }
 }
 

@@ -62,10 +62,11 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
                     };
                     let (piece, events) = written(&deliveries);
                     app.meters.delivered(events);
-                    deliveries.iter().for_each(|delivery| match delivery {
-                        Delivery::Gap(gap) => app.meters.gap(gap.missed),
-                        Delivery::Event(_) => {}
-                    });
+                    for delivery in &deliveries {
+                        if let Delivery::Gap(gap) = delivery {
+                            app.meters.gap(gap.missed);
+                        }
+                    }
                     room.send(piece);
                     comment.reset();
                 }

@@ -1,6 +1,6 @@
 //! The table of routes: the one place that says what this server answers.
 //!
-//! The router, `Allow`, the OpenAPI document, the list of endpoints and the tests all read it.
+//! The router, `Allow`, the `OpenAPI` document, the list of endpoints and the tests all read it.
 
 use std::pin::Pin;
 

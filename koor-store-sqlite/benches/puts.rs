@@ -20,15 +20,14 @@ use std::{
 
 use bytes::Bytes;
 use koor_core::{
+    Caller, Koor,
     clock::Timestamp,
+    commands::PutDocument,
     domain::{
-        Actor, ContentType, RawJson,
+        Actor, ContentType,
         audit::{AuditEntry, AuditHead, Outcome},
-        events::Event,
-        state::{Document, Revision},
     },
-    ids::{AuditId, DocumentKey, EventId, Hash, StateKey, Topic, Version},
-    ports::{Store, StoreResult, Verdict, WriteTx},
+    ids::{AuditId, DocumentKey, Hash, StateKey, Version},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::{
@@ -45,7 +44,7 @@ const KEYS: u64 = 10_000;
 /// A way to put.
 #[derive(Clone)]
 enum Way {
-    Koor(Arc<SqliteStore>),
+    Koor(Koor),
     Naive(Arc<Mutex<SqliteConnection>>),
 }
 
@@ -57,8 +56,8 @@ fn main() {
 async fn run() {
     // In the working directory: the temporary one may be in memory, where nothing is durable.
     let directory = tempfile::tempdir_in(".").unwrap();
-    let koor = SqliteStore::open(SqliteOptions::new(directory.path().join("koor"))).await.unwrap();
-    let koor = Way::Koor(Arc::new(koor));
+    let store = SqliteStore::open(SqliteOptions::new(directory.path().join("koor"))).await.unwrap();
+    let koor = Way::Koor(Koor::on(store).open().await.unwrap());
     let naive = Way::Naive(Arc::new(Mutex::new(naive(directory.path()).await)));
     let value = Bytes::from(vec![b'x'; 1024]);
     let mut rates = [(); 4].map(|()| [Vec::new(), Vec::new()]);
@@ -74,8 +73,8 @@ async fn run() {
         let (koor, naive) = (median(koor), median(naive));
         println!("{writers:>8} {koor:>12.0} {naive:>12.0} {:>8.1}", koor / naive);
     }
-    if let Way::Koor(store) = koor {
-        store.close().await;
+    if let Way::Koor(koor) = koor {
+        koor.close().await;
     }
 }
 
@@ -98,7 +97,7 @@ async fn measure(way: &Way, writers: usize, value: &Bytes) -> f64 {
                     let key = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7919) % KEYS;
                     let key = StateKey::new(format!("bench/{key}")).unwrap();
                     match &way {
-                        Way::Koor(store) => put(store, key.into(), value.clone()).await,
+                        Way::Koor(koor) => put(koor, key, value.clone()).await,
                         Way::Naive(conn) => put_naively(conn, &key, &value).await,
                     }
                     puts += 1;
@@ -114,41 +113,9 @@ async fn measure(way: &Way, writers: usize, value: &Bytes) -> f64 {
     puts as f64 / begin.elapsed().as_secs_f64()
 }
 
-async fn put(store: &SqliteStore, key: DocumentKey, value: Bytes) {
-    // What takes time and needs no transaction is done before.
-    let hash = Hash::of(&value);
-    store.submit(Box::new(move |tx| apply(tx, &key, &value, hash).map(|()| Verdict::Keep))).await.unwrap();
-}
-
-fn apply(tx: &mut dyn WriteTx, key: &DocumentKey, value: &Bytes, hash: Hash) -> StoreResult<()> {
-    let now = Timestamp::from_millis(1_700_000_000_000);
-    let newest = tx.revision(key)?;
-    let version = Version::after(newest.map(|newest| newest.version));
-    let revision = Revision {
-        version,
-        hash,
-        content_type: ContentType::json(),
-        size: value.len() as u64,
-        updated_at: now,
-        updated_by: Actor::new("bench"),
-        deleted: false,
-    };
-    tx.append_document(&Document { key: key.clone(), revision, value: value.clone() })?;
-    let last = tx.log_bounds()?.last;
-    tx.append_event(&event(last.get() + 1, key, version, now))?;
-    let head = tx.audit_head()?;
-    let entry = entry(AuditId::after(head.map(|head| head.id)), key, version, now);
-    tx.append_audit(&entry.chain(head.map(|head| head.hash)))
-}
-
-fn event(id: u64, key: &DocumentKey, version: Version, now: Timestamp) -> Event {
-    Event {
-        id: EventId::new(id).unwrap(),
-        topic: Topic::new("$change.state").unwrap(),
-        data: RawJson::parse(&format!(r#"{{"key":"{key}","version":{version}}}"#)).unwrap(),
-        source: "bench".into(),
-        created_at: now,
-    }
+async fn put(koor: &Koor, key: StateKey, value: Bytes) {
+    let put = PutDocument::state(key, value, ContentType::json()).unwrap();
+    koor.execute(&Caller::local(), put).await.unwrap();
 }
 
 fn entry(id: AuditId, key: &DocumentKey, version: Version, now: Timestamp) -> AuditEntry {

@@ -83,10 +83,19 @@ impl Statement {
 }
 
 impl Statement {
-    fn query(self) -> Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error> {
-        Ok(sqlx::query_with(self.sql, self.arguments.map_err(sqlx::Error::Encode)?))
+    fn query(self, begin: bool) -> Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error> {
+        let sql = if begin {
+            AssertSqlSafe(format!("{BEGIN}{}", self.sql.as_str())).into_sql_str()
+        } else {
+            self.sql
+        };
+        Ok(sqlx::query_with(sql, self.arguments.map_err(sqlx::Error::Encode)?))
     }
 }
+
+/// Opens a snapshot, before the first statement on it.
+const BEGIN: &str = "BEGIN;";
+const END: &str = "ROLLBACK";
 
 /// A connection that remembers its first failure: after it, every statement fails at once, until
 /// [`begin_anew`](Conn::begin_anew). A failure may have rolled back the whole transaction, and what came after it would
@@ -94,6 +103,8 @@ impl Statement {
 pub(crate) struct Conn {
     inner: SqliteConnection,
     failure: Option<Failure>,
+    /// Whether the next statement opens a snapshot, which then costs no hop of its own.
+    snapshot_due: bool,
 }
 
 /// What is remembered of the first failure: enough to say it again.
@@ -106,7 +117,7 @@ enum Failure {
 
 impl Conn {
     pub(crate) fn new(inner: SqliteConnection) -> Self {
-        Self { inner, failure: None }
+        Self { inner, failure: None, snapshot_due: false }
     }
 
     /// Fails if a statement has failed since [`begin_anew`](Self::begin_anew).
@@ -132,6 +143,23 @@ impl Conn {
         self.failure = None;
     }
 
+    /// Makes the next statement open a snapshot.
+    pub(crate) fn begin_snapshot(&mut self) {
+        self.snapshot_due = true;
+    }
+
+    /// Ends the snapshot, if one was opened.
+    pub(crate) fn end_snapshot(&mut self) {
+        self.begin_anew();
+        if !std::mem::take(&mut self.snapshot_due)
+            && let Err(error) = self.execute(Statement::new("end a snapshot", END))
+        {
+            // A failure on the snapshot has ended it already.
+            tracing::debug!(%error, "no snapshot to end");
+        }
+        self.begin_anew();
+    }
+
     /// Passes a result on, and remembers if it is a failure.
     fn note<T>(&mut self, result: StoreResult<T>) -> StoreResult<T> {
         if let Err(error) = &result {
@@ -150,8 +178,9 @@ impl Conn {
     pub(crate) fn execute(&mut self, statement: Statement) -> StoreResult<u64> {
         self.check()?;
         let attempted = statement.attempted;
+        let begin = std::mem::take(&mut self.snapshot_due);
         let result = statement
-            .query()
+            .query(begin)
             .and_then(|query| wait(query.execute(&mut self.inner)))
             .map(|done| done.rows_affected())
             .map_err(|error| store_error(attempted, error));
@@ -167,8 +196,9 @@ impl Conn {
     ) -> StoreResult<Vec<T>> {
         self.check()?;
         let attempted = statement.attempted;
+        let begin = std::mem::take(&mut self.snapshot_due);
         let result = statement
-            .query()
+            .query(begin)
             .and_then(|query| wait(query.fetch_all(&mut self.inner)))
             .map_err(|error| store_error(attempted, error))
             .and_then(|rows| rows.iter().map(|row| read(Row { row, table })).collect());
@@ -184,8 +214,9 @@ impl Conn {
     ) -> StoreResult<Option<T>> {
         self.check()?;
         let attempted = statement.attempted;
+        let begin = std::mem::take(&mut self.snapshot_due);
         let result = statement
-            .query()
+            .query(begin)
             .and_then(|query| wait(query.fetch_optional(&mut self.inner)))
             .map_err(|error| store_error(attempted, error))
             .and_then(|row| row.map(|row| read(Row { row: &row, table })).transpose());

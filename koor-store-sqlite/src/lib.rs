@@ -1,8 +1,8 @@
 //! The ports of `koor-core` on `SQLite`: one writer, group commit, a pool of readers.
 //!
 //! [`SqliteStore::open`] is the door. Behind it, one thread (`writer`) owns the only connection that writes. It takes the
-//! jobs that are queued, runs each on a [transaction](tx) that holds back inserts ([batch]), and commits them together;
-//! then it brings the [cache] up to date, tells the observer, and answers. Other threads ([reader]) own read-only
+//! jobs that are queued, runs each on a transaction (`tx`) that holds back inserts (`batch`), and commits them together;
+//! then it brings the cache (`cache`) up to date, tells the observer, and answers. Other threads (`reader`) own read-only
 //! connections. What a noun looks like in tables is in `rows/<noun>.rs` and in `migrations/`.
 //!
 //! To add a repository: a table in a new migration, a file in `rows`, the port's traits for `Tx`. Reads work through

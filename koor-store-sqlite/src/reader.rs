@@ -29,8 +29,6 @@ pub(crate) const READ_QUEUE: usize = 1024;
 /// What the copies for long readers are called.
 const COPY_PREFIX: &str = "copy-";
 
-const BEGIN: &str = "BEGIN";
-const END: &str = "ROLLBACK";
 const COPY: &str = "VACUUM INTO ?";
 
 /// A question, and who waits for the answer.
@@ -47,24 +45,22 @@ pub(crate) fn serve(mut conn: Conn, queue: &Mutex<Receiver<Question>>, alive: Sy
         let question = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Question { job, single, answer }) = question else { break };
         // Whoever has gone away is not read for.
-        if !answer.is_closed() {
-            let _ = answer.send(if single { run(&mut conn, job) } else { run_on_snapshot(&mut conn, job) });
+        if answer.is_closed() {
+            continue;
+        }
+        if !single {
+            conn.begin_snapshot();
+        }
+        let _ = answer.send(run(&mut conn, job));
+        // After the answer, which need not wait for it.
+        if !single {
+            conn.end_snapshot();
         }
     }
     if let Err(error) = conn.close() {
         tracing::debug!(%error, "cannot close a reader");
     }
     drop(alive);
-}
-
-fn run_on_snapshot(conn: &mut Conn, job: ReadJob) -> StoreResult<()> {
-    conn.begin_anew();
-    conn.execute(Statement::new("begin a snapshot", BEGIN))?;
-    let result = run(conn, job);
-    conn.begin_anew();
-    // Where this fails, the failure before has closed the snapshot already.
-    let _ = conn.execute(Statement::new("end a snapshot", END));
-    result
 }
 
 fn run(conn: &mut Conn, job: ReadJob) -> StoreResult<()> {

@@ -330,7 +330,8 @@ impl Drop for SmallDisk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_loses_nothing_that_was_answered() {
     let Some(disk) = SmallDisk::mount() else {
-        eprintln!("no right to mount: the bound on the database's size stands in for a full disk");
+        // Elsewhere, the bound on the database's size stands in for a full disk.
+        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a small disk");
         return;
     };
     let store = Arc::new(open(disk.0.path()).await);

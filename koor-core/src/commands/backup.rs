@@ -6,10 +6,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
     clock::Timestamp,
-    command::{Announcement, Command, Done, Intent, Work},
-    commands::state::append,
+    command::{Command, Done, Intent, Work},
+    commands::state::keep,
     domain::{
         Actor, ContentType,
         audit::{Action, ChainWalk, ChainedEntry},
@@ -157,7 +158,7 @@ impl RestoreBackup {
                     for older in &versions[..versions.len() - 1] {
                         work.tx.append_document(older)?;
                     }
-                    append(work, newest.clone())?;
+                    keep(work, newest.clone())?;
                     versions.len() as u64
                 }
                 Some(there)
@@ -167,7 +168,7 @@ impl RestoreBackup {
                 }
                 Some(there) => {
                     let revision = Revision { version: there.version.next(), ..newest.revision.clone() };
-                    append(work, Document { revision, ..newest.clone() })?;
+                    keep(work, Document { revision, ..newest.clone() })?;
                     1
                 }
             };

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     domain::{audit::Action, compliance::ComplianceRun, contracts::Violation},
     error::Error,
     ids::{InstanceId, ProjectName, RunId, SpecName},

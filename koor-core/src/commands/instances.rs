@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
+    announcement::Announcement,
     app::Koor,
     caller::Access,
     clock::Timestamp,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     domain::{
         audit::Action,
         instances::{Instance, InstanceFilter, InstanceStatus, tidy_capabilities},

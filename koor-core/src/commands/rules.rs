@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::{Access, Caller},
     clock::Timestamp,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     domain::{
         audit::Action,
         rules::{Intake, Rule, RuleDraft, RuleFilter, RuleStatus},

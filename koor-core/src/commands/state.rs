@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     commands::specs::SchemaCheck,
     domain::{
         ContentType,
@@ -27,14 +28,60 @@ pub struct Written {
     pub revision: Revision,
 }
 
-/// Stores bytes as the newest version of a document.
+/// A document that is to be changed, and what must hold for it.
 #[derive(Debug)]
-pub struct PutDocument {
+struct Target {
     key: DocumentKey,
+    condition: Precondition,
+}
+
+impl Target {
+    fn any(key: impl Into<DocumentKey>) -> Self {
+        Self { key: key.into(), condition: Precondition::default() }
+    }
+
+    fn intent(&self, state: Action, spec: Action) -> Intent {
+        let action = match self.key {
+            DocumentKey::State(_) => state,
+            DocumentKey::Spec(_) => spec,
+        };
+        Intent::to(action, &self.key, Access::Anyone)
+    }
+
+    /// The newest version, if the condition holds for it.
+    fn newest(&self, work: &mut Work<'_>) -> Result<Option<Revision>, Error> {
+        let newest = work.tx.revision(&self.key)?;
+        self.condition.check(&self.key, newest.as_ref())?;
+        Ok(newest)
+    }
+}
+
+/// What a version holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Payload {
     value: Bytes,
     hash: Hash,
     content_type: ContentType,
-    condition: Precondition,
+    deleted: bool,
+}
+
+impl Payload {
+    /// These bytes.
+    pub(crate) fn of(value: Bytes, content_type: ContentType) -> Self {
+        Self { hash: Hash::of(&value), value, content_type, deleted: false }
+    }
+
+    /// Nothing any more.
+    fn tombstone(content_type: ContentType) -> Self {
+        Self { deleted: true, ..Self::of(Bytes::new(), content_type) }
+    }
+}
+
+/// Stores bytes as the newest version of a document.
+#[derive(Debug)]
+pub struct PutDocument {
+    target: Target,
+    payload: Payload,
     schema: Option<SchemaCheck>,
 }
 
@@ -60,14 +107,13 @@ impl PutDocument {
         if value.is_empty() {
             return Err(Invalid::new("empty body"));
         }
-        let hash = Hash::of(&value);
-        Ok(Self { key, value, hash, content_type, condition: Precondition::default(), schema: None })
+        Ok(Self { target: Target::any(key), payload: Payload::of(value, content_type), schema: None })
     }
 
     /// Only if this holds.
     #[must_use]
     pub fn only_if(mut self, condition: Precondition) -> Self {
-        self.condition = condition;
+        self.target.condition = condition;
         self
     }
 }
@@ -76,11 +122,7 @@ impl Command for PutDocument {
     type Output = Written;
 
     fn intent(&self) -> Intent {
-        let action = match self.key {
-            DocumentKey::State(_) => Action::StatePut,
-            DocumentKey::Spec(_) => Action::SpecPut,
-        };
-        Intent::to(action, &self.key, Access::Anyone)
+        self.target.intent(Action::StatePut, Action::SpecPut)
     }
 
     fn metric(&self) -> Option<Metric> {
@@ -88,28 +130,12 @@ impl Command for PutDocument {
     }
 
     fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = work.tx.revision(&self.key)?;
-        self.condition.check(&self.key, newest.as_ref())?;
+        let newest = self.target.newest(work)?;
         if let Some(schema) = &self.schema {
-            schema.still_holds(work.tx, &self.key)?;
+            schema.still_holds(work.tx, &self.target.key)?;
         }
-        let version = Version::after(newest.map(|revision| revision.version));
-        let written = append(
-            work,
-            Document {
-                key: self.key.clone(),
-                revision: Revision {
-                    version,
-                    hash: self.hash,
-                    content_type: self.content_type.clone(),
-                    size: self.value.len() as u64,
-                    updated_at: work.now,
-                    updated_by: work.caller.actor().clone(),
-                    deleted: false,
-                },
-                value: self.value.clone(),
-            },
-        )?;
+        let written = append(work, &self.target.key, newest.as_ref(), self.payload.clone())?;
+        let version = written.revision.version;
         Ok(Done::with(written, json!({"version": version})))
     }
 }
@@ -117,21 +143,20 @@ impl Command for PutDocument {
 /// Makes the bytes of an older version the newest one, even where the document was deleted.
 #[derive(Debug)]
 pub struct RollbackDocument {
-    key: DocumentKey,
+    target: Target,
     to: Version,
-    condition: Precondition,
 }
 
 impl RollbackDocument {
     /// To roll back to that version.
     pub fn new(key: impl Into<DocumentKey>, to: Version) -> Self {
-        Self { key: key.into(), to, condition: Precondition::default() }
+        Self { target: Target::any(key), to }
     }
 
     /// Only if this holds.
     #[must_use]
     pub fn only_if(mut self, condition: Precondition) -> Self {
-        self.condition = condition;
+        self.target.condition = condition;
         self
     }
 }
@@ -140,11 +165,7 @@ impl Command for RollbackDocument {
     type Output = Written;
 
     fn intent(&self) -> Intent {
-        let action = match self.key {
-            DocumentKey::State(_) => Action::StateRollback,
-            DocumentKey::Spec(_) => Action::SpecRollback,
-        };
-        Intent::to(action, &self.key, Access::Anyone)
+        self.target.intent(Action::StateRollback, Action::SpecRollback)
     }
 
     fn metric(&self) -> Option<Metric> {
@@ -152,26 +173,17 @@ impl Command for RollbackDocument {
     }
 
     fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = work.tx.revision(&self.key)?;
-        self.condition.check(&self.key, newest.as_ref())?;
+        let newest = self.target.newest(work)?;
+        let key = &self.target.key;
         let old = work
             .tx
-            .document_at(&self.key, self.to)?
+            .document_at(key, self.to)?
             .filter(|document| !document.revision.deleted)
-            .ok_or_else(|| no_such_version(&self.key, self.to))?;
-        let version = Version::after(newest.map(|revision| revision.version));
-        let written = append(
-            work,
-            Document {
-                revision: Revision {
-                    version,
-                    updated_at: work.now,
-                    updated_by: work.caller.actor().clone(),
-                    ..old.revision
-                },
-                ..old
-            },
-        )?;
+            .ok_or_else(|| no_such_version(key, self.to))?;
+        let Document { value, revision: Revision { hash, content_type, .. }, .. } = old;
+        let payload = Payload { value, hash, content_type, deleted: false };
+        let written = append(work, key, newest.as_ref(), payload)?;
+        let version = written.revision.version;
         Ok(Done::with(written, json!({"from_version": self.to, "new_version": version})))
     }
 }
@@ -179,20 +191,19 @@ impl Command for RollbackDocument {
 /// Deletes a document: its newest version becomes a tombstone, and its history stays.
 #[derive(Debug)]
 pub struct DeleteDocument {
-    key: DocumentKey,
-    condition: Precondition,
+    target: Target,
 }
 
 impl DeleteDocument {
     /// To delete that document.
     pub fn new(key: impl Into<DocumentKey>) -> Self {
-        Self { key: key.into(), condition: Precondition::default() }
+        Self { target: Target::any(key) }
     }
 
     /// Only if this holds.
     #[must_use]
     pub fn only_if(mut self, condition: Precondition) -> Self {
-        self.condition = condition;
+        self.target.condition = condition;
         self
     }
 }
@@ -201,11 +212,7 @@ impl Command for DeleteDocument {
     type Output = Written;
 
     fn intent(&self) -> Intent {
-        let action = match self.key {
-            DocumentKey::State(_) => Action::StateDelete,
-            DocumentKey::Spec(_) => Action::SpecDelete,
-        };
-        Intent::to(action, &self.key, Access::Anyone)
+        self.target.intent(Action::StateDelete, Action::SpecDelete)
     }
 
     fn metric(&self) -> Option<Metric> {
@@ -213,33 +220,37 @@ impl Command for DeleteDocument {
     }
 
     fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = work.tx.revision(&self.key)?;
-        self.condition.check(&self.key, newest.as_ref())?;
-        let live = newest
-            .filter(|revision| !revision.deleted)
-            .ok_or_else(|| Error::not_found(self.key.what(), &self.key))?;
-        let written = append(
-            work,
-            Document {
-                key: self.key.clone(),
-                revision: Revision {
-                    version: live.version.next(),
-                    hash: Hash::of(b""),
-                    content_type: live.content_type,
-                    size: 0,
-                    updated_at: work.now,
-                    updated_by: work.caller.actor().clone(),
-                    deleted: true,
-                },
-                value: Bytes::new(),
-            },
-        )?;
-        Ok(Done::new(written))
+        let newest = self.target.newest(work)?;
+        let key = &self.target.key;
+        let live =
+            newest.filter(|revision| !revision.deleted).ok_or_else(|| Error::not_found(key.what(), key))?;
+        let payload = Payload::tombstone(live.content_type.clone());
+        append(work, key, Some(&live), payload).map(Done::new)
     }
 }
 
-/// Appends a version, trims the history behind it, and announces it.
-pub(super) fn append(work: &mut Work<'_>, document: Document) -> Result<Written, Error> {
+/// Makes the payload the version after `newest`.
+pub(super) fn append(
+    work: &mut Work<'_>,
+    key: &DocumentKey,
+    newest: Option<&Revision>,
+    payload: Payload,
+) -> Result<Written, Error> {
+    let Payload { value, hash, content_type, deleted } = payload;
+    let revision = Revision {
+        version: Version::after(newest.map(|revision| revision.version)),
+        hash,
+        content_type,
+        size: value.len() as u64,
+        updated_at: work.now,
+        updated_by: work.caller.actor().clone(),
+        deleted,
+    };
+    keep(work, Document { key: key.clone(), revision, value })
+}
+
+/// Keeps a version as it is, trims the history behind it, and announces it.
+pub(super) fn keep(work: &mut Work<'_>, document: Document) -> Result<Written, Error> {
     work.tx.append_document(&document)?;
     trim(work.tx, work.settings.history_limit, &document)?;
     let Document { key, revision, .. } = document;

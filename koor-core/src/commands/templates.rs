@@ -4,19 +4,23 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
-    commands::{rules::import, specs::SchemaCheck, state::append},
+    command::{Command, Done, Intent, Work},
+    commands::{
+        rules::import,
+        specs::SchemaCheck,
+        state::{Payload, append},
+    },
     domain::{
-        ContentType, RawJson,
+        RawJson,
         audit::Action,
         line, prose,
         rules::Rule,
-        state::{Document, Revision},
         templates::{Contents, Template, TemplateKind},
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, Hash, ProjectName, SpecKey, TemplateId, Version},
+    ids::{DocumentKey, ProjectName, SpecKey, TemplateId},
 };
 
 /// The most tags a template can have.
@@ -188,7 +192,7 @@ impl Command for DeleteTemplate {
 #[derive(Debug)]
 pub(crate) struct Brought {
     pub(crate) key: SpecKey,
-    pub(crate) value: bytes::Bytes,
+    pub(crate) payload: Payload,
     pub(crate) schema: SchemaCheck,
 }
 
@@ -227,16 +231,7 @@ impl Command for ApplyTemplate {
         for spec in &self.specs {
             let key = DocumentKey::from(spec.key.clone());
             let newest = work.tx.revision(&key)?;
-            let revision = Revision {
-                version: Version::after(newest.map(|revision| revision.version)),
-                hash: Hash::of(&spec.value),
-                content_type: ContentType::json(),
-                size: spec.value.len() as u64,
-                updated_at: work.now,
-                updated_by: work.caller.actor().clone(),
-                deleted: false,
-            };
-            append(work, Document { key, revision, value: spec.value.clone() })?;
+            append(work, &key, newest.as_ref(), spec.payload.clone())?;
         }
         let kind = self.unpacked.kind;
         work.announce(Announcement::TemplateApplied, &json!({"id": self.id, "project": self.project}))?;

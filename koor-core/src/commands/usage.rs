@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::{Access, Caller},
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     domain::{audit::Action, line, usage::UsageRecord},
     error::{Error, Invalid},
     ids::UsageId,

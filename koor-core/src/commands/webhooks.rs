@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    announcement::Announcement,
     caller::Access,
-    command::{Announcement, Command, Done, Intent, Work},
+    command::{Command, Done, Intent, Work},
     domain::{
         audit::Action,
         webhooks::{Secret, Webhook, check_url},

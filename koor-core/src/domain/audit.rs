@@ -1,14 +1,13 @@
 //! The audit log: who did what, in a chain that shows every later touch.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     clock::Timestamp,
-    domain::Actor,
-    error::Invalid,
+    domain::{Actor, words},
     ids::{AuditId, Hash},
     page::TimeRange,
 };
@@ -48,47 +47,16 @@ actions! {
     BackupCreate = "backup.create", BackupRestore = "backup.restore",
 }
 
-/// How it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// It was done.
-    Success,
-    /// The caller's role does not reach that far.
-    Denied,
-    /// It was refused for what is stored: a condition, a conflict, a schema.
-    Error,
-}
-
-impl Outcome {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Denied => "denied",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Outcome {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "success" => Ok(Self::Success),
-            "denied" => Ok(Self::Denied),
-            "error" => Ok(Self::Error),
-            _ => Err(Invalid::new(format!("unknown outcome {text:?} (use success, denied or error)"))),
-        }
-    }
+words! {
+    /// How it went.
+    Outcome, "outcome", {
+        /// It was done.
+        Success = "success",
+        /// The caller's role does not reach that far.
+        Denied = "denied",
+        /// It was refused for what is stored: a condition, a conflict, a schema.
+        Error = "error",
+    }, "success, denied, or error"
 }
 
 /// One line of the log.
@@ -269,7 +237,9 @@ mod tests {
 
     fn walk(chain: &[ChainedEntry]) -> ChainReport {
         let mut walk = ChainWalk::default();
-        chain.iter().for_each(|entry| walk.step(entry));
+        for entry in chain {
+            walk.step(entry);
+        }
         walk.report()
     }
 

@@ -1,10 +1,10 @@
 //! Instances: the agents that work together, and whether they are still there.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, error::Invalid, ids::InstanceId};
+use crate::{clock::Timestamp, domain::words, ids::InstanceId};
 
 /// A registered agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,47 +33,16 @@ pub struct Instance {
     pub last_seen: Timestamp,
 }
 
-/// Where an instance stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InstanceStatus {
-    /// Registered, and not activated yet.
-    Pending,
-    /// At work.
-    Active,
-    /// Silent for too long.
-    Stale,
-}
-
-impl InstanceStatus {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Stale => "stale",
-        }
-    }
-}
-
-impl fmt::Display for InstanceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for InstanceStatus {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "pending" => Ok(Self::Pending),
-            "active" => Ok(Self::Active),
-            "stale" => Ok(Self::Stale),
-            _ => Err(Invalid::new(format!("unknown status {text:?} (use pending, active or stale)"))),
-        }
-    }
+words! {
+    /// Where an instance stands.
+    InstanceStatus, "status", {
+        /// Registered, and not activated yet.
+        Pending = "pending",
+        /// At work.
+        Active = "active",
+        /// Silent for too long.
+        Stale = "stale",
+    }, "pending, active, or stale"
 }
 
 impl Instance {
@@ -147,7 +116,7 @@ mod tests {
             registered_at: Timestamp::from_millis(0),
             last_seen: Timestamp::from_millis(0),
         };
-        let after = Duration::from_secs(300);
+        let after = Duration::from_mins(5);
         assert!(!instance.has_gone_silent(Timestamp::from_millis(300_000), after));
         assert!(instance.has_gone_silent(Timestamp::from_millis(300_001), after));
         instance.status = InstanceStatus::Pending;

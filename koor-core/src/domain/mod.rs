@@ -15,7 +15,9 @@ pub mod webhooks;
 
 mod json;
 mod text;
+mod words;
 
 pub use json::RawJson;
 pub use text::{Actor, ContentType};
 pub(crate) use text::{line, prose};
+pub(crate) use words::words;

@@ -1,6 +1,6 @@
 //! Templates: rules and contracts packed up, to be applied to another project.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use crate::{
         RawJson,
         contracts::Contract,
         rules::{Intake, RuleDraft},
+        words,
     },
     error::Invalid,
     ids::{ProjectName, SpecName, TemplateId},
@@ -41,48 +42,18 @@ pub struct Template {
     pub updated_at: Timestamp,
 }
 
-/// What the data of a template is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TemplateKind {
-    /// An array of rules.
-    #[default]
-    Rules,
-    /// One contract, or a map from names to contracts.
-    Contracts,
-    /// Rules, contracts and specs together.
-    Bundle,
-}
-
-impl TemplateKind {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rules => "rules",
-            Self::Contracts => "contracts",
-            Self::Bundle => "bundle",
-        }
-    }
-}
-
-impl fmt::Display for TemplateKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for TemplateKind {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "rules" => Ok(Self::Rules),
-            "contracts" => Ok(Self::Contracts),
-            "bundle" => Ok(Self::Bundle),
-            _ => Err(Invalid::new(format!("unknown kind {text:?} (use rules, contracts or bundle)"))),
-        }
-    }
+words! {
+    /// What the data of a template is.
+    #[derive(Default)]
+    TemplateKind, "kind", {
+        /// An array of rules.
+        #[default]
+        Rules = "rules",
+        /// One contract, or a map from names to contracts.
+        Contracts = "contracts",
+        /// Rules, contracts and specs together.
+        Bundle = "bundle",
+    }, "rules, contracts, or bundle"
 }
 
 /// What applying a template brings to a project.

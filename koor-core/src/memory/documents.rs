@@ -192,16 +192,15 @@ impl EventLog for Tx<'_> {
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let newest = self.data.events.values().rev().filter(of_class);
         let doomed: Vec<Event> = newest.skip(keep).cloned().collect();
-        let Some(last) = doomed.first().map(|event| Cursor::from(event.id)) else { return Ok(0) };
+        if doomed.is_empty() {
+            return Ok(0);
+        }
         let bounds = self.data.bounds;
-        if class != Class::System {
-            self.data.bounds.pruned_user = bounds.pruned_user.max(last);
-        }
-        if class != Class::User {
-            self.data.bounds.pruned_system = bounds.pruned_system.max(last);
-        }
         for event in &doomed {
             self.data.events.remove(&event.id);
+            let LogBounds { pruned_user, pruned_system, .. } = &mut self.data.bounds;
+            let pruned = if event.topic.is_system() { pruned_system } else { pruned_user };
+            *pruned = (*pruned).max(event.id.into());
         }
         let pruned = doomed.len() as u64;
         self.undo(move |data| {

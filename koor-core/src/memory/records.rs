@@ -51,6 +51,9 @@ impl InstanceRegistry for Tx<'_> {
     }
 
     fn set_instance_token(&mut self, id: InstanceId, token: Hash) -> StoreResult<()> {
+        if !self.data.instances.contains_key(&id) {
+            return Ok(());
+        }
         let old = self.data.tokens.clone();
         self.data.tokens.retain(|_, of| *of != id);
         self.data.tokens.insert(token, id);

@@ -13,7 +13,8 @@ pub trait EventRead {
     fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>>;
 
     /// Matching events after the cursor, oldest first, at most `limit`. May stop early to keep the search short, so
-    /// an empty page is the end only if it was searched through [`LogBounds::last`].
+    /// an empty page is the end only if it was searched through [`LogBounds::last`]. Never answers a place before
+    /// `after`.
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage>;
 
     /// How far the log reaches. The last id stays known when its event has been pruned.

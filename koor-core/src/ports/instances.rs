@@ -27,7 +27,7 @@ pub trait InstanceRegistry: InstanceRead {
     /// Keeps an instance under its id, new or changed. Its token stays what it is: none, for a new one.
     fn put_instance(&mut self, instance: &Instance) -> StoreResult<()>;
 
-    /// Gives an instance a token; an older one stops working.
+    /// Gives an instance a token; an older one stops working. An unknown instance is passed over.
     fn set_instance_token(&mut self, id: InstanceId, token: Hash) -> StoreResult<()>;
 
     /// Moves `last_seen` forward to that moment, never back. An unknown instance is passed over.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use tokio::select;
 
 use crate::{
+    announcement::Announcement,
     app::Koor,
-    command::Announcement,
     commands::no_such_version,
     diff,
     domain::state::{Document, Revision},

@@ -6,9 +6,9 @@ use crate::{
     app::Koor,
     caller::Caller,
     command::Committed,
-    commands::{ApplyTemplate, Brought, CreateTemplate, SchemaCheck, TemplateDraft},
+    commands::{ApplyTemplate, Brought, CreateTemplate, Payload, SchemaCheck, TemplateDraft},
     domain::{
-        RawJson,
+        ContentType, RawJson,
         rules::{Intake, RuleDraft, RuleFilter, RuleStatus},
         templates::{Contents, Template, TemplateKind},
     },
@@ -73,7 +73,8 @@ impl Koor {
             if let Some(beside) = beside {
                 schema = SchemaCheck { against: None, violations: against(beside, value) };
             }
-            specs.push(Brought { key, value: value.to_string().into(), schema });
+            let payload = Payload::of(value.to_string().into(), ContentType::json());
+            specs.push(Brought { key, payload, schema });
         }
         let rules = RuleDraft::check_all(contents.rules, Intake::Template(project), self.now())?;
         Ok(ApplyTemplate { id: id.clone(), project: project.clone(), unpacked, rules, specs })

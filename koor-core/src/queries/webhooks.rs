@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    announcement::Announcement,
     app::Koor,
     caller::{Access, Caller},
     clock::Timestamp,
-    command::{Announcement, Committed},
+    command::Committed,
     commands::RecordTest,
     domain::{
         events::{Event, EventFilter},

@@ -1,6 +1,33 @@
 //! For tests: a clock that stands still, ids that can be foretold, stores that fail on purpose, and the suite that
 //! every store must pass.
+//!
+//! An adapter runs the suite with [`contract_suite!`](crate::contract_suite), which makes a test of each promise:
+//!
+//! ```text
+//! koor_core::contract_suite!(Ground::of(MemoryStore::default()));
+//! ```
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "whoever calls this is a test, and wants to know no more than that it failed"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is test code that adapters share"
+)]
 
 mod clock;
+pub mod contract;
+mod dump;
+mod meddle;
+mod model;
+mod scene;
 
 pub use clock::{FakeClock, FakeIds};
+pub use contract::{CASES, Case, RESTART_CASES};
+pub use dump::dump;
+pub use meddle::{Effect, FaultStore, Meddle, MeddledStore};
+pub use model::play;
+pub use scene::{Ground, Scene};

@@ -14,6 +14,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::{
     body::{Body, Tally},
     error::Failure,
+    json_body::Object,
     request::{Call, drop_body},
     response::{self, Answer, JSON},
 };
@@ -37,7 +38,7 @@ pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
     let now = call.koor().now();
     let parsing = response::off_thread(move || {
         let reader = BufReader::new(Pieces { receiver, piece: Bytes::new() });
-        let backup: Backup = serde_json::from_reader(reader)
+        let Object(backup): Object<Backup> = serde_json::from_reader(reader)
             .map_err(|error| Failure::invalid(format!("invalid JSON body: {error}")))?;
         Ok(RestoreBackup::new(backup, now)?)
     });

@@ -58,6 +58,7 @@ pub(crate) async fn wait(call: Call) -> Result<Answer, Failure> {
     response::json(&json!({"events": waited.events, "cursor": waited.cursor, "more": waited.more}))
 }
 
+#[expect(clippy::unused_async, reason = "every route is async")]
 pub(crate) async fn subscribe(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
     let since = query.number("since")?.map(Cursor::new);
@@ -65,6 +66,7 @@ pub(crate) async fn subscribe(call: Call) -> Result<Answer, Failure> {
     ws::accept(call, topics, since)
 }
 
+#[expect(clippy::unused_async, reason = "every route is async")]
 pub(crate) async fn stream(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
     let since = query.number("since")?;

@@ -35,7 +35,9 @@ pub(crate) async fn summary(call: Call) -> Result<Answer, Failure> {
     let by = query.parse("group_by")?.unwrap_or_default();
     let groups = call.koor().usage_summary(by, query.range()?).await?;
     let mut total = UsageTotal::default();
-    groups.values().for_each(|group| total.add(group));
+    for group in groups.values() {
+        total.add(group);
+    }
     let (from, to) = (query.text("from")?.unwrap_or_default(), query.text("to")?.unwrap_or_default());
     response::json(&json!({"group_by": by, "from": from, "to": to, "groups": groups, "total": total}))
 }

@@ -39,25 +39,39 @@ macro_rules! event {
 
 const SELECT_TOPIC_DOWN: &str =
     concat!(event!(), "topic = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
-const SELECT_CLASS_DOWN: &str =
-    concat!(event!(), "system = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
+const SELECT_USER_DOWN: &str = concat!(
+    event!(),
+    "?1 IS NULL AND system = 0 AND id < ?5 AND ",
+    narrowed!(),
+    " ORDER BY id DESC LIMIT ?6"
+);
+const SELECT_SYSTEM_DOWN: &str = concat!(
+    event!(),
+    "?1 IS NULL AND system = 1 AND id < ?5 AND ",
+    narrowed!(),
+    " ORDER BY id DESC LIMIT ?6"
+);
 const SELECT_ALL_DOWN: &str =
     concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
 const SELECT_TOPIC_UP: &str =
     concat!(event!(), "topic = ?1 AND id > ?5 AND ", narrowed!(), " ORDER BY id LIMIT ?6");
 /// Not narrowed: how far the search has come is as important as what it finds.
-const SELECT_CLASS_UP: &str = concat!(event!(), "system = ? AND id > ? ORDER BY id LIMIT ?");
+const SELECT_USER_UP: &str = concat!(event!(), "system = 0 AND id > ? ORDER BY id LIMIT ?");
+const SELECT_SYSTEM_UP: &str = concat!(event!(), "system = 1 AND id > ? ORDER BY id LIMIT ?");
 const SELECT_ALL_UP: &str = concat!(event!(), "id > ? ORDER BY id LIMIT ?");
 const SELECT_BOUNDS: &str = "SELECT coalesce((SELECT max(id) FROM event), 0) AS last, \
     (SELECT id FROM event_pruned WHERE system = 0) AS user, (SELECT id FROM event_pruned WHERE system = 1) AS system";
 const COUNT: &str = "SELECT count(*) AS n FROM event WHERE id > ? AND id <= ?";
 const SELECT_OLDEST: &str = "SELECT min(id) AS id FROM event WHERE id > ?";
 const SELECT_LAST_TO_GO: &str = "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?";
-const SELECT_LAST_TO_GO_OF_CLASS: &str =
-    "SELECT id FROM event WHERE system = ? ORDER BY id DESC LIMIT 1 OFFSET ?";
-const PRUNE: &str = "DELETE FROM event WHERE system = ? AND id <= ?";
-const SELECT_LAST_OF_CLASS: &str =
-    "SELECT id FROM event WHERE system = ? AND id <= ? ORDER BY id DESC LIMIT 1";
+const SELECT_LAST_USER_TO_GO: &str =
+    "SELECT id FROM event WHERE system = 0 ORDER BY id DESC LIMIT 1 OFFSET ?";
+const SELECT_LAST_SYSTEM_TO_GO: &str =
+    "SELECT id FROM event WHERE system = 1 ORDER BY id DESC LIMIT 1 OFFSET ?";
+const SELECT_LAST_USER: &str = "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id DESC LIMIT 1";
+const SELECT_LAST_SYSTEM: &str = "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id DESC LIMIT 1";
+const PRUNE_USER: &str = "DELETE FROM event WHERE system = 0 AND id <= ?";
+const PRUNE_SYSTEM: &str = "DELETE FROM event WHERE system = 1 AND id <= ?";
 const SET_PRUNED: &str = "UPDATE event_pruned SET id = ? WHERE system = ?";
 
 /// Binds the columns of `event`.
@@ -98,9 +112,7 @@ enum Place<'f> {
     /// Under these topics, and nowhere else.
     Topics(BTreeSet<&'f str>),
     /// In this class.
-    Class(i64),
-    /// Anywhere.
-    Anywhere,
+    Class(Class),
 }
 
 impl<'f> Place<'f> {
@@ -109,11 +121,7 @@ impl<'f> Place<'f> {
             topics.patterns().iter().map(koor_core::pattern::Pattern::literal).collect();
         match literals {
             Some(literals) if !literals.is_empty() => Self::Topics(literals),
-            _ => match topics.class() {
-                Class::User => Self::Class(0),
-                Class::System => Self::Class(1),
-                Class::Both => Self::Anywhere,
-            },
+            _ => Self::Class(topics.class()),
         }
     }
 }
@@ -163,11 +171,12 @@ impl<M: Mode> EventRead for Tx<'_, M> {
                 Ok(found)
             }
             Place::Class(class) => {
-                let statement = || Statement::new(ATTEMPTED, SELECT_CLASS_DOWN).bind(class);
-                newest(conn, statement, filter, most)
-            }
-            Place::Anywhere => {
-                let statement = || Statement::new(ATTEMPTED, SELECT_ALL_DOWN).bind(None::<i64>);
+                let sql = match class {
+                    Class::User => SELECT_USER_DOWN,
+                    Class::System => SELECT_SYSTEM_DOWN,
+                    Class::Both => SELECT_ALL_DOWN,
+                };
+                let statement = || Statement::new(ATTEMPTED, sql).bind(None::<i64>);
                 newest(conn, statement, filter, most)
             }
         }
@@ -180,7 +189,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
         }
         let last = self.log_bounds()?.last.max(after);
         let conn = self.settled(Part::Events)?;
-        let place = match Place::of(&filter.topics) {
+        let sql = match Place::of(&filter.topics) {
             Place::Topics(topics) => {
                 let mut events = Vec::new();
                 for topic in topics {
@@ -196,19 +205,17 @@ impl<M: Mode> EventRead for Tx<'_, M> {
                 events.retain(|event| filter.matches(event));
                 return Ok(EventPage { events, through });
             }
-            Place::Class(class) => Some(class),
-            Place::Anywhere => None,
+            Place::Class(Class::User) => SELECT_USER_UP,
+            Place::Class(Class::System) => SELECT_SYSTEM_UP,
+            Place::Class(Class::Both) => SELECT_ALL_UP,
         };
         let mut found: Vec<Event> = Vec::new();
         let mut through = after;
         let mut searched = 0;
         while searched < MOST_SEARCHED {
-            let statement = match place {
-                Some(class) => Statement::new(ATTEMPTED, SELECT_CLASS_UP).bind(class),
-                None => Statement::new(ATTEMPTED, SELECT_ALL_UP),
-            };
             let chunk = most.clamp(64, CHUNK);
-            let events = conn.rows(statement.bind(int(through.get())).bind(limit(chunk)), TABLE, read)?;
+            let statement = Statement::new(ATTEMPTED, sql).bind(int(through.get())).bind(limit(chunk));
+            let events = conn.rows(statement, TABLE, read)?;
             let at_end = events.len() < chunk;
             searched += events.len();
             for event in events {
@@ -257,22 +264,24 @@ impl EventLog for Tx<'_, Batch<'_>> {
     fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64> {
         const ATTEMPTED: &str = "prune events";
         let conn = self.settled(Part::Events)?;
-        let (classes, statement): (&[i64], _) = match class {
-            Class::User => (&[0], Statement::new(ATTEMPTED, SELECT_LAST_TO_GO_OF_CLASS).bind(0_i64)),
-            Class::System => (&[1], Statement::new(ATTEMPTED, SELECT_LAST_TO_GO_OF_CLASS).bind(1_i64)),
-            Class::Both => (&[0, 1], Statement::new(ATTEMPTED, SELECT_LAST_TO_GO)),
+        let (classes, sql): (&[i64], _) = match class {
+            Class::User => (&[0], SELECT_LAST_USER_TO_GO),
+            Class::System => (&[1], SELECT_LAST_SYSTEM_TO_GO),
+            Class::Both => (&[0, 1], SELECT_LAST_TO_GO),
         };
-        let through = conn.row(statement.bind(int(keep)), TABLE, |row| row.get::<i64>("id"))?;
-        let Some(through) = through else { return Ok(0) };
+        let statement = Statement::new(ATTEMPTED, sql).bind(int(keep));
+        let Some(through) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(0) };
         let mut gone = 0;
         for class in classes {
-            let last = Statement::new(ATTEMPTED, SELECT_LAST_OF_CLASS).bind(*class).bind(through);
+            let (last, prune) =
+                if *class == 0 { (SELECT_LAST_USER, PRUNE_USER) } else { (SELECT_LAST_SYSTEM, PRUNE_SYSTEM) };
+            let last = Statement::new(ATTEMPTED, last).bind(through);
             let Some(last) = self.conn.row(last, TABLE, |row| row.number("id", EventId::new))? else {
                 continue;
             };
             let id = int(last.get());
             let conn = self.writing()?;
-            gone += conn.execute(Statement::new(ATTEMPTED, PRUNE).bind(*class).bind(id))?;
+            gone += conn.execute(Statement::new(ATTEMPTED, prune).bind(id))?;
             conn.execute(Statement::new(ATTEMPTED, SET_PRUNED).bind(id).bind(*class))?;
             let bounds = &mut self.mode.tails.bounds;
             let pruned = if *class == 0 { &mut bounds.pruned_user } else { &mut bounds.pruned_system };

@@ -8,8 +8,6 @@ mod filter;
 mod matcher;
 mod scanner;
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -19,7 +17,7 @@ pub use self::{
 };
 use crate::{
     clock::Timestamp,
-    error::Invalid,
+    domain::words,
     ids::{ProjectName, RuleId},
     pattern::Pattern,
 };
@@ -77,50 +75,6 @@ impl Rule {
         self.applies_to.is_empty()
             || self.applies_to.iter().any(|glob| glob.matches(path) || glob.matches(base))
     }
-}
-
-/// An enum of plain words: the same in JSON, in a store and in messages.
-macro_rules! words {
-    (
-        $(#[$doc:meta])* $name:ident, $what:literal,
-        { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }, $choice:literal
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// The word for it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(word: &str) -> Result<Self, Invalid> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(Invalid::new(format!(
-                        concat!("unknown ", $what, " {:?} (use ", $choice, ")"), word
-                    ))),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
 }
 
 words! {

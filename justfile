@@ -1,0 +1,33 @@
+# What one does every day. `just` alone lists it.
+
+_default:
+    @just --list --unsorted
+
+# The server, on an embedded database in this directory.
+run *flags:
+    cargo run --release -- serve {{ flags }}
+
+# Every test.
+test:
+    cargo test --workspace
+
+# Formatting, and clippy with warnings denied.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Durable puts beside the naive way, in one run.
+bench:
+    cargo bench -p koor-store-sqlite
+
+# The documentation of every crate.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, bans and sources of everything that comes in.
+deny:
+    cargo deny check licenses bans sources
+
+# All that decides whether a change lands.
+ci:
+    .ci/run

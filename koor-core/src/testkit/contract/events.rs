@@ -1,0 +1,320 @@
+//! The event log and its live end.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::state::sleeping;
+use crate::{
+    commands::{
+        ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteRule, DeregisterInstance, ProposeRule,
+        PutRules, RecordUsage, UsageDraft, WebhookDraft,
+    },
+    domain::events::{Event, EventFilter},
+    error::{Error, ErrorKind},
+    hub::{Delivery, Gap, Subscription},
+    ids::Cursor,
+    page::{Limit, TimeRange},
+    queries::History,
+    settings::Settings,
+    testkit::{
+        Ground, Scene,
+        scene::{rule, topics},
+    },
+};
+
+async fn history(scene: &Scene, filter: EventFilter, after: Option<u64>, limit: u64) -> Vec<Event> {
+    let limit = Limit::new("last", limit).unwrap();
+    scene.koor.event_history(History { filter, after: after.map(Cursor::new), limit }).await.unwrap()
+}
+
+fn by_topic(patterns: &[&str]) -> EventFilter {
+    EventFilter { topics: topics(patterns), ..EventFilter::default() }
+}
+
+fn ids(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|event| event.id.get()).collect()
+}
+
+fn told(deliveries: &[Delivery]) -> Vec<Result<u64, Gap>> {
+    let one = |delivery: &Delivery| match delivery {
+        Delivery::Event(frame) => Ok(frame.event().id.get()),
+        Delivery::Gap(gap) => Err(*gap),
+    };
+    deliveries.iter().map(one).collect()
+}
+
+pub(super) async fn ids_grow_without_holes(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let mut publishers = JoinSet::new();
+    for publisher in 0..16 {
+        let scene = Arc::clone(&scene);
+        publishers.spawn(async move {
+            let mut last = 0;
+            for n in 0..25 {
+                let id = scene.publish(&format!("topic.{publisher}"), n).await.id.get();
+                assert!(id > last);
+                last = id;
+            }
+        });
+    }
+    publishers.join_all().await;
+    let all = history(&scene, EventFilter::default(), Some(0), 10_000).await;
+    assert_eq!(ids(&all), (1..=400).collect::<Vec<_>>());
+    let newest = history(&scene, EventFilter::default(), None, 3).await;
+    assert_eq!(ids(&newest), [400, 399, 398]);
+}
+
+pub(super) async fn filters_combine(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    let start = scene.koor.now();
+    for n in 0..300 {
+        scene.clock.advance(Duration::from_secs(1));
+        scene.publish(["api.change", "api.change.contract", "build"][n % 3], n as u64).await;
+    }
+    let range = TimeRange {
+        from: Some(start.plus(Duration::from_secs(10))),
+        to: Some(start.plus(Duration::from_secs(100))),
+    };
+    let filter = EventFilter { range, ..by_topic(&["api.*"]) };
+    let found = history(&scene, filter.clone(), None, 4).await;
+    assert_eq!(ids(&found), [100, 98, 97, 95]);
+    assert_eq!(ids(&history(&scene, filter.clone(), Some(10), 3).await), [11, 13, 14]);
+    assert_eq!(ids(&history(&scene, by_topic(&["build"]), None, 2).await), [300, 297]);
+    assert_eq!(
+        ids(&history(&scene, by_topic(&["build", "api.change"]), Some(295), 9).await),
+        [297, 298, 300]
+    );
+    let nobody = EventFilter { source: Some("nobody".into()), ..EventFilter::default() };
+    assert_eq!(history(&scene, nobody, None, 9).await, []);
+    let inclusive = TimeRange { from: range.to, to: range.to };
+    assert_eq!(
+        ids(&history(&scene, EventFilter { range: inclusive, ..EventFilter::default() }, None, 9).await),
+        [100]
+    );
+}
+
+pub(super) async fn each_class_has_its_own_retention(ground: Ground) {
+    let settings = Settings { event_retention: 5, change_retention: 3, ..Settings::default() };
+    let scene = Scene::with(ground, settings).await;
+    for n in 0..10 {
+        scene.publish("user", n).await;
+        scene.put("k", &n.to_string()).await;
+    }
+    assert_eq!(scene.koor.prune_events().await.unwrap(), 12);
+    assert_eq!(ids(&history(&scene, by_topic(&["*"]), Some(0), 99).await), [11, 13, 15, 17, 19]);
+    assert_eq!(ids(&history(&scene, by_topic(&["$*"]), Some(0), 99).await), [16, 18, 20]);
+    let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
+    assert_eq!((bounds.last.get(), bounds.pruned_user.get(), bounds.pruned_system.get()), (20, 9, 14));
+    assert_eq!(scene.koor.prune_events().await.unwrap(), 0);
+    assert_eq!(scene.publish("user", 10).await.id.get(), 21);
+}
+
+pub(super) async fn a_subscriber_sees_each_event_once_and_in_order(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    for n in 0..20 {
+        scene.publish("before", n).await;
+    }
+    let from_start = scene.koor.subscribe(topics(&["*"]), Some(Cursor::START));
+    let from_now = scene.koor.subscribe(topics(&["a.*"]), None);
+    let both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(10)));
+    let mut publishers = JoinSet::new();
+    for publisher in 0..8 {
+        let scene = Arc::clone(&scene);
+        publishers.spawn(async move {
+            for n in 0..50 {
+                scene.publish(["a.x", "b.x"][publisher % 2], n).await;
+                scene.put("k", "1").await;
+            }
+        });
+    }
+    let everything = collect(from_start, 420).await;
+    let some = collect(from_now, 200).await;
+    let all = collect(both, 810).await;
+    publishers.join_all().await;
+    assert!(everything.is_sorted() && some.is_sorted());
+    assert_eq!(all, (11..=820).collect::<Vec<_>>());
+    let kept = ids(&history(&scene, by_topic(&["*"]), Some(0), 999).await);
+    assert_eq!(everything, kept);
+    assert_eq!(some, ids(&history(&scene, by_topic(&["a.*"]), Some(0), 999).await));
+}
+
+/// The ids of the next events, so many of them; a gap is a failure.
+async fn collect(mut subscription: Subscription, count: usize) -> Vec<u64> {
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let deliveries = subscription.next(7).await.unwrap();
+        assert!(!deliveries.is_empty() && deliveries.len() <= 7);
+        seen.extend(told(&deliveries).into_iter().map(Result::unwrap));
+    }
+    assert_eq!(BTreeSet::from_iter(&seen).len(), count);
+    seen
+}
+
+pub(super) async fn a_subscriber_that_fell_behind_catches_up(ground: Ground) {
+    let settings = Settings { tail_events: 8, ..Settings::default() };
+    let scene = Scene::with(ground, settings).await;
+    let slow = scene.koor.subscribe(topics(&["*"]), None);
+    for n in 0..500 {
+        scene.publish("t", n).await;
+    }
+    assert_eq!(collect(slow, 500).await, (1..=500).collect::<Vec<_>>());
+}
+
+pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {
+    let settings =
+        Settings { tail_events: 4, event_retention: 5, change_retention: 4, ..Settings::default() };
+    let scene = Scene::with(ground, settings).await;
+    let mut users = scene.koor.subscribe(topics(&["*"]), Some(Cursor::START));
+    for n in 0..10 {
+        scene.put("k", "1").await;
+        scene.publish("t", n).await;
+    }
+    let mut both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(2)));
+    scene.koor.prune_events().await.unwrap();
+    // Kept: users 12, 14, 16, 18, 20, and changes 13, 15, 17, 19.
+    let gap = Err(Gap { missed: 10, resume_from: 12 });
+    assert_eq!(told(&users.now(99).await.unwrap()), [gap, Ok(12), Ok(14), Ok(16), Ok(18), Ok(20)]);
+    let first = told(&both.now(99).await.unwrap());
+    assert_eq!(first[0], Err(Gap { missed: 9, resume_from: 12 }));
+    let rest: Vec<u64> = first[1..].iter().map(|one| one.unwrap()).collect();
+    assert_eq!(rest, (12..=20).collect::<Vec<_>>());
+    let mut astray = scene.koor.subscribe(topics(&["*"]), Some(Cursor::new(1_000)));
+    scene.publish("t", 10).await;
+    assert_eq!(told(&users.next(99).await.unwrap()), [Ok(21)]);
+    assert_eq!(told(&astray.next(99).await.unwrap()), [Err(Gap { missed: 0, resume_from: 21 })]);
+    assert_eq!(told(&astray.next(99).await.unwrap()), [Ok(21)]);
+}
+
+pub(super) async fn an_event_is_kept_before_anybody_sees_it(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let mut live = scene.koor.subscribe(topics(&["*"]), None);
+    let publisher = {
+        let scene = Arc::clone(&scene);
+        tokio::spawn(async move {
+            for n in 0..100 {
+                scene.publish("t", n).await;
+            }
+        })
+    };
+    let mut seen = 0;
+    while seen < 100 {
+        for delivery in live.next(10).await.unwrap() {
+            let Delivery::Event(frame) = delivery else { panic!("a gap") };
+            let before = frame.event().id.get() - 1;
+            let kept = history(&scene, EventFilter::default(), Some(before), 1).await;
+            assert_eq!(kept, [frame.event().clone()]);
+            let json: Value = serde_json::from_slice(frame.json()).unwrap();
+            assert_eq!(json, serde_json::to_value(frame.event()).unwrap());
+            seen += 1;
+        }
+    }
+    publisher.await.unwrap();
+}
+
+pub(super) async fn a_wait_answers_with_what_came(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let (minute, two) = (Duration::from_mins(1), Limit::new("limit", 2).unwrap());
+    for n in 0..3 {
+        scene.publish("t", n).await;
+        scene.put("k", "1").await;
+    }
+    let wait = |since: Option<u64>| {
+        let koor = scene.koor.clone();
+        async move { koor.wait_for_events(topics(&["t"]), since.map(Cursor::new), minute, two).await.unwrap() }
+    };
+    let first = wait(Some(0)).await;
+    assert_eq!((ids(&first.events), first.cursor.get(), first.more), (vec![1, 3], 3, true));
+    let second = wait(Some(3)).await;
+    assert_eq!((ids(&second.events), second.cursor.get(), second.more), (vec![5], 6, false));
+    let waiting = tokio::spawn(wait(Some(6)));
+    sleeping(&scene, 1).await;
+    scene.put("k", "2").await;
+    scene.publish("t", 3).await;
+    let third = waiting.await.unwrap();
+    assert_eq!((ids(&third.events), third.cursor.get(), third.more), (vec![8], 8, false));
+    let waiting = tokio::spawn(wait(None));
+    sleeping(&scene, 1).await;
+    scene.clock.advance(minute);
+    let nothing = waiting.await.unwrap();
+    assert_eq!((nothing.events.len(), nothing.cursor.get(), nothing.more), (0, 8, false));
+}
+
+pub(super) async fn an_expired_cursor_is_refused(ground: Ground) {
+    let settings = Settings { event_retention: 2, ..Settings::default() };
+    let scene = Scene::with(ground, settings).await;
+    for n in 0..5 {
+        scene.publish("t", n).await;
+    }
+    scene.koor.prune_events().await.unwrap();
+    for (since, expired) in [(2, true), (3, false), (6, true)] {
+        let waited = scene
+            .koor
+            .wait_for_events(topics(&["*"]), Some(Cursor::new(since)), Duration::ZERO, Limit::default())
+            .await;
+        match waited {
+            Err(Error::CursorExpired { oldest }) => assert_eq!((oldest.get(), expired), (4, true)),
+            Ok(waited) => assert_eq!((ids(&waited.events), expired), (vec![4, 5], false)),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    // Changes have lost nothing: whoever waits for them has not either.
+    let changes = scene
+        .koor
+        .wait_for_events(topics(&["$*"]), Some(Cursor::START), Duration::ZERO, Limit::default())
+        .await
+        .unwrap();
+    assert_eq!((changes.events.len(), changes.cursor.get()), (0, 5));
+    let long =
+        scene.koor.wait_for_events(topics(&["*"]), None, Duration::from_secs(301), Limit::default()).await;
+    assert_eq!(long.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+pub(super) async fn every_change_is_announced(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    let put = scene.put("a", "1").await;
+    scene.delete("a").await;
+    scene.put_spec("p/s", &json!({})).await.unwrap();
+    let agent = scene.agent("worker", "p").await;
+    let project = || "p".parse().unwrap();
+    scene.run(PutRules::new(project(), vec![rule("p", "r1")]).unwrap()).await.unwrap();
+    let caller = crate::caller::Caller::local();
+    for (id, decision) in [("r2", Decision::Accept), ("r3", Decision::Reject)] {
+        scene.run(ProposeRule::new(&caller, rule("p", id)).unwrap()).await.unwrap();
+        let rule_id = id.parse().unwrap();
+        scene.run(DecideRule { project: project(), rule_id, decision }).await.unwrap();
+    }
+    scene.run(DeleteRule { project: project(), rule_id: "r1".parse().unwrap() }).await.unwrap();
+    let webhook = WebhookDraft { id: "w".into(), url: "http://x/".into(), ..WebhookDraft::default() };
+    scene.run(CreateWebhook::new(webhook).unwrap()).await.unwrap();
+    let usage = UsageDraft { provider: "x".into(), model: "y".into(), tokens_in: 3, ..UsageDraft::default() };
+    scene.run(RecordUsage::new(&caller, usage).unwrap()).await.unwrap();
+    scene.run(ActivateInstance(agent.instance.id)).await.unwrap();
+    scene.run(DeregisterInstance(agent.instance.id)).await.unwrap();
+    let all = history(&scene, by_topic(&["*", "$*"]), Some(0), 99).await;
+    let topics: Vec<&str> = all.iter().map(|event| event.topic.as_str()).collect();
+    assert_eq!(
+        topics,
+        [
+            "$state.changed",
+            "$state.changed",
+            "$spec.changed",
+            "$instance.registered",
+            "$instance.activated",
+            "$rules.changed",
+            "$rule.proposed",
+            "$rule.accepted",
+            "$rule.proposed",
+            "$rule.rejected",
+            "$rule.deleted",
+            "$webhook.created",
+            "llm.usage.recorded",
+            "$instance.activated",
+            "$instance.deregistered",
+        ]
+    );
+    let first: Value = all[0].data.read().unwrap();
+    let hash = put.revision.hash.to_string();
+    assert_eq!(first, json!({"key": "a", "version": 1, "hash": hash, "deleted": false}));
+}

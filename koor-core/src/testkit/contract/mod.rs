@@ -1,0 +1,141 @@
+//! The port contract suite: what every store promises, and what the use cases promise on top of it.
+
+mod audit;
+mod events;
+mod people;
+mod records;
+mod restart;
+mod state;
+mod transactions;
+
+use std::{future::Future, pin::Pin};
+
+use super::Ground;
+
+/// One promise, as a test.
+pub struct Case {
+    /// The promise.
+    pub name: &'static str,
+    run: fn(Ground) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Case {
+    /// Puts a fresh store to the test.
+    ///
+    /// # Panics
+    /// When the promise is not kept.
+    pub async fn run(&self, ground: Ground) {
+        (self.run)(ground).await;
+    }
+}
+
+/// Makes a test of each promise, for the store that `$ground` opens: an expression of type [`Ground`], evaluated in
+/// each test anew. With `restarts`, of those that only stores make that outlive the process, too.
+#[macro_export]
+macro_rules! contract_suite {
+    ($ground:expr) => {
+        $crate::each_contract_case! { make_contract_tests; CASES, $ground }
+    };
+    ($ground:expr, restarts) => {
+        $crate::contract_suite!($ground);
+        $crate::each_restart_case! { make_contract_tests; RESTART_CASES, $ground }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! make_contract_tests {
+    (($list:ident, $ground:expr) $($module:ident::$case:ident)+) => {
+        $(#[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let mut cases = $crate::testkit::$list.iter();
+            cases.find(|case| case.name == stringify!($case)).expect("a case").run($ground).await;
+        })+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! list_contract_cases {
+    (($list:ident) $($module:ident::$case:ident)+) => {
+        /// The promises, by name.
+        pub const $list: &[Case] =
+            &[$(Case { name: stringify!($case), run: |ground| Box::pin($module::$case(ground)) }),+];
+    };
+}
+
+/// Every promise that every store makes. A case that is missing here is a function that nobody calls: a warning.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_contract_case {
+    ($then:ident; $($given:tt)*) => {
+        $crate::$then! { ($($given)*)
+            state::a_version_is_never_used_again
+            state::what_was_written_is_read
+            state::bytes_are_kept_exactly
+            state::history_is_newest_first
+            state::a_rollback_brings_back_what_was_deleted
+            state::a_condition_that_does_not_hold_changes_nothing
+            state::of_64_racing_writers_one_wins
+            state::racing_writers_leave_no_holes
+            state::keys_are_listed_in_pages
+            state::the_history_limit_keeps_the_newest
+            state::state_and_specs_do_not_meet
+            state::two_versions_are_compared
+            state::a_wait_ends_with_the_change
+            state::specs_are_listed_by_project
+            state::a_spec_satisfies_the_schema_beside_it
+            events::ids_grow_without_holes
+            events::filters_combine
+            events::each_class_has_its_own_retention
+            events::a_subscriber_sees_each_event_once_and_in_order
+            events::a_subscriber_that_fell_behind_catches_up
+            events::a_subscriber_is_told_what_it_missed
+            events::an_event_is_kept_before_anybody_sees_it
+            events::a_wait_answers_with_what_came
+            events::an_expired_cursor_is_refused
+            events::every_change_is_announced
+            people::a_token_finds_its_instance
+            people::instances_are_found_by_what_they_are
+            people::silence_makes_stale_and_a_call_revives
+            people::an_agent_reaches_no_further_than_it_may
+            records::rules_come_and_go
+            records::a_proposal_is_decided_once
+            records::a_file_is_held_against_its_rules
+            records::webhooks_are_told_in_order
+            records::a_dead_webhook_is_switched_off
+            records::a_template_is_applied_as_a_whole
+            records::compliance_finds_what_is_wrong
+            records::counters_add_up
+            records::usage_is_summed_up
+            audit::each_change_leaves_one_entry
+            audit::a_refused_change_leaves_only_its_entry
+            audit::entries_are_found_and_counted
+            audit::the_chain_verifies
+            transactions::a_fault_at_any_step_leaves_nothing
+            transactions::a_job_that_panics_fails_alone
+            transactions::a_refusal_after_a_write_undoes_it
+            transactions::a_caller_that_goes_away_takes_nothing_with_it
+            transactions::a_snapshot_stands_still
+            transactions::a_backup_brings_everything_back
+            transactions::a_restore_loses_nothing_that_is_there
+            transactions::the_originals_backup_is_understood
+        }
+    };
+}
+
+/// Every promise that only a store makes that outlives the process.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_restart_case {
+    ($then:ident; $($given:tt)*) => {
+        $crate::$then! { ($($given)*)
+            restart::everything_is_there_after_a_restart
+            restart::numbers_go_on_after_a_restart
+            restart::a_subscriber_resumes_after_a_restart
+        }
+    };
+}
+
+each_contract_case! { list_contract_cases; CASES }
+each_restart_case! { list_contract_cases; RESTART_CASES }

@@ -1,0 +1,292 @@
+//! All or nothing.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::{
+    app::{Koor, read},
+    caller::Caller,
+    command::{Command, Done, Intent, Work},
+    commands::{
+        ActivateInstance, CheckLiveness, CreateTemplate, CreateWebhook, DeleteDocument, ImportRules,
+        PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup, RollbackDocument,
+        TemplateDraft, UsageDraft, WebhookDraft,
+    },
+    domain::{RawJson, audit::Action, backup::Backup},
+    error::{Error, ErrorKind, Invalid},
+    memory::MemoryStore,
+    page::Limit,
+    ports::Store,
+    settings::Settings,
+    testkit::{
+        FaultStore, Ground, Scene,
+        scene::{key, put, rule, version},
+    },
+};
+
+pub(super) async fn a_fault_at_any_step_leaves_nothing(ground: Ground) {
+    let scene = Scene::with(ground, Settings { history_limit: Some(1), ..Settings::default() }).await;
+    scene.put("k", "1").await;
+    scene.put("k", "2").await;
+    let silent = scene.agent("silent", "w").await.instance.id;
+    scene.clock.advance(scene.koor.settings().stale_after * 2);
+    let backup = r#"{"state":{"r1":1,"r2":2},"rules":[{"project":"p","rule_id":"x","pattern":"x"}]}"#;
+    let backup: Backup = serde_json::from_str(backup).unwrap();
+    let topic = "t".parse().unwrap();
+    let draft = TemplateDraft { id: "t".into(), name: "t".into(), ..TemplateDraft::default() };
+    let hook = WebhookDraft { id: "w".into(), url: "http://x/".into(), ..WebhookDraft::default() };
+    let usage = UsageDraft { provider: "x".into(), model: "y".into(), ..UsageDraft::default() };
+    let local = Caller::local();
+    let register = RegisterInstance::new(&scene.koor, "new", "", "", "", &[]).unwrap();
+    let rules = || vec![rule("p", "a"), rule("p", "b")];
+    let mut steps = 0;
+    steps += fails_whole(&scene, put("k", "3")).await;
+    steps += fails_whole(&scene, RollbackDocument::new(key("k"), version(2))).await;
+    steps += fails_whole(&scene, DeleteDocument::new(key("k"))).await;
+    steps += fails_whole(&scene, PublishEvent::new(topic, RawJson::null(), None).unwrap()).await;
+    steps += fails_whole(&scene, register).await;
+    steps += fails_whole(&scene, CheckLiveness).await;
+    steps += fails_whole(&scene, ActivateInstance(silent)).await;
+    steps += fails_whole(&scene, ImportRules::new(rules()).unwrap()).await;
+    steps += fails_whole(&scene, PutRules::new("p".parse().unwrap(), rules()).unwrap()).await;
+    steps += fails_whole(&scene, CreateTemplate::new(draft).unwrap()).await;
+    steps += fails_whole(&scene, CreateWebhook::new(hook).unwrap()).await;
+    steps += fails_whole(&scene, RecordUsage::new(&local, usage).unwrap()).await;
+    steps += fails_whole(&scene, RestoreBackup::new(backup, scene.koor.now()).unwrap()).await;
+    assert!(steps > 40, "only {steps} steps could fail");
+    assert!(scene.koor.verify_audit().await.unwrap().valid);
+}
+
+/// Lets a command fail at its first write, its second and so on, until it is done; answers how often it failed.
+async fn fails_whole<C: Command>(scene: &Scene, command: C) -> usize {
+    let faulty = Arc::new(FaultStore::faultless(Arc::clone(&scene.koor.inner.store)));
+    let store: Arc<dyn Store> = Arc::clone(&faulty) as Arc<dyn Store>;
+    let command = Shared(Arc::new(command));
+    let settings = scene.koor.settings().clone();
+    let koor = Koor::on_shared(store).clock(scene.clock.clone()).settings(settings).open().await.unwrap();
+    let before = scene.dump().await;
+    for writes in 0.. {
+        faulty.fail_after(Some(writes));
+        let Err(error) = koor.execute(&Caller::local(), command.clone()).await else {
+            assert!(writes >= 1, "{:?} writes nothing", command.intent());
+            assert_ne!(scene.dump().await, before);
+            // Back to the core whose hub hears of commits.
+            scene.koor.listen();
+            return writes;
+        };
+        assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+        assert_eq!(scene.dump().await, before, "{:?} after {writes} writes", command.intent());
+    }
+    unreachable!("a command ends")
+}
+
+/// A command that can be given out more than once.
+struct Shared<C>(Arc<C>);
+
+impl<C> Clone for Shared<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Command> Command for Shared<C> {
+    type Output = C::Output;
+
+    fn intent(&self) -> Intent {
+        self.0.intent()
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<C::Output>, Error> {
+        self.0.apply(work)
+    }
+}
+
+/// A command that writes, and then does something else.
+struct WriteThen(fn() -> Result<(), Error>);
+
+impl Command for WriteThen {
+    type Output = ();
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::StatePut, "k", crate::caller::Access::Anyone)
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
+        work.publish("half".parse()?, RawJson::null(), String::new())?;
+        (self.0)().map(Done::new)
+    }
+}
+
+pub(super) async fn a_job_that_panics_fails_alone(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let mut jobs = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let scene = Arc::clone(&scene);
+        jobs.spawn(async move {
+            if n % 5 == 0 {
+                let failed = scene.run(WriteThen(|| panic!("this job is meant to panic"))).await;
+                assert_eq!(failed.unwrap_err().kind(), ErrorKind::Internal);
+            } else {
+                scene.put(&format!("k{n}"), "1").await;
+            }
+        });
+    }
+    while let Some(done) = jobs.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(scene.koor.server_metrics().await.unwrap().state_keys, 16);
+    let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
+    assert_eq!(bounds.last.get(), 16);
+    assert!(scene.koor.verify_audit().await.unwrap().valid);
+}
+
+pub(super) async fn a_refusal_after_a_write_undoes_it(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    scene.put("k", "1").await;
+    let before = scene.dump().await;
+    let refused = scene.run(WriteThen(|| Err(Invalid::new("no").into()))).await.unwrap_err();
+    assert_eq!(refused.to_string(), "no");
+    assert_eq!(scene.dump().await, before);
+    let conflict = || Err(Error::Exists { what: "thing", name: "x".into() });
+    scene.run(WriteThen(conflict)).await.unwrap_err();
+    assert_eq!(scene.dump().await.len(), before.len() + 1);
+    assert_eq!(scene.audit(1).await[0].detail, r#"{"error":"thing already exists: x"}"#);
+    assert_eq!(scene.publish("t", 1).await.id.get(), 2);
+}
+
+pub(super) async fn a_caller_that_goes_away_takes_nothing_with_it(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let mut callers = Vec::new();
+    for n in 0..50 {
+        let scene = Arc::clone(&scene);
+        callers.push(tokio::spawn(async move { scene.put(&format!("k{n}"), "1").await }));
+        if n % 2 == 0 {
+            tokio::task::yield_now().await;
+            callers[n].abort();
+        }
+    }
+    for (n, caller) in callers.into_iter().enumerate() {
+        if n % 2 == 1 {
+            caller.await.unwrap();
+        }
+    }
+    scene.put("last", "1").await;
+    // Each is there as a whole, or not at all: as many documents as events and audit entries.
+    let keys = scene.koor.server_metrics().await.unwrap();
+    let entries = scene.koor.verify_audit().await.unwrap();
+    assert!(entries.valid);
+    assert_eq!((keys.state_keys, keys.last_event_id.get()), (entries.entries, entries.entries));
+    assert!(keys.state_keys >= 26);
+}
+
+pub(super) async fn a_snapshot_stands_still(ground: Ground) {
+    let scene = Arc::new(Scene::on(ground).await);
+    let writer = {
+        let scene = Arc::clone(&scene);
+        tokio::spawn(async move {
+            for n in 0..500 {
+                scene.put("k", &n.to_string()).await;
+            }
+        })
+    };
+    let count = |tx: &mut dyn crate::ports::ReadTx| {
+        let version = tx.revision(&key("k"))?.map_or(0, |revision| revision.version.get());
+        std::thread::yield_now();
+        let entries = tx.audit_head()?.map_or(0, |head| head.id.get());
+        std::thread::yield_now();
+        Ok((version, entries, tx.log_bounds()?.last.get()))
+    };
+    for _ in 0..200 {
+        let (version, entries, events) = read(scene.store(), count).await.unwrap();
+        assert_eq!((version, version), (entries, events));
+    }
+    let (sender, receiver) = oneshot::channel();
+    let sender = Mutex::new(Some(sender));
+    let job = scene.store().inspect_at_leisure(Box::new(move |tx| {
+        let counted = count(tx)?;
+        sender.lock().unwrap().take().unwrap().send(counted).unwrap();
+        Ok(())
+    }));
+    job.await.unwrap();
+    let (version, entries, events) = receiver.await.unwrap();
+    assert_eq!((version, version), (entries, events));
+    writer.await.unwrap();
+    assert_eq!(scene.koor.document(&key("k")).await.unwrap().revision.version, self::version(500));
+}
+
+async fn backup_of(scene: &Scene) -> String {
+    let mut pieces = scene.koor.backup(&Caller::local()).await.unwrap();
+    let mut text = Vec::new();
+    while let Some(piece) = pieces.recv().await {
+        text.extend_from_slice(&piece.unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+pub(super) async fn a_backup_brings_everything_back(ground: Ground) {
+    let from = Scene::on(Ground::of(MemoryStore::default())).await;
+    from.put("k", "1").await;
+    from.put("k", "2").await;
+    from.put("gone", "1").await;
+    from.delete("gone").await;
+    from.put_spec("p/s", &json!({"a": 1})).await.unwrap();
+    from.run(ImportRules::new(vec![rule("p", "r")]).unwrap()).await.unwrap();
+    from.agent("worker", "w").await;
+    let usage = UsageDraft { provider: "x".into(), model: "y".into(), ..UsageDraft::default() };
+    from.run(RecordUsage::new(&Caller::local(), usage).unwrap()).await.unwrap();
+    let text = backup_of(&from).await;
+    assert!(!text.contains("secret-"), "a token is in the backup");
+    let scene = Scene::on(ground).await;
+    scene.clock.advance(std::time::Duration::from_hours(1));
+    let backup: Backup = serde_json::from_str(&text).unwrap();
+    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    assert_eq!((restored.state, restored.state_versions, restored.specs), (2, 4, 1));
+    assert_eq!((restored.rules, restored.instances, restored.usage), (1, 1, 1));
+    // All that is not an event or the restore's own entry is what it was.
+    let kept = |lines: Vec<String>| -> Vec<String> {
+        let volatile = |line: &String| line.starts_with("Event") || line.starts_with("LogBounds");
+        lines
+            .into_iter()
+            .filter(|line| !volatile(line))
+            .filter(|line| !line.contains("backup.restore"))
+            .collect()
+    };
+    assert_eq!(kept(scene.dump().await), kept(from.dump().await));
+    assert!(scene.koor.verify_audit().await.unwrap().valid);
+    assert_eq!(scene.put("gone", "2").await.revision.version, version(3));
+}
+
+pub(super) async fn a_restore_loses_nothing_that_is_there(ground: Ground) {
+    let from = Scene::on(Ground::of(MemoryStore::default())).await;
+    from.put("k", "\"saved\"").await;
+    from.put("same", "1").await;
+    let backup: Backup = serde_json::from_str(&backup_of(&from).await).unwrap();
+    let scene = Scene::on(ground).await;
+    for n in 1..=3 {
+        scene.put("k", &n.to_string()).await;
+    }
+    scene.put("same", "1").await;
+    let entries = scene.koor.verify_audit().await.unwrap().entries;
+    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    assert_eq!((restored.state, restored.state_versions, restored.audit), (1, 1, 0));
+    let history = scene.koor.history(&key("k"), Limit::default()).await.unwrap();
+    assert_eq!(history.len(), 4);
+    assert_eq!(scene.koor.document(&key("k")).await.unwrap().value, "\"saved\"");
+    assert_eq!(scene.koor.document(&key("same")).await.unwrap().revision.version, version(1));
+    assert_eq!(scene.koor.verify_audit().await.unwrap().entries, entries + 1);
+}
+
+pub(super) async fn the_originals_backup_is_understood(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    let text = r#"{"state":{"a/b":{"x": 1.0},"c":"text"},"rules":[{"project":"p","rule_id":"r","severity":"error",
+        "match_type":"regex","pattern":"x","message":"m","stack":"","applies_to":["*"],"source":"local",
+        "status":"accepted"}]}"#;
+    let backup: Backup = serde_json::from_str(text).unwrap();
+    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    assert_eq!((restored.state, restored.rules), (2, 1));
+    assert_eq!(scene.koor.document(&key("a/b")).await.unwrap().value, r#"{"x": 1.0}"#);
+    let broken = r#"{"state":[{"key":"k","version":1,"hash":"00","content_type":"x","updated_at":"x"}]}"#;
+    assert!(serde_json::from_str::<Backup>(broken).is_err());
+}

@@ -1,0 +1,42 @@
+//! The suite that every store must pass, on `SQLite`.
+
+#![expect(clippy::unwrap_used, reason = "helpers of a test fail as it does")]
+
+use std::sync::Arc;
+
+use koor_core::{
+    MemoryStore, contract_suite,
+    testkit::{Ground, Scene, play},
+};
+use koor_store_sqlite::{SqliteOptions, SqliteStore};
+use tempfile::TempDir;
+
+/// A store in a directory of its own, which lives as long as it can be opened again.
+async fn ground() -> Ground {
+    let directory = Arc::new(TempDir::new().unwrap());
+    Ground::reopening(move || {
+        let directory = directory.clone();
+        async move { SqliteStore::open(SqliteOptions::new(directory.path())).await.unwrap() }
+    })
+    .await
+}
+
+contract_suite!(ground().await, restarts);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_commands_leave_the_same_traces_as_in_memory() {
+    for seed in 0..8 {
+        let mut sqlite = Scene::on(ground().await).await;
+        let memory = Scene::on(Ground::of(MemoryStore::default())).await;
+        for part in 0..4 {
+            let seed = seed * 100 + part;
+            let (ours, theirs) = (play(&sqlite, seed, 60).await, play(&memory, seed, 60).await);
+            for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+                assert_eq!(ours, theirs, "command {index} of seed {seed}");
+            }
+            sqlite.restart().await;
+            memory.koor.flush_activity().await.unwrap();
+            assert_eq!(sqlite.dump().await, memory.dump().await, "after seed {seed}");
+        }
+    }
+}
