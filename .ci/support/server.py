@@ -34,19 +34,20 @@ class Koor:
         self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
         self.reader.start()
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, token=None):
         """The status and the body, as JSON."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as answer:
             return answer.code, json.load(answer)
 
-    def must(self, method, path, body=None):
+    def must(self, method, path, body=None, token=None):
         """The body of an answer that must be a good one."""
-        status, answer = self.call(method, path, body)
+        status, answer = self.call(method, path, body, token)
         assert status == 200, f"{method} {path}: {status} {answer}"
         return answer
 
