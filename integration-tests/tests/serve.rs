@@ -1,5 +1,7 @@
 //! How the server is set up, and what it says when it can't be.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{
     fs,
     io::Read as _,

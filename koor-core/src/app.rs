@@ -275,7 +275,7 @@ impl Koor {
         Ok(self.inner.store.size().await?)
     }
 
-    /// How many subscribers there are now.
+    /// How many subscribers there are now, long polls included and webhooks not.
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.inner.live.hub.subscribers()

@@ -82,6 +82,8 @@ struct Head {
 pub(crate) struct Hub {
     tail: RwLock<Tail>,
     head: watch::Sender<Head>,
+    /// Shared with every subscription that counts.
+    audience: Arc<()>,
 }
 
 /// The newest events: all of them after `before`, without a hole.
@@ -129,7 +131,11 @@ impl Hub {
     /// A hub for a log that ends at `last`.
     pub(crate) fn new(last: Cursor, most_events: usize, most_weight: usize) -> Self {
         let tail = Tail { frames: VecDeque::new(), before: last, weight: 0, most_events, most_weight };
-        Self { tail: RwLock::new(tail), head: watch::Sender::new(Head { last, closed: false }) }
+        Self {
+            tail: RwLock::new(tail),
+            head: watch::Sender::new(Head { last, closed: false }),
+            audience: Arc::default(),
+        }
     }
 
     /// Takes events that are durable, in the order of ids.
@@ -155,9 +161,9 @@ impl Hub {
         self.head.borrow().last
     }
 
-    /// How many subscribers there are.
+    /// How many subscribers there are, apart from the server's own jobs.
     pub(crate) fn subscribers(&self) -> usize {
-        self.head.receiver_count()
+        Arc::strong_count(&self.audience) - 1
     }
 }
 
@@ -172,6 +178,8 @@ pub struct Subscription {
     told: Cursor,
     /// What to say first: that the place to read on from is not one of this log.
     astray: Option<Gap>,
+    /// Its place among those who are counted.
+    _seat: Option<Arc<()>>,
 }
 
 impl Subscription {
@@ -189,7 +197,13 @@ impl Subscription {
         let astray =
             since.filter(|since| *since > last).map(|_| Gap { missed: 0, resume_from: last.next().get() });
         let cursor = since.filter(|since| *since <= last).unwrap_or(last);
-        Self { store, hub, head, topics, cursor, told: Cursor::START, astray }
+        let seat = Some(Arc::clone(&hub.audience));
+        Self { store, hub, head, topics, cursor, told: Cursor::START, astray, _seat: seat }
+    }
+
+    /// The same, not counted as a subscriber: for the server's own jobs.
+    pub(crate) fn uncounted(self) -> Self {
+        Self { _seat: None, ..self }
     }
 
     /// Everything up to here has been told, or was not asked for.

@@ -330,6 +330,7 @@ async fn a_webhook_is_told_what_it_wants_in_order_and_without_time_passing() {
     bench.publish("job.done", 1..=20).await;
     bench.publish("other", 21..=22).await;
     bench.publish("job.done", 23..=24).await;
+    assert_eq!(bench.koor.subscribers(), 0);
     assert_eq!(bench.receivers.told(A), (1..=20).chain(23..=24).collect::<Vec<_>>());
     jobs.stop().await;
 }

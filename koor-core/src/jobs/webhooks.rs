@@ -47,7 +47,7 @@ pub(super) async fn run(koor: Koor) {
     let mut mood = Mood::of("webhooks");
     let signs = TopicFilter::new(SIGNS.into_iter().filter_map(|sign| Pattern::new(sign).ok()).collect());
     // Before the first look: what happens after it is not missed.
-    let mut signs = koor.subscribe(signs, None);
+    let mut signs = koor.subscribe(signs, None).uncounted();
     loop {
         let active = active(&koor).await;
         mood.note(&active);
@@ -124,7 +124,7 @@ async fn something_for(koor: &Koor, id: &WebhookId, seen: Cursor) {
     let found = koor.read(move |tx| tx.webhook(&asked)).await;
     // Gone, or unreadable: the next step finds out, and says so.
     let Ok(Some(webhook)) = found else { return koor.inner.clock.sleep(AFTER_FAILURE).await };
-    let mut log = koor.subscribe(TopicFilter::new(webhook.patterns), Some(seen));
+    let mut log = koor.subscribe(TopicFilter::new(webhook.patterns), Some(seen)).uncounted();
     match log.next(1).await {
         Ok(told) if told.is_empty() => future::pending().await,
         Ok(_) => {}
