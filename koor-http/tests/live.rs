@@ -1,5 +1,7 @@
 //! The live end of the event log: WebSocket, Server-Sent Events, waiting.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here is a failed test")]
+
 mod common;
 
 use std::time::Duration;
@@ -119,13 +121,13 @@ async fn a_subscriber_is_told_goodbye_when_the_server_stops() {
     let head = stream.head("GET", "/api/events/stream", &[], 0);
     stream.write(&head).await;
     stream.read_head().await;
-    let heard = tokio::spawn(async move {
+    let told = tokio::spawn(async move {
         let Message::Close(Some(frame)) = next(&mut socket).await else { panic!("no goodbye") };
         while socket.next().await.is_some() {}
         u16::from(frame.code)
     });
     site.stop().await;
-    assert_eq!(heard.await.unwrap(), 1001);
+    assert_eq!(told.await.unwrap(), 1001);
     assert_eq!(stream.chunk().await, b"");
 }
 

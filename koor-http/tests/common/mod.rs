@@ -1,6 +1,12 @@
 //! A server in this process, and a client that says exactly what a test wants said.
 
 #![expect(dead_code, reason = "no test uses all of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong here is a failed test"
+)]
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -9,7 +15,8 @@ use std::{
 
 use koor_core::{
     Koor, MemoryStore, Settings,
-    domain::webhooks::Secret,
+    domain::{audit::AuditFilter, webhooks::Secret},
+    page::Limit,
     testkit::{FakeClock, FakeIds},
 };
 use koor_http::{HttpSettings, Listeners, ServeError, Server};
@@ -153,7 +160,7 @@ impl Site {
 
     /// The audit log, newest first, as `actor action resource outcome`.
     pub(crate) async fn audit(&self) -> Vec<String> {
-        let entries = self.koor.audit(Default::default(), koor_core::page::Limit::MAX).await.unwrap();
+        let entries = self.koor.audit(AuditFilter::default(), Limit::MAX).await.unwrap();
         entries
             .iter()
             .map(|entry| format!("{} {} {} {}", entry.actor, entry.action, entry.resource, entry.outcome))
@@ -229,13 +236,17 @@ impl Client {
     ) -> Vec<u8> {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head += &format!("host: {}\r\n", self.host);
+            head += "host: ";
+            head += &self.host;
+            head += "\r\n";
         }
         if length > 0 && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding")) {
-            head += &format!("content-length: {length}\r\n");
+            head += "content-length: ";
+            head += &length.to_string();
+            head += "\r\n";
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         head += "\r\n";
         head.into_bytes()
