@@ -3,6 +3,8 @@
 //! Usage: `bare <file with the body> <file with the head> [<file with the head of a 304>]`. A head is what `curl -D`
 //! writes; who sends `If-None-Match` gets the 304. Prints the address at which it listens.
 
+#![expect(clippy::unwrap_used, reason = "a tool that is set up wrongly may just end")]
+
 use std::{convert::Infallible, env, fs, sync::Arc};
 
 use http_body_util::Full;

@@ -105,9 +105,9 @@ fn parameter(param: &Param) -> Value {
         Kind::Text => json!({"type": "string"}),
         // What a header can hold at all.
         Kind::Tags => json!({"type": "string", "pattern": "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$"}),
-        Kind::Name => or_empty(named("Name")),
-        Kind::Key => or_empty(named("StateKey")),
-        Kind::Uuid => or_empty(json!({"type": "string", "format": "uuid"})),
+        Kind::Name => or_empty(&named("Name")),
+        Kind::Key => or_empty(&named("StateKey")),
+        Kind::Uuid => or_empty(&json!({"type": "string", "format": "uuid"})),
         Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": 10_000}),
         Kind::Whole => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
         Kind::Version | Kind::NeededVersion => json!({"type": "integer", "minimum": 1, "maximum": i64::MAX}),
@@ -124,7 +124,7 @@ fn parameter(param: &Param) -> Value {
             "type": "string",
             "pattern": "^( *(local|learned|external) *(, *(local|learned|external) *)*)?$",
         }),
-        Kind::OneOf(words) => or_empty(json!({"type": "string", "enum": words})),
+        Kind::OneOf(words) => or_empty(&json!({"type": "string", "enum": words})),
     };
     let place = if param.kind == Kind::Tags { "header" } else { "query" };
     let mut shown = json!({
@@ -139,7 +139,7 @@ fn parameter(param: &Param) -> Value {
 }
 
 /// An empty text counts as none.
-fn or_empty(schema: Value) -> Value {
+fn or_empty(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"const": ""}]})
 }
 

@@ -58,6 +58,9 @@ pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failur
     Ok(shown(headers, &*koor.document(&key).await?))
 }
 
+/// As many headers as a document is shown with.
+const SHOWN_HEADERS: usize = 10;
+
 /// The value of a document, or that the client has it already.
 fn shown(asked: &HeaderMap, document: &Document) -> Answer {
     let revision = &document.revision;
@@ -66,6 +69,8 @@ fn shown(asked: &HeaderMap, document: &Document) -> Answer {
     } else {
         let mut answer = Answer::new(Body::Full(document.value.clone()));
         let headers = answer.headers_mut();
+        // Room for all that is still to come, at once.
+        headers.reserve(SHOWN_HEADERS);
         headers.insert(CONTENT_TYPE, media_type(&revision.content_type));
         // Whatever somebody stored here, no browser takes it for a page of ours.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
