@@ -20,6 +20,10 @@ lint:
 bench:
     cargo bench -p koor-store-sqlite
 
+# Reads over HTTP beside bare hyper, in one run.
+bench-get:
+    scripts/bench-get
+
 # The documentation of every crate.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

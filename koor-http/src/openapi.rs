@@ -102,9 +102,12 @@ fn path_parameters(route: &Route) -> impl Iterator<Item = Value> {
 
 fn parameter(param: &Param) -> Value {
     let schema = match param.kind {
-        Kind::Text | Kind::Tags => json!({"type": "string", "pattern": schemas::LINE}),
-        Kind::Key => named("StateKey"),
-        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
+        Kind::Text => json!({"type": "string"}),
+        // What a header can hold at all.
+        Kind::Tags => json!({"type": "string", "pattern": "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$"}),
+        Kind::Name => or_empty(&named("Name")),
+        Kind::Key => or_empty(&named("StateKey")),
+        Kind::Uuid => or_empty(&json!({"type": "string", "format": "uuid"})),
         Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": 10_000}),
         Kind::Whole => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
         Kind::Version | Kind::NeededVersion => json!({"type": "integer", "minimum": 1, "maximum": i64::MAX}),
@@ -114,14 +117,14 @@ fn parameter(param: &Param) -> Value {
             "type": "string",
             "pattern": "^(([1-9]?[0-9]|[12][0-9]{2}|300)s?|[1-9][0-9]{0,4}ms|[1-4]m([1-5]?[0-9]s)?|5m)$",
         }),
-        Kind::Flag => json!({"type": "string", "enum": ["1", "0", "true", "false"]}),
+        Kind::Flag => json!({"type": "string", "enum": ["1", "0", "true", "false", ""]}),
         Kind::Pattern => schemas::glob(),
         Kind::Patterns => json!({"type": "array", "items": schemas::glob(), "maxItems": 100}),
         Kind::Sources => json!({
             "type": "string",
-            "pattern": "^(local|learned|external)(,(local|learned|external))*$",
+            "pattern": "^( *(local|learned|external) *(, *(local|learned|external) *)*)?$",
         }),
-        Kind::OneOf(words) => json!({"type": "string", "enum": words}),
+        Kind::OneOf(words) => or_empty(&json!({"type": "string", "enum": words})),
     };
     let place = if param.kind == Kind::Tags { "header" } else { "query" };
     let mut shown = json!({
@@ -135,9 +138,14 @@ fn parameter(param: &Param) -> Value {
     shown
 }
 
+/// An empty text counts as none.
+fn or_empty(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"const": ""}]})
+}
+
 /// Every status that a route can answer with.
 fn statuses(route: &Route) -> Vec<u16> {
-    let mut statuses = vec![400, 403, 500, 503];
+    let mut statuses = vec![400, 403, 414, 431, 500, 503];
     if route.access != Access::Open {
         statuses.push(401);
     }
@@ -167,17 +175,25 @@ fn responses(route: &Route) -> Value {
             ("200", json!({"*/*": {"schema": {}}}))
         }
         Reply::Text => ("200", json!({"text/plain": {"schema": {"type": "string"}}})),
-        Reply::Stream => ("200", json!({"text/event-stream": {"schema": {"type": "string"}}})),
+        Reply::Stream => ("200", json!({"text/event-stream": {"schema": named("StreamedEvent")}})),
         Reply::Socket => ("101", json!({})),
     };
     let mut all = json!({
         status: {"description": "Done.", "headers": headers, "content": content},
-        "default": failure("Error", "What went wrong."),
     });
     for status in statuses(route) {
         let (schema, what) = match status {
             304 => {
                 all["304"] = json!({"description": "Nothing new."});
+                continue;
+            }
+            // Said before anything of the request is known, and without a word of why.
+            414 => {
+                all["414"] = json!({"description": "The path and the query are too long."});
+                continue;
+            }
+            431 => {
+                all["431"] = json!({"description": "The headers are too long."});
                 continue;
             }
             400 => ("Error", "The request is wrong."),

@@ -65,6 +65,10 @@ impl Path {
     }
 
     fn matches(&self, path: &str) -> Option<Params> {
+        if self.segments.is_empty() {
+            // Most have another length, and then not a byte is looked at.
+            return (path == self.prefix).then(Params::default);
+        }
         let mut rest = path.strip_prefix(self.prefix)?;
         let mut params = Params::default();
         for (index, segment) in self.segments.iter().enumerate() {

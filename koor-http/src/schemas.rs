@@ -11,9 +11,14 @@ pub(crate) const LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /// As [`LINE`], and neither empty nor blank.
 const FULL_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
-/// A glob without classes or escapes: those are allowed, but must be closed.
+/// A glob. Of ranges in classes, which must not run backwards, it names those that surely don't.
 pub(crate) fn glob() -> Value {
-    json!({"type": "string", "pattern": "^[^\\[\\\\\\u0000-\\u001f\\u007f-\\u009f]*$", "maxLength": 200})
+    let plain = r"[^\[\\]";
+    let escaped = r"\\[^\n]";
+    let range = "[0-9]-9|0-[0-9]|[a-z]-z|a-[a-z]|[A-Z]-Z|A-[A-Z]";
+    let member = r"[^\]\\^-]";
+    let class = format!(r"\[\^?(({range})|{member}|{escaped})+\]");
+    json!({"type": "string", "pattern": format!("^({plain}|{escaped}|{class})*$"), "maxLength": 1024})
 }
 
 fn named(schema: &str) -> Value {
@@ -209,6 +214,16 @@ fn events() -> Schemas {
             ),
         ),
         ("Events", list_of("Event")),
+        (
+            "StreamedEvent",
+            object(
+                [(
+                    "data",
+                    json!({"type": "string", "contentMediaType": "application/json", "description": "An Event, or a gap."}),
+                )],
+                [("id", text()), ("event", words(&["message", "gap"]))],
+            ),
+        ),
         ("Waited", object([("events", named("Events")), ("cursor", whole()), ("more", flag())], [])),
     ]
 }

@@ -45,6 +45,7 @@ pub(crate) struct Param {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    Name,
     Key,
     Uuid,
     Limit,
@@ -303,14 +304,14 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Post, "/api/validate/{project}", "validateFile", to!(rules::validate), "Hold a file against a project's rules")
         .json("FileBody").gives("Validation"),
     Route::new(Get, "/api/rules", "listRules", to!(rules::list), "List rules of all projects")
-        .params(&[p("project", Kind::Text, "Of this project."), STACK, p("source", Kind::Sources, "From these sources."),
+        .params(&[p("project", Kind::Name, "Of this project."), STACK, p("source", Kind::Sources, "From these sources."),
             p("status", Kind::OneOf(&["proposed", "accepted", "rejected"]), "With this status.")]).gives("Rules"),
     Route::new(Get, "/api/rules/export", "exportRules", to!(rules::export), "Export accepted rules")
         .params(&[p("source", Kind::Sources, "From these sources; local,learned unless told.")]).gives("Rules"),
     Route::new(Post, "/api/rules/import", "importRules", to!(rules::import), "Import rules")
         .admin().json("ImportRulesBody").gives("Imported").writes(),
     Route::new(Post, "/api/rules/propose", "proposeRule", to!(rules::propose), "Propose a rule")
-        .json("RuleBody").gives("RuleState").also(&[409]).writes(),
+        .json("ProposalBody").gives("RuleState").also(&[409]).writes(),
     Route::new(Post, "/api/rules/{project}/{rule_id}/accept", "acceptRule", to!(rules::accept), "Accept a proposed rule")
         .admin().gives("RuleState").also(&[404]).writes(),
     Route::new(Post, "/api/rules/{project}/{rule_id}/reject", "rejectRule", to!(rules::reject), "Reject a proposed rule")
@@ -337,7 +338,7 @@ pub(crate) static ROUTES: &[Route] = &[
         .admin().gives("Deliveries").also(&[404]),
 
     Route::new(Get, "/api/compliance/history", "complianceHistory", to!(compliance::history), "List compliance runs, newest first")
-        .params(&[p("instance_id", Kind::Uuid, "Of this instance."), p("project", Kind::Text, "Of this project."),
+        .params(&[p("instance_id", Kind::Uuid, "Of this instance."), p("project", Kind::Name, "Of this project."),
             p("pass", Kind::Flag, "That passed, or that did not."), LIMIT]).gives("Runs"),
     Route::new(Post, "/api/compliance/run", "runCompliance", to!(compliance::run), "Check every active instance's contracts now")
         .admin().gives("ComplianceCheck").writes(),

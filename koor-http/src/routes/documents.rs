@@ -14,6 +14,7 @@ use koor_core::{
         state::{Document, Revision},
     },
     ids::{DocumentKey, Hash, Version},
+    page::Limit,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -32,23 +33,33 @@ pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failur
     if query.is_empty() {
         return Ok(shown(headers, &*koor.document(&key).await?));
     }
-    if let Some(wait) = query.span("wait")? {
-        return Ok(match koor.wait_for(&key, query.number("version")?, wait).await? {
+    // All of it is read, whatever is then asked for: what is wrong is never just ignored.
+    let limit = query.limit("limit")?;
+    let versions = query.get("diff")?.map(|versions| two_versions(&versions)).transpose()?;
+    let form = DiffForm::asked(query)?;
+    let (wait, version) = (query.span("wait")?, query.number("version")?);
+    let wants_history = query.flag("history")?;
+    if let Some(wait) = wait {
+        return Ok(match koor.wait_for(&key, version, wait).await? {
             Some(document) => shown(&HeaderMap::new(), &document),
             None => response::empty(StatusCode::NOT_MODIFIED),
         });
     }
-    if query.flag("history")? {
-        return history(call, &key).await;
+    let version = version.map(|version| to_version("version", version)).transpose()?;
+    if wants_history {
+        return history(call, &key, limit).await;
     }
-    if let Some(versions) = query.get("diff")? {
-        return diff(call, &key, &versions).await;
+    if let Some((old, new)) = versions {
+        return diff(call, &key, old, new, form).await;
     }
-    if let Some(version) = query.version("version")? {
+    if let Some(version) = version {
         return Ok(shown(headers, &koor.document_at(&key, version).await?));
     }
     Ok(shown(headers, &*koor.document(&key).await?))
 }
+
+/// As many headers as a document is shown with.
+const SHOWN_HEADERS: usize = 10;
 
 /// The value of a document, or that the client has it already.
 fn shown(asked: &HeaderMap, document: &Document) -> Answer {
@@ -58,6 +69,8 @@ fn shown(asked: &HeaderMap, document: &Document) -> Answer {
     } else {
         let mut answer = Answer::new(Body::Full(document.value.clone()));
         let headers = answer.headers_mut();
+        // Room for all that is still to come, at once.
+        headers.reserve(SHOWN_HEADERS);
         headers.insert(CONTENT_TYPE, media_type(&revision.content_type));
         // Whatever somebody stored here, no browser takes it for a page of ours.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -90,8 +103,7 @@ struct ShownRevision<'a> {
     deleted: bool,
 }
 
-async fn history(call: &Call, key: &DocumentKey) -> Result<Answer, Failure> {
-    let limit = call.query().limit("limit")?;
+async fn history(call: &Call, key: &DocumentKey, limit: Limit) -> Result<Answer, Failure> {
     let revisions = call.koor().history(key, limit).await?;
     let key = key.to_string();
     let versions: Vec<_> = revisions
@@ -110,21 +122,38 @@ async fn history(call: &Call, key: &DocumentKey) -> Result<Answer, Failure> {
     response::json(&json!({"key": key, "versions": versions}))
 }
 
-async fn diff(call: &Call, key: &DocumentKey, versions: &str) -> Result<Answer, Failure> {
-    let (old, new) = two_versions(versions)?;
-    let as_patch = match call.query().get("format")?.as_deref() {
-        None | Some("") => false,
-        Some("json-patch") => true,
-        Some(other) => return Err(Failure::invalid(format!("unknown format {other:?} (use json-patch)"))),
-    };
+/// How a diff is written.
+#[derive(Debug, Clone, Copy)]
+enum DiffForm {
+    Changes,
+    JsonPatch,
+}
+
+impl DiffForm {
+    fn asked(query: Query<'_>) -> Result<Self, Failure> {
+        match query.get("format")?.as_deref() {
+            None | Some("") => Ok(Self::Changes),
+            Some("json-patch") => Ok(Self::JsonPatch),
+            Some(other) => Err(Failure::invalid(format!("unknown format {other:?} (use json-patch)"))),
+        }
+    }
+}
+
+async fn diff(
+    call: &Call,
+    key: &DocumentKey,
+    old: Version,
+    new: Version,
+    form: DiffForm,
+) -> Result<Answer, Failure> {
     let found = call.koor().compare(key, old, new).await?;
     // Large documents take a while to compare: not on a thread that others wait for.
     let key = key.to_string();
-    response::off_thread(move || {
-        if as_patch {
-            return response::json(&found.json_patch());
+    response::off_thread(move || match form {
+        DiffForm::JsonPatch => response::json(&found.json_patch()),
+        DiffForm::Changes => {
+            response::json(&json!({"key": key, "v1": old, "v2": new, "diffs": found.changes()}))
         }
-        response::json(&json!({"key": key, "v1": old, "v2": new, "diffs": found.changes()}))
     })
     .await
 }

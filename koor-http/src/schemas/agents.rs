@@ -1,6 +1,6 @@
 //! What agents are, and what they are held to.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Schemas, flag, glob, line, list_of, named, needed_line, object, optional_word, strings, text, time, uuid,
@@ -77,21 +77,22 @@ pub(super) fn rules() -> Schemas {
     let sources = ["local", "learned", "external"];
     let statuses = ["proposed", "accepted", "rejected"];
     let free = || json!({"type": ["string", "null"]});
-    let draft = || {
+    let draft = |source: Value, status: Value| {
         [
             ("severity", optional_word(&severities)),
             ("match_type", optional_word(&types)),
             ("stack", free()),
             ("message", json!({"type": ["string", "null"], "maxLength": 4096})),
             ("applies_to", json!({"type": ["array", "null"], "items": glob(), "maxItems": 100})),
-            ("source", optional_word(&sources)),
-            ("status", optional_word(&statuses)),
+            ("source", source),
+            ("status", status),
             ("proposed_by", free()),
             ("context", free()),
         ]
     };
-    // Any regex that compiles; what is sure to compile is said here.
-    let pattern = || json!({"type": "string", "minLength": 1, "maxLength": 8192, "description": "A regex.", "pattern": "^[A-Za-z0-9 _-]+$"});
+    let ignored = || json!({"type": ["string", "null"], "description": "Ignored."});
+    // Which regexes compile, no schema can say.
+    let pattern = || json!({"type": "string", "minLength": 1, "maxLength": 8192, "description": "A regex, or the name of a check."});
     let [project, rule_id] = [("project", named("Name")), ("rule_id", named("Name"))];
     let rule = object(
         [
@@ -112,10 +113,23 @@ pub(super) fn rules() -> Schemas {
     vec![
         ("Rule", rule),
         ("Rules", list_of("Rule")),
-        ("RuleBody", object([project.clone(), rule_id.clone(), ("pattern", pattern())], draft())),
+        (
+            "RuleBody",
+            object(
+                [project.clone(), rule_id.clone(), ("pattern", pattern())],
+                draft(optional_word(&sources), ignored()),
+            ),
+        ),
+        (
+            "ProposalBody",
+            object([project.clone(), rule_id.clone(), ("pattern", pattern())], draft(ignored(), ignored())),
+        ),
         (
             "PutRulesBody",
-            json!({"type": "array", "maxItems": 5000, "items": object([rule_id.clone(), ("pattern", pattern())], draft())}),
+            json!({"type": "array", "maxItems": 5000, "items": object(
+                [rule_id.clone(), ("pattern", pattern())],
+                draft(optional_word(&sources), optional_word(&statuses)),
+            )}),
         ),
         (
             "ImportRulesBody",
@@ -129,7 +143,7 @@ pub(super) fn rules() -> Schemas {
             "FileBody",
             object(
                 [],
-                [("filename", line()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
+                [("filename", free()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
             ),
         ),
         (
