@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::select;
 
 use crate::{
@@ -27,7 +28,7 @@ pub struct History {
 }
 
 /// What came while somebody waited.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waited {
     /// The events, oldest first.
     pub events: Vec<Event>,

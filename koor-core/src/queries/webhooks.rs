@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     command::Committed,
     commands::RecordTest,
     domain::{
+        RawJson,
         events::{Event, EventFilter},
         webhooks::{Consequence, Delivery, Webhook},
     },
@@ -38,6 +40,16 @@ pub struct WebhookView {
     pub webhook: Webhook,
     /// How many events of the log wait for it.
     pub pending: u64,
+}
+
+/// An event as a receiver is told of it: its data byte for byte as it was sent.
+#[derive(Serialize)]
+struct Told<'a> {
+    topic: &'a str,
+    data: &'a RawJson,
+    source: &'a str,
+    event_id: u64,
+    created_at: Timestamp,
 }
 
 /// What became of a webhook's next event.
@@ -106,10 +118,13 @@ impl Koor {
         self.admit(caller, RecordTest::intent_for(id)).await?;
         let webhook = self.webhook(caller, id).await?.webhook;
         let now = self.now();
-        let body = json!({
-            "topic": "webhook.test", "data": {"webhook_id": id, "test": true}, "source": "koor",
-            "event_id": 0, "created_at": now,
-        });
+        let body = Told {
+            topic: "webhook.test",
+            data: &RawJson::of(&json!({"webhook_id": id, "test": true}))?,
+            source: "koor",
+            event_id: 0,
+            created_at: now,
+        };
         let failure = failure(self.call(&webhook, "test", now, &body).await?);
         let record = RecordTest { id: id.clone(), error: failure.clone() };
         let recorded = self.execute(caller, record).await?;
@@ -162,10 +177,13 @@ impl Koor {
 
     async fn deliver(&self, webhook: Webhook, event: Event) -> Result<Step, Error> {
         let (at, begun) = (self.now(), Instant::now());
-        let body = json!({
-            "topic": event.topic, "data": event.data, "source": event.source,
-            "event_id": event.id, "created_at": event.created_at,
-        });
+        let body = Told {
+            topic: event.topic.as_str(),
+            data: &event.data,
+            source: &event.source,
+            event_id: event.id.get(),
+            created_at: event.created_at,
+        };
         let result = self.call(&webhook, &event.id.to_string(), at, &body).await?;
         let status = result.as_ref().map_or(0, |answer| answer.status);
         let delivery = Delivery {
@@ -237,10 +255,10 @@ impl Koor {
         webhook: &Webhook,
         delivery: &str,
         now: Timestamp,
-        body: &Value,
+        body: &Told<'_>,
     ) -> Result<Result<OutboundAnswer, OutboundError>, Error> {
         let sender = self.inner.sender.as_ref().ok_or_else(no_sender)?;
-        let body = Bytes::from(body.to_string());
+        let body = Bytes::from(RawJson::of(body)?.as_str().to_owned());
         let seconds = now.millis() / 1_000;
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),

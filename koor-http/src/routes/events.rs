@@ -10,7 +10,6 @@ use koor_core::{
     queries::History,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
     error::Failure,
@@ -55,7 +54,7 @@ pub(crate) async fn wait(call: Call) -> Result<Answer, Failure> {
     let wait = check_wait("timeout", query.span("timeout")?.unwrap_or(WAIT))?;
     let limit = Limit::new("limit", query.number("limit")?.unwrap_or(WAITED))?;
     let waited = call.koor().wait_for_events(query.topics("pattern")?, since, wait, limit).await?;
-    response::json(&json!({"events": waited.events, "cursor": waited.cursor, "more": waited.more}))
+    response::json(&waited)
 }
 
 #[expect(clippy::unused_async, reason = "every route is async")]

@@ -14,7 +14,7 @@ use crate::{
     caller::Caller,
     commands::{
         CreateTemplate, CreateWebhook, DecideRule, Decision, EnableWebhook, ImportRules, ProposeRule,
-        PutRules, RecordUsage, ReplaceTemplate, TemplateDraft, UsageDraft, WebhookDraft,
+        PublishEvent, PutRules, RecordUsage, ReplaceTemplate, TemplateDraft, UsageDraft, WebhookDraft,
     },
     domain::{
         RawJson,
@@ -126,6 +126,7 @@ struct Outside(Arc<Mutex<World>>);
 #[derive(Default)]
 struct World {
     calls: Vec<(String, Value)>,
+    last: String,
     down: bool,
 }
 
@@ -136,6 +137,7 @@ impl HttpSender for Outside {
         if world.down {
             return Err(OutboundError::Failed("connection refused".into()));
         }
+        world.last = String::from_utf8(call.body.to_vec()).unwrap();
         world.calls.push((call.url, serde_json::from_slice(&call.body).unwrap()));
         Ok(OutboundAnswer { status: 204, body: bytes::Bytes::new() })
     }
@@ -180,6 +182,12 @@ pub(super) async fn webhooks_are_told_in_order(ground: Ground) {
     let remembered = koor.deliveries(&local, &id).await.unwrap();
     assert_eq!(remembered.len(), 50);
     assert!(remembered.is_sorted_by(|newer, older| newer.event_id > older.event_id));
+    let exact = r#"{"b": 1.0, "a": 123456789012345678901234567890}"#;
+    let exact_event =
+        PublishEvent::new("a.x".parse().unwrap(), RawJson::parse(exact).unwrap(), None).unwrap();
+    scene.run(exact_event).await.unwrap();
+    assert_eq!(koor.deliver_next(&id).await.unwrap(), Step::Delivered);
+    assert!(outside.0.lock().unwrap().last.contains(exact));
     koor.test_webhook(&local, &id).await.unwrap();
     assert_eq!(outside.0.lock().unwrap().calls.last().unwrap().1["topic"], "webhook.test");
     koor.execute(&local, crate::commands::DeleteWebhook(id.clone())).await.unwrap();
