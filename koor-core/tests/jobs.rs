@@ -27,12 +27,9 @@ use koor_core::{
     },
     ids::{SpecKey, WebhookId},
     page::Limit,
-    ports::{
-        CommitObserver, Commits, HttpSender, Outbound, OutboundAnswer, OutboundError, ReadJob, Store,
-        StoreError, StoreHealth, StoreResult, WriteJob,
-    },
+    ports::{HttpSender, Outbound, OutboundAnswer, OutboundError, Store, StoreError, StoreResult},
     queries::History,
-    testkit::{FakeClock, FakeIds},
+    testkit::{Effect, FakeClock, FakeIds, Meddle, MeddledStore},
 };
 use serde_json::{Value, json};
 use tokio::task::yield_now;
@@ -89,54 +86,15 @@ impl HttpSender for FakeReceivers {
     }
 }
 
-/// A store that refuses to write while it is told to.
-struct RefusingStore {
-    inner: Arc<dyn Store>,
-    refusing: Arc<AtomicBool>,
-}
+/// Refuses to write while it is told to.
+struct Refuses(Arc<AtomicBool>);
 
-#[async_trait]
-impl Store for RefusingStore {
-    async fn submit(&self, job: WriteJob) -> StoreResult<()> {
-        if self.refusing.load(Relaxed) {
+impl Meddle for Refuses {
+    fn before(&self, _method: &'static str) -> StoreResult<Effect> {
+        if self.0.load(Relaxed) {
             return Err(StoreError::Full { reason: "disk full" });
         }
-        self.inner.submit(job).await
-    }
-
-    async fn inspect(&self, job: ReadJob) -> StoreResult<()> {
-        self.inner.inspect(job).await
-    }
-
-    async fn inspect_at_leisure(&self, job: ReadJob) -> StoreResult<()> {
-        self.inner.inspect_at_leisure(job).await
-    }
-
-    async fn newest(
-        &self,
-        key: &koor_core::ids::DocumentKey,
-    ) -> StoreResult<Option<Arc<koor_core::domain::state::Document>>> {
-        self.inner.newest(key).await
-    }
-
-    fn observe(&self, observer: Arc<dyn CommitObserver>) {
-        self.inner.observe(observer);
-    }
-
-    async fn health(&self) -> StoreHealth {
-        self.inner.health().await
-    }
-
-    fn commits(&self) -> Commits {
-        self.inner.commits()
-    }
-
-    async fn size(&self) -> StoreResult<u64> {
-        self.inner.size().await
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
+        Ok(Effect::Do)
     }
 }
 
@@ -157,7 +115,7 @@ impl Bench {
     async fn on(store: Arc<dyn Store>, clock: FakeClock) -> Self {
         let (receivers, refusing) = (FakeReceivers::default(), Arc::<AtomicBool>::default());
         let settings = Settings { event_retention: 100, ..Settings::default() };
-        let refusing_store = RefusingStore { inner: Arc::clone(&store), refusing: Arc::clone(&refusing) };
+        let refusing_store = MeddledStore::new(Arc::clone(&store), Refuses(Arc::clone(&refusing)));
         let koor = Koor::on(refusing_store)
             .clock(clock.clone())
             .ids(FakeIds::default())
