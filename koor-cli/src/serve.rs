@@ -11,11 +11,11 @@ use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::{runtime, sync::watch};
 
 use crate::{
-    args::ServeArgs,
+    args::serve::ServeArgs,
     exit::Failure,
     listen::Bound,
     log,
-    settings::ServeSettings,
+    settings::serve::ServeSettings,
     systemd::{self, Inherited, Notice},
 };
 
