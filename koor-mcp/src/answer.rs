@@ -45,14 +45,14 @@ pub(crate) async fn mended(answer: Response<BoxBody<Bytes, std::convert::Infalli
         return Response::from_parts(head, Full::new(body));
     }
     let text = String::from_utf8_lossy(&body);
-    let text = if head.status.is_server_error() {
-        tracing::error!(%text, "internal error");
-        "internal error"
-    } else {
-        text.trim_start_matches("Bad Request: ")
+    let (status, text) = match head.status {
+        // It has the right type, and a form that the library has no words for that are of use to a client.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (StatusCode::BAD_REQUEST, "not a message that MCP knows"),
+        status if status.is_server_error() => {
+            tracing::error!(%text, "internal error");
+            (status, "internal error")
+        }
+        status => (status, text.trim_start_matches("Bad Request: ")),
     };
-    // What has the right content type and is not understood is not of the wrong type.
-    let status =
-        if head.status == StatusCode::UNSUPPORTED_MEDIA_TYPE { StatusCode::BAD_REQUEST } else { head.status };
     error(status, id, &ErrorData::new(code_of(status), text.to_owned(), None))
 }

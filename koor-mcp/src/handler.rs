@@ -182,7 +182,7 @@ impl ServerHandler for Handler {
         let wanted = match request.method.as_str() {
             "tools/call" => "a name, and arguments as an object",
             "tools/list" => "an object, if any",
-            "server/discover" => "an object",
+            "server/discover" => "_meta with protocolVersion and clientCapabilities",
             "ping" if !since_2026 => "an object, if any",
             "initialize" if !since_2026 => "protocolVersion, capabilities and clientInfo",
             _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),

@@ -38,6 +38,9 @@ impl Message {
         if id.is_some() && echo.is_null() {
             return Err(refuse(echo, "id must be a string or a whole number"));
         }
+        if message.get("params").is_some_and(|params| !params.is_object() && !params.is_null()) {
+            return Err((echo, ErrorData::invalid_params("params must be an object", None)));
+        }
         let is_answer = message.contains_key("result") || message.contains_key("error");
         match message.get("method") {
             Some(Value::String(method)) => {
@@ -104,6 +107,12 @@ mod tests {
                 json!(null),
                 -32600,
                 "id must be a string or a whole number",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":3,"method":"ping","params":[]}"#,
+                json!(3),
+                -32602,
+                "params must be an object",
             ),
             (
                 r#"{"jsonrpc":"2.0","id":3,"result":{}}"#,
