@@ -138,7 +138,7 @@ fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> 
     let listeners = Listeners { api: api.listeners, dashboard: dashboard.listeners };
     let files = Assets::new(|path| {
         koor_dashboard::file(path)
-            .map(|file| Asset { content_type: file.content_type.into(), body: file.bytes.into() })
+            .map(|file| Asset { content_type: file.content_type.into(), body: file.bytes })
     });
     let server = Server::new(koor.clone(), http, listeners).map_err(|error| Failure::caused_by(&error))?;
     let mcp = Mcp::new(koor, guide(base));

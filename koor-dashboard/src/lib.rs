@@ -1,49 +1,139 @@
 //! The dashboard of Koor, as files inside the binary.
+//!
+//! A debug build reads them from disk each time, so that a reload shows a change. How the pages are put together is told in
+//! this crate's `README.md`.
+
+use std::path::{Component, Path};
+
+use bytes::Bytes;
+use include_dir::{Dir, include_dir};
 
 /// One file of the dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// Its media type.
     pub content_type: &'static str,
     /// What is in it.
-    pub bytes: &'static [u8],
+    pub bytes: Bytes,
 }
 
-/// Every file there is, by the path it is served under.
-const FILES: [(&str, File); 2] = [
-    ("/", File { content_type: "text/html; charset=utf-8", bytes: include_bytes!("../static/index.html") }),
-    (
-        "/koor.css",
-        File { content_type: "text/css; charset=utf-8", bytes: include_bytes!("../static/koor.css") },
-    ),
-];
+/// Every file there is, as it was when the binary was built.
+static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/static");
 
-/// The file that is served under that path, which begins with a slash; `/` is what a visitor sees first.
+/// The document that every page is drawn into.
+const SHELL: &str = "index.html";
+
+/// The first segments of the pages' addresses, beside the empty one. What comes after is the page's own affair.
+///
+/// Listed, so that a mistyped path of the API is an error in JSON and no page.
+const PAGES: [&str; 10] =
+    ["agents", "audit", "compliance", "costs", "events", "rules", "specs", "state", "templates", "webhooks"];
+
+/// The file that is served under that path, which begins with a slash; a page's address leads to the one document that all
+/// pages share.
 #[must_use]
 pub fn file(path: &str) -> Option<File> {
-    let path = if path == "/index.html" { "/" } else { path };
-    FILES.iter().find(|(served, _)| *served == path).map(|(_, file)| *file)
+    let path = path.strip_prefix('/')?;
+    let page = path.is_empty() || path.split('/').next().is_some_and(|first| PAGES.contains(&first));
+    let path = if page { SHELL } else { path };
+    Some(File { content_type: content_type(path), bytes: read(path)? })
+}
+
+/// The file as it is on disk, where a developer may just have changed it; the embedded one where the sources are not.
+fn read(path: &str) -> Option<Bytes> {
+    let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if !plain {
+        return None;
+    }
+    let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/static"));
+    if cfg!(debug_assertions) && sources.is_dir() {
+        return std::fs::read(sources.join(path)).ok().map(Bytes::from);
+    }
+    FILES.get_file(path).map(|file| Bytes::from_static(file.contents()))
+}
+
+fn content_type(path: &str) -> &'static str {
+    match Path::new(path).extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("webp") => "image/webp",
+        _ => "text/plain; charset=utf-8",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, fs, path::PathBuf};
+
     use super::*;
+
+    fn text(path: &str) -> String {
+        String::from_utf8(file(path).unwrap().bytes.to_vec()).unwrap()
+    }
+
+    fn on_disk(directory: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                on_disk(&path, found);
+            } else {
+                found.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+
+    fn embedded(directory: &Dir<'_>, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        found.extend(directory.files().map(|file| (root.join(file.path()), file.contents().to_vec())));
+        directory.dirs().for_each(|below| embedded(below, root, found));
+    }
 
     #[test]
     fn a_visitor_sees_a_page_and_nothing_outside_it() {
-        assert_eq!(file("/").map(|file| file.content_type), Some("text/html; charset=utf-8"));
-        assert_eq!(file("/index.html"), file("/"));
-        for missing in ["", "/../Cargo.toml", "/static/index.html", "koor.css"] {
+        assert_eq!(file("/").unwrap().content_type, "text/html; charset=utf-8");
+        for page in ["/index.html", "/state", "/state/Truck-Wash/plan.js", "/rules/"] {
+            assert_eq!(file(page), file("/"), "{page}");
+        }
+        let outside = ["", "/../Cargo.toml", "/js/../../Cargo.toml", "//etc/passwd", "/static/index.html"];
+        for missing in outside.into_iter().chain(["js/main.js", "/js", "/api/state", "/states", "/nope.js"]) {
             assert_eq!(file(missing), None, "{missing}");
         }
     }
 
     #[test]
+    fn the_binary_holds_what_is_on_disk() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+        let (mut sources, mut binary) = (BTreeMap::new(), BTreeMap::new());
+        on_disk(&root, &mut sources);
+        embedded(&FILES, &root, &mut binary);
+        assert_eq!(binary.keys().collect::<Vec<_>>(), sources.keys().collect::<Vec<_>>());
+        assert!(binary == sources, "a file's content differs");
+    }
+
+    #[test]
     fn every_file_that_the_page_names_is_there() {
-        let page = str::from_utf8(file("/").unwrap().bytes).unwrap();
-        for name in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            let api = name.starts_with("/api/") || name == "/health";
-            assert!(api || file(name).is_some(), "{name}");
+        let page = text("/");
+        let names =
+            ["href=\"", "src=\""].map(|attribute| page.split(attribute).skip(1)).into_iter().flatten();
+        for name in names.filter_map(|rest| rest.split('"').next()).filter(|name| !name.starts_with("/api/"))
+        {
+            assert!(file(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_module_that_a_module_names_is_there() {
+        let mut sources = BTreeMap::new();
+        on_disk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("static/js"), &mut sources);
+        for (module, source) in sources {
+            let source = String::from_utf8(source).unwrap();
+            let names =
+                ["from \"", "import(\""].map(|before| source.split(before).skip(1)).into_iter().flatten();
+            for name in names.filter_map(|rest| rest.split('"').next()).filter(|name| name.starts_with('.')) {
+                let there = module.parent().unwrap().join(name);
+                assert!(there.is_file(), "{} names {name}", module.display());
+            }
         }
     }
 }

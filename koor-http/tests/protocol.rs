@@ -199,7 +199,7 @@ async fn the_dashboard_has_the_api_beside_its_files() {
     let mut visitor = Client::to(site.dashboard).await;
     let page = visitor.send("GET", "/", &[("accept-encoding", "gzip")], b"").await;
     assert_eq!((page.status, page.header("content-encoding")), (200, Some("gzip")));
-    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'self'"));
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     let tag = page.header("etag").unwrap().to_owned();
     assert_eq!(visitor.send("GET", "/", &[("if-none-match", &tag)], b"").await.status, 304);

@@ -1,0 +1,81 @@
+// How numbers, sizes, sums and times are written. Always in the same way, wherever they stand.
+
+import { serverNow } from "./api.js";
+
+const whole = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** 12,345 */
+export function count(n) {
+  return whole.format(n);
+}
+
+/** 12.3K */
+export function compact(n) {
+  return Math.abs(n) < 10_000 ? whole.format(n) : short.format(n);
+}
+
+/** "1 agent", "2 agents" */
+export function plural(n, one, many = `${one}s`) {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+/** $1.23; small sums keep their first digits: $0.0042 */
+export function money(n) {
+  const digits = n !== 0 && Math.abs(n) < 0.995 ? (Math.abs(n) < 0.0995 ? 4 : 3) : 2;
+  return `$${n.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+}
+
+/** 1.2 MB */
+export function bytes(n) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let at = 0;
+  while (n >= 1000 && at < units.length - 1) {
+    n /= 1000;
+    at += 1;
+  }
+  return `${at && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[at]}`;
+}
+
+export function percent(n) {
+  return `${n >= 99.95 || n < 0.05 ? Math.round(n) : n.toFixed(1)} %`;
+}
+
+const STEPS = [[60, "s", 1], [3600, "min", 60], [86_400, "h", 3600], [86_400 * 60, "d", 86_400]];
+
+/** "now", "12 s", "5 min", "3 h", "2 d"; older: a date. By the server's clock. */
+export function age(time) {
+  const at = typeof time === "number" ? time : Date.parse(time);
+  if (Number.isNaN(at)) return "";
+  const seconds = (serverNow() - at) / 1000;
+  if (seconds < 2) return "now";
+  for (const [below, unit, size] of STEPS) if (seconds < below) return `${Math.floor(seconds / size)} ${unit}`;
+  return day(at);
+}
+
+/** 14:03:27, in the visitor's time zone */
+export function clock(time) {
+  return new Date(time).toLocaleTimeString("en-GB");
+}
+
+/** 16 Feb 2026 */
+export function day(time) {
+  return new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+}
+
+/** 16 Feb 2026, 14:03:27 */
+export function moment(time) {
+  return `${day(time)}, ${clock(time)}`;
+}
+
+/** A long id as it is shown where its first characters are enough. */
+export function shortId(id) {
+  return id.length > 12 ? id.slice(0, 8) : id;
+}
+
+/** One of six colours, always the same one for the same name. */
+export function hue(name) {
+  let hash = 7;
+  for (let at = 0; at < name.length; at += 1) hash = (hash * 31 + name.charCodeAt(at)) >>> 0;
+  return (hash % 6) + 1;
+}
