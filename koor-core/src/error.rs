@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     domain::{audit::Outcome, contracts::Violation},
-    ids::{EventId, Hash, Version},
+    ids::{Cursor, EventId, Hash, Version},
     ports::StoreError,
 };
 
@@ -81,7 +81,15 @@ pub enum Error {
     /// Events after the cursor have been pruned.
     #[error("cursor expired")]
     CursorExpired {
-        /// The id from which on the log is whole.
+        /// The oldest event from which on the log is whole.
+        oldest: EventId,
+    },
+    /// The cursor is none of this log: a server that began anew counts its events anew.
+    #[error("cursor expired: it is beyond the end of the log, which is at {last}")]
+    CursorBeyond {
+        /// Where the log ends.
+        last: Cursor,
+        /// The oldest event from which on the log is whole.
         oldest: EventId,
     },
     /// What the change was checked against has changed in the meantime; nothing was done.
@@ -137,7 +145,7 @@ impl Error {
             Self::Exists { .. } => ErrorKind::Conflict,
             Self::VersionConflict { .. } => ErrorKind::Precondition,
             Self::Unacceptable { .. } => ErrorKind::Unprocessable,
-            Self::CursorExpired { .. } => ErrorKind::Gone,
+            Self::CursorExpired { .. } | Self::CursorBeyond { .. } => ErrorKind::Gone,
             Self::Moved(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
             Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
             Self::Randomness { .. }

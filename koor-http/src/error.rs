@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
     header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
@@ -9,7 +10,7 @@ use hyper::{
 use koor_core::{Error, ErrorKind, Invalid, ids::Version};
 use serde_json::{Value, json};
 
-use crate::{body::Body, response};
+use crate::{body::Body, log::X_REQUEST_ID, response};
 
 /// Why a request was not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub(crate) enum Failure {
     /// The path is for `WebSocket`s.
     #[error("this is a WebSocket endpoint: an upgrade is required")]
     NoUpgrade,
+    /// The head of a request can't be read, which HTTP answers with that status.
+    #[error("{}", unread(*.0))]
+    Unread(StatusCode),
     /// An answer could not be made.
     #[error("cannot {attempted}")]
     Internal {
@@ -86,6 +90,7 @@ impl Failure {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenOff => StatusCode::BAD_REQUEST,
             Self::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+            Self::Unread(status) => *status,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -123,12 +128,30 @@ impl Failure {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             }
             // What is left of the body is in the way of the next request.
-            Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenOff => {
+            Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenOff | Self::Unread(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::NoRoute(_) | Self::Refused(_) | Self::Internal { .. } => {}
         }
         answer
+    }
+
+    /// The answer as it goes over the wire, where no request can be read and nothing else can write one.
+    pub(crate) fn write(&self, request_id: &HeaderValue) -> Vec<u8> {
+        let mut answer = self.render(request_id);
+        answer.headers_mut().insert(X_REQUEST_ID, request_id.clone());
+        let (head, body) = answer.into_parts();
+        let body = if let Body::Full(body) = body { body } else { Bytes::new() };
+        let mut bytes =
+            format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
+        for (name, value) in &head.headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                bytes.extend_from_slice(part);
+            }
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&body);
+        bytes
     }
 
     /// What some refusals say beside their text.
@@ -140,7 +163,9 @@ impl Failure {
                 body["hash"] = json!(hash.map_or_else(String::new, |hash| hash.to_string()));
             }
             Error::Unacceptable { violations, .. } => body["violations"] = json!(violations),
-            Error::CursorExpired { oldest } => body["oldest"] = json!(oldest),
+            Error::CursorExpired { oldest } | Error::CursorBeyond { oldest, .. } => {
+                body["oldest"] = json!(oldest);
+            }
             Error::Invalid(_)
             | Error::Unauthorized
             | Error::Forbidden(_)
@@ -151,6 +176,16 @@ impl Failure {
             | Error::Randomness { .. }
             | Error::Store(_) => {}
         }
+    }
+}
+
+fn unread(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "the head of the request is over 64 KiB, or has more than 100 headers"
+        }
+        StatusCode::URI_TOO_LONG => "the path and the query are too long",
+        _ => "malformed request: its first line or its headers are not HTTP",
     }
 }
 

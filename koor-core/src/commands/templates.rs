@@ -23,6 +23,9 @@ use crate::{
     ids::{DocumentKey, ProjectName, SpecKey, TemplateId},
 };
 
+/// Under this name, templates are made from projects: one that is called so could be stored and never be read.
+const TAKEN: &str = "capture";
+
 /// The most tags a template can have.
 const TAGS: usize = 100;
 
@@ -61,6 +64,11 @@ impl Checked {
             return Err(Invalid::new("id and name are required"));
         }
         let id = TemplateId::new(draft.id)?;
+        if id.as_str() == TAKEN {
+            return Err(Invalid::new(format!(
+                "invalid id {TAKEN:?}: that name is taken by the call that captures a project"
+            )));
+        }
         let kind = if draft.kind.is_empty() { TemplateKind::default() } else { draft.kind.parse()? };
         let data = match draft.data {
             Some(data) => data,

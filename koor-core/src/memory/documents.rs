@@ -13,8 +13,8 @@ use crate::{
     page::TimeRange,
     pattern::Class,
     ports::{
-        AuditLog, AuditRead, EventLog, EventRead, SpecProject, SpecRegistry, StateRead, StateRepo,
-        StoreResult,
+        AuditLog, AuditRead, EVENT_PAGE_BYTES, EventLog, EventRead, SpecProject, SpecRegistry, StateRead,
+        StateRepo, StoreResult,
     },
 };
 
@@ -145,13 +145,18 @@ impl<T: View> EventRead for T {
     }
 
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage> {
-        let later = self.data().events.range(after.next()..).map(|(_, event)| event);
-        let events: Vec<Event> = later.filter(|event| filter.matches(event)).take(limit).cloned().collect();
-        let through = match events.last() {
-            Some(last) if events.len() == limit => last.id.into(),
-            _ => self.data().bounds.last.max(after),
-        };
-        Ok(EventPage { events, through })
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for event in self.data().events.range(after.next()..).map(|(_, event)| event) {
+            if events.len() == limit || bytes >= EVENT_PAGE_BYTES {
+                let through = events.last().map_or(after, |last: &Event| last.id.into());
+                return Ok(EventPage { events, through });
+            }
+            if filter.matches(event) {
+                bytes += event.data.as_str().len();
+                events.push(event.clone());
+            }
+        }
+        Ok(EventPage { events, through: self.data().bounds.last.max(after) })
     }
 
     fn log_bounds(&mut self) -> StoreResult<LogBounds> {

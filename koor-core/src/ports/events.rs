@@ -7,14 +7,19 @@ use crate::{
     ports::StoreResult,
 };
 
+/// A page of events holds no more data than this, its last event aside: a log may be full of large events, and whoever
+/// catches up reads on anyway.
+pub const EVENT_PAGE_BYTES: usize = 4 << 20;
+
 /// The read half of the event log.
 pub trait EventRead {
     /// Matching events, newest first, at most `limit`.
     fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>>;
 
-    /// Matching events after the cursor, oldest first, at most `limit`. May stop early to keep the search short, so
-    /// an empty page is the end only if it was searched through [`LogBounds::last`]. Never answers a place before
-    /// `after`.
+    /// Matching events after the cursor, oldest first, at most `limit`; the page ends with the event by which its data
+    /// reaches [`EVENT_PAGE_BYTES`], and no more than that is held in memory to make it, give or take a small factor.
+    /// May also stop early to keep the search short, so an empty page is the end only if it was searched through
+    /// [`LogBounds::last`]. Never answers a place before `after`.
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage>;
 
     /// How far the log reaches. The last id stays known when its event has been pruned.

@@ -28,7 +28,7 @@ mod webhooks;
 
 pub use audit::{AuditLog, AuditRead};
 pub use compliance::{ComplianceLog, ComplianceRead};
-pub use events::{EventLog, EventRead};
+pub use events::{EVENT_PAGE_BYTES, EventLog, EventRead};
 pub use instances::{InstanceRead, InstanceRegistry};
 pub use metrics::{MetricsRead, MetricsRepo};
 pub use outbound::{HttpSender, Outbound, OutboundAnswer, OutboundError};

@@ -10,9 +10,10 @@ use crate::{
     domain::events::{Event, EventFilter},
     error::Error,
     hub::Delivery,
-    ids::Cursor,
+    ids::{Cursor, EventId},
     page::Limit,
     pattern::{Class, TopicFilter},
+    ports::EVENT_PAGE_BYTES,
     queries::state::check_wait,
 };
 
@@ -72,13 +73,16 @@ impl Koor {
         wait: Duration,
         limit: Limit,
     ) -> Result<Waited, Error> {
-        let time_is_up = self.inner.clock.sleep(check_wait(wait)?);
+        let time_is_up = self.inner.clock.sleep(check_wait("timeout", wait)?);
         let class = topics.class();
         if let Some(since) = since {
             let bounds = self.read(|tx| tx.log_bounds()).await?;
-            let pruned = bounds.pruned(class);
-            if since < pruned || since > bounds.last {
-                return Err(Error::CursorExpired { oldest: pruned.next() });
+            if since < bounds.pruned(class) {
+                return Err(self.expired(class).await?);
+            }
+            if since > bounds.last {
+                let oldest = self.oldest(class).await?;
+                return Err(Error::CursorBeyond { last: bounds.last, oldest });
             }
         }
         let mut subscription = self.subscribe(topics, since);
@@ -91,24 +95,46 @@ impl Koor {
                 () = time_is_up => Vec::new(),
             };
         }
-        let mut events = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            match delivery {
-                Delivery::Event(frame) => events.push(frame.event().clone()),
-                Delivery::Gap(_) => {
-                    let bounds = self.read(|tx| tx.log_bounds()).await?;
-                    return Err(Error::CursorExpired { oldest: bounds.pruned(class).next() });
+        let (mut events, mut bytes, mut more) = (Vec::new(), 0, false);
+        while !deliveries.is_empty() && !more {
+            for delivery in deliveries.drain(..) {
+                let frame = match delivery {
+                    Delivery::Event(frame) => frame,
+                    Delivery::Gap(_) => return Err(self.expired(class).await?),
+                };
+                more = events.len() == limit.get() || bytes >= EVENT_PAGE_BYTES;
+                if more {
+                    break;
                 }
+                bytes += frame.event().data.as_str().len();
+                events.push(frame.event().clone());
+            }
+            if !more {
+                // The log is read in stretches: another may have more of what is asked for.
+                let room = if bytes < EVENT_PAGE_BYTES { most - events.len() } else { 1 };
+                deliveries = subscription.now(room).await?;
             }
         }
-        let more = events.len() > limit.get();
-        events.truncate(limit.get());
         // Full: the next wait goes on behind the last one answered. Else: behind everything that was looked at.
         let cursor = match events.last() {
             Some(last) if more => last.id.into(),
             _ => subscription.cursor(),
         };
         Ok(Waited { events, cursor, more })
+    }
+
+    /// The oldest event that is kept where those of that class have not been pruned; where there is none, the next to
+    /// come.
+    async fn oldest(&self, class: Class) -> Result<EventId, Error> {
+        let oldest = self.read(move |tx| {
+            let bounds = tx.log_bounds()?;
+            Ok(tx.oldest_event(bounds.pruned(class))?.unwrap_or(bounds.last.next()))
+        });
+        oldest.await
+    }
+
+    async fn expired(&self, class: Class) -> Result<Error, Error> {
+        Ok(Error::CursorExpired { oldest: self.oldest(class).await? })
     }
 
     /// Forgets the events that retention no longer covers, oldest first; answers how many went.

@@ -1,7 +1,10 @@
 //! Specs, beyond what every document has.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use crate::{
     app::Koor,
@@ -13,11 +16,11 @@ use crate::{
     },
     domain::{
         contracts::{Contract, Schema, Violation},
-        state::{Precondition, Revision},
+        state::{Document, Precondition, Revision},
     },
     error::{Error, Invalid},
     ids::{ProjectName, SpecKey, SpecName},
-    ports::SpecProject,
+    ports::{SpecProject, StoreError},
 };
 
 /// How often a change is tried anew whose checks were overtaken.
@@ -65,8 +68,10 @@ impl Koor {
         value: Bytes,
         condition: Precondition,
     ) -> Result<Committed<Written>, Error> {
-        let check = |value: &Value| Contract::parse(value).err().unwrap_or_default();
-        self.put_checked(caller, key, value, condition, check).await
+        self.put_checked(caller, key, value, condition, |value| {
+            Contract::parse(value).err().unwrap_or_default()
+        })
+        .await
     }
 
     async fn put_checked(
@@ -75,19 +80,19 @@ impl Koor {
         key: &SpecKey,
         value: Bytes,
         condition: Precondition,
-        check: impl Fn(&Value) -> Vec<Violation> + Send,
+        check: fn(&Value) -> Vec<Violation>,
     ) -> Result<Committed<Written>, Error> {
-        if value.is_empty() {
-            return Err(Invalid::new("empty body").into());
-        }
-        let parsed: Value = serde_json::from_slice(&value)
-            .map_err(|error| Invalid::new(format!("invalid JSON body: {error}")))?;
         let mut tried = 0;
         loop {
-            let mut schema = self.check_spec(key, &parsed).await?;
-            schema.violations.extend(check(&parsed));
-            let put = PutDocument::spec(key.clone(), value.clone(), schema)?.only_if(condition.clone());
-            match self.execute(caller, put).await {
+            let beside = self.schema_beside(key).await?;
+            let (key, value) = (key.clone(), value.clone());
+            // Parsing and hashing megabytes, and compiling a schema: not on a thread that others wait for.
+            let checked = spawn_blocking(move || checked(key, value, beside, check));
+            let put = checked.await.map_err(|source| StoreError::Backend {
+                attempted: "check a spec",
+                source: source.into(),
+            })??;
+            match self.execute(caller, put.only_if(condition.clone())).await {
                 Err(Error::Moved(_)) if tried < TRIES => tried += 1,
                 answer => return answer,
             }
@@ -99,24 +104,54 @@ impl Koor {
     /// # Errors
     /// When the store can't be read.
     pub async fn check_spec(&self, key: &SpecKey, value: &Value) -> Result<SchemaCheck, Error> {
-        if is_schema(key) {
-            let violations = Schema::compile(value).err().unwrap_or_default();
-            return Ok(SchemaCheck { against: None, violations });
-        }
-        let Some(schema_key) = schema_key(key) else {
-            return Ok(SchemaCheck { against: None, violations: Vec::new() });
-        };
-        let schema = self.newest(&schema_key.clone().into()).await?;
-        let violations = schema.as_ref().map_or_else(Vec::new, |schema| {
-            match serde_json::from_slice::<Value>(&schema.value) {
-                Ok(schema) => against(&schema, value),
-                // Stored before it was a schema by name; it binds nobody.
-                Err(_) => Vec::new(),
-            }
-        });
-        let seen = schema.map(|schema| schema.revision.hash);
-        Ok(SchemaCheck { against: Some((schema_key, seen)), violations })
+        Ok(held(key, value, self.schema_beside(key).await?))
     }
+
+    async fn schema_beside(&self, key: &SpecKey) -> Result<Beside, Error> {
+        let Some(schema_key) = schema_key(key).filter(|_| !is_schema(key)) else { return Ok(None) };
+        let schema = self.newest(&schema_key.clone().into()).await?;
+        Ok(Some((schema_key, schema)))
+    }
+}
+
+/// The schema beside a spec: its key, if it can have one, and what is stored under it.
+type Beside = Option<(SpecKey, Option<Arc<Document>>)>;
+
+/// The command that stores a spec, with all that is slow about it done.
+fn checked(
+    key: SpecKey,
+    value: Bytes,
+    beside: Beside,
+    check: fn(&Value) -> Vec<Violation>,
+) -> Result<PutDocument, Invalid> {
+    if value.is_empty() {
+        return Err(Invalid::new("empty body"));
+    }
+    let parsed: Value = serde_json::from_slice(&value)
+        .map_err(|error| Invalid::new(format!("invalid JSON body: {error}")))?;
+    let mut schema = held(&key, &parsed, beside);
+    schema.violations.extend(check(&parsed));
+    PutDocument::spec(key, value, schema)
+}
+
+/// Holds a spec against the schema beside it, or as one.
+fn held(key: &SpecKey, value: &Value, beside: Beside) -> SchemaCheck {
+    if is_schema(key) {
+        let violations = Schema::compile(value).err().unwrap_or_default();
+        return SchemaCheck { against: None, violations };
+    }
+    let Some((schema_key, schema)) = beside else {
+        return SchemaCheck { against: None, violations: Vec::new() };
+    };
+    let violations = schema.as_ref().map_or_else(Vec::new, |schema| {
+        match serde_json::from_slice::<Value>(&schema.value) {
+            Ok(schema) => against(&schema, value),
+            // Stored before it was a schema by name; it binds nobody.
+            Err(_) => Vec::new(),
+        }
+    });
+    let seen = schema.map(|schema| schema.revision.hash);
+    SchemaCheck { against: Some((schema_key, seen)), violations }
 }
 
 /// What a value violates of a schema.

@@ -54,9 +54,10 @@ impl Diff {
 /// The longest anybody may wait in one call.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
-pub(crate) fn check_wait(wait: Duration) -> Result<Duration, Invalid> {
+/// Refuses a wait that is too long, by the name under which it was asked for.
+pub(crate) fn check_wait(name: &str, wait: Duration) -> Result<Duration, Invalid> {
     if wait > LONGEST_WAIT {
-        return Err(Invalid::new("wait must be at most 5m"));
+        return Err(Invalid::new(format!("{name} must be at most 5m")));
     }
     Ok(wait)
 }
@@ -130,7 +131,7 @@ impl Koor {
         past: Option<u64>,
         wait: Duration,
     ) -> Result<Option<Arc<Document>>, Error> {
-        let mut time_is_up = pin!(self.inner.clock.sleep(check_wait(wait)?));
+        let mut time_is_up = pin!(self.inner.clock.sleep(check_wait("wait", wait)?));
         let topic = match key {
             DocumentKey::State(_) => Announcement::StateChanged,
             DocumentKey::Spec(_) => Announcement::SpecChanged,

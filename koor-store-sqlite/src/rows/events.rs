@@ -9,7 +9,7 @@ use koor_core::{
     },
     ids::{Cursor, EventId, Topic},
     pattern::{Class, TopicFilter},
-    ports::{EventLog, EventRead, StoreResult},
+    ports::{EVENT_PAGE_BYTES, EventLog, EventRead, StoreResult},
 };
 
 use crate::{
@@ -53,12 +53,26 @@ const SELECT_SYSTEM_DOWN: &str = concat!(
 );
 const SELECT_ALL_DOWN: &str =
     concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
-const SELECT_TOPIC_UP: &str =
-    concat!(event!(), "topic = ?1 AND id > ?5 AND ", narrowed!(), " ORDER BY id LIMIT ?6");
+/// A page of the events after `?5` and up to `?6`: as many as `?7`, or as are needed for `?8` bytes of data. How large a
+/// value is stands in the head of its row, so the values beyond the page are never read.
+macro_rules! page {
+    ($of:expr) => {
+        concat!(
+            event!(),
+            $of,
+            " AND id > ?5 AND id <= coalesce((SELECT min(id) FROM (SELECT id, sum(size) OVER (ORDER BY id \
+             ROWS UNBOUNDED PRECEDING) AS total FROM (SELECT id, octet_length(data) AS size FROM event WHERE ",
+            $of,
+            " AND id > ?5 AND id <= ?6 ORDER BY id LIMIT ?7)) WHERE total >= ?8), ?6) ORDER BY id LIMIT ?7"
+        )
+    };
+}
+
+const SELECT_TOPIC_UP: &str = page!(concat!("topic = ?1 AND ", narrowed!()));
 /// Not narrowed: how far the search has come is as important as what it finds.
-const SELECT_USER_UP: &str = concat!(event!(), "system = 0 AND id > ? ORDER BY id LIMIT ?");
-const SELECT_SYSTEM_UP: &str = concat!(event!(), "system = 1 AND id > ? ORDER BY id LIMIT ?");
-const SELECT_ALL_UP: &str = concat!(event!(), "id > ? ORDER BY id LIMIT ?");
+const SELECT_USER_UP: &str = page!("?1 IS NULL AND system = 0");
+const SELECT_SYSTEM_UP: &str = page!("?1 IS NULL AND system = 1");
+const SELECT_ALL_UP: &str = page!("?1 IS NULL");
 const SELECT_BOUNDS: &str = "SELECT coalesce((SELECT max(id) FROM event), 0) AS last, \
     (SELECT id FROM event_pruned WHERE system = 0) AS user, (SELECT id FROM event_pruned WHERE system = 1) AS system";
 const COUNT: &str = "SELECT count(*) AS n FROM event WHERE id > ? AND id <= ?";
@@ -155,6 +169,21 @@ fn newest(
     Ok(found)
 }
 
+fn weight(events: &[Event]) -> usize {
+    events.iter().map(|event| event.data.as_str().len()).sum()
+}
+
+/// Behind which of the events a page is full, if it is.
+fn end_of_page(events: &[Event], most: usize) -> Option<usize> {
+    let mut bytes = 0;
+    let full = events.iter().position(|event| {
+        bytes += event.data.as_str().len();
+        bytes >= EVENT_PAGE_BYTES
+    });
+    let end = full.map_or(most, |last| most.min(last + 1));
+    (events.len() >= end).then_some(end)
+}
+
 impl<M: Mode> EventRead for Tx<'_, M> {
     fn events_newest(&mut self, filter: &EventFilter, most: usize) -> StoreResult<Vec<Event>> {
         const ATTEMPTED: &str = "read events";
@@ -189,19 +218,23 @@ impl<M: Mode> EventRead for Tx<'_, M> {
         }
         let last = self.log_bounds()?.last.max(after);
         let conn = self.settled(Part::Events)?;
+        let mut page = |sql, topic: Option<&str>, after: Cursor, through: Cursor, most| {
+            let statement = Statement::new(ATTEMPTED, sql).bind(topic);
+            let statement = narrowed(statement, filter).bind(int(after.get())).bind(int(through.get()));
+            conn.rows(statement.bind(limit(most)).bind(limit(EVENT_PAGE_BYTES)), TABLE, read)
+        };
         let sql = match Place::of(&filter.topics) {
             Place::Topics(topics) => {
-                let mut events = Vec::new();
+                let (mut events, mut through) = (Vec::new(), last);
                 for topic in topics {
-                    let statement = Statement::new(ATTEMPTED, SELECT_TOPIC_UP).bind(topic);
-                    let statement = narrowed(statement, filter).bind(int(after.get())).bind(limit(most));
-                    events.extend(conn.rows(statement, TABLE, read)?);
+                    events.extend(page(SELECT_TOPIC_UP, Some(topic), after, through, most)?);
+                    events.sort_unstable_by_key(|event| event.id);
+                    // What does not fit is read again with the next page, and what lies beyond it not at all.
+                    if let Some(end) = end_of_page(&events, most) {
+                        events.truncate(end);
+                        through = events.last().map_or(through, |event| event.id.into());
+                    }
                 }
-                events.sort_unstable_by_key(|event| event.id);
-                // Where a topic has more than was read of it, this cuts before the first event that was not read.
-                let more = events.len() >= most;
-                events.truncate(most);
-                let through = events.last().filter(|_| more).map_or(last, |event| event.id.into());
                 events.retain(|event| filter.matches(event));
                 return Ok(EventPage { events, through });
             }
@@ -211,13 +244,13 @@ impl<M: Mode> EventRead for Tx<'_, M> {
         };
         let mut found: Vec<Event> = Vec::new();
         let mut through = after;
-        let mut searched = 0;
-        while searched < MOST_SEARCHED {
+        let (mut searched, mut bytes) = (0, 0);
+        while searched < MOST_SEARCHED && bytes < EVENT_PAGE_BYTES {
             let chunk = most.clamp(64, CHUNK);
-            let statement = Statement::new(ATTEMPTED, sql).bind(int(through.get())).bind(limit(chunk));
-            let events = conn.rows(statement, TABLE, read)?;
-            let at_end = events.len() < chunk;
+            let events = page(sql, None, through, last, chunk)?;
             searched += events.len();
+            bytes += weight(&events);
+            let at_end = events.len() < chunk && bytes < EVENT_PAGE_BYTES;
             for event in events {
                 through = event.id.into();
                 if filter.matches(&event) {

@@ -9,13 +9,17 @@ use super::state::sleeping;
 use crate::{
     commands::{
         ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteRule, DeregisterInstance, ProposeRule,
-        PutRules, RecordUsage, UsageDraft, WebhookDraft,
+        PublishEvent, PutRules, RecordUsage, UsageDraft, WebhookDraft,
     },
-    domain::events::{Event, EventFilter},
+    domain::{
+        RawJson,
+        events::{Event, EventFilter},
+    },
     error::{Error, ErrorKind},
     hub::{Delivery, Gap, Subscription},
-    ids::Cursor,
+    ids::{Cursor, Topic},
     page::{Limit, TimeRange},
+    ports::EVENT_PAGE_BYTES,
     queries::History,
     settings::Settings,
     testkit::{
@@ -152,6 +156,61 @@ async fn collect(mut subscription: Subscription, count: usize) -> Vec<u64> {
     seen
 }
 
+/// Publishes events of so many bytes each, in turn under `a` and `b`.
+async fn publish_large(scene: &Scene, count: usize, bytes: usize) {
+    for n in 0..count {
+        let data = RawJson::of(&"x".repeat(bytes - 2)).unwrap();
+        let topic = Topic::new(["a", "b"][n % 2]).unwrap();
+        scene.run(PublishEvent::new(topic, data, None).unwrap()).await.unwrap();
+    }
+}
+
+pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    let most = EVENT_PAGE_BYTES / 4;
+    publish_large(&scene, 12, most).await;
+    scene.publish("a", 1).await;
+    // By class, by one topic and by several: stores may look in different places for each.
+    for (patterns, pages, all) in [
+        (&["*"][..], &[4, 4, 4, 1][..], (1..=13).collect::<Vec<u64>>()),
+        (&["a"], &[4, 3], vec![1, 3, 5, 7, 9, 11, 13]),
+        (&["b", "a", "c"], &[4, 4, 4, 1], (1..=13).collect()),
+    ] {
+        let (mut after, mut sizes, mut seen) = (Cursor::START, Vec::new(), Vec::new());
+        while after.get() < 13 {
+            let filter = by_topic(patterns);
+            let page = scene.koor.read(move |tx| tx.events_after(after, &filter, 1_000)).await.unwrap();
+            sizes.push(page.events.len());
+            seen.extend(ids(&page.events));
+            assert!(page.through > after, "a page goes on: {patterns:?} after {after}");
+            after = page.through;
+        }
+        assert_eq!((&sizes[..], seen), (pages, all), "{patterns:?}");
+    }
+}
+
+pub(super) async fn a_wait_that_leaves_events_out_says_so(ground: Ground) {
+    // Nothing stays in the tail: all of it is read from the log.
+    let scene = Scene::with(ground, Settings { tail_bytes: 0, ..Settings::default() }).await;
+    publish_large(&scene, 6, EVENT_PAGE_BYTES / 4).await;
+    let (mut since, mut answers) = (0, Vec::new());
+    loop {
+        let waited = scene.koor.wait_for_events(
+            topics(&["*"]),
+            Some(Cursor::new(since)),
+            Duration::ZERO,
+            Limit::new("limit", 100).unwrap(),
+        );
+        let waited = waited.await.unwrap();
+        since = waited.cursor.get();
+        answers.push((ids(&waited.events), since, waited.more));
+        if !waited.more {
+            break;
+        }
+    }
+    assert_eq!(answers, [(vec![1, 2, 3, 4], 4, true), (vec![5, 6], 6, false)]);
+}
+
 pub(super) async fn a_subscriber_that_fell_behind_catches_up(ground: Ground) {
     let settings = Settings { tail_events: 8, ..Settings::default() };
     let scene = Scene::with(ground, settings).await;
@@ -248,14 +307,22 @@ pub(super) async fn an_expired_cursor_is_refused(ground: Ground) {
         scene.publish("t", n).await;
     }
     scene.koor.prune_events().await.unwrap();
-    for (since, expired) in [(2, true), (3, false), (6, true)] {
+    for (since, said) in [
+        (2, Some("cursor expired")),
+        (3, None),
+        (6, Some("cursor expired: it is beyond the end of the log, which is at 5")),
+    ] {
         let waited = scene
             .koor
             .wait_for_events(topics(&["*"]), Some(Cursor::new(since)), Duration::ZERO, Limit::default())
             .await;
+        let text = waited.as_ref().err().map(ToString::to_string);
+        assert_eq!(text.as_deref(), said, "since {since}");
         match waited {
-            Err(Error::CursorExpired { oldest }) => assert_eq!((oldest.get(), expired), (4, true)),
-            Ok(waited) => assert_eq!((ids(&waited.events), expired), (vec![4, 5], false)),
+            Err(Error::CursorExpired { oldest } | Error::CursorBeyond { oldest, .. }) => {
+                assert_eq!(oldest.get(), 4);
+            }
+            Ok(waited) => assert_eq!(ids(&waited.events), [4, 5]),
             Err(other) => panic!("{other}"),
         }
     }

@@ -89,10 +89,12 @@ macro_rules! each_contract_case {
             events::filters_combine
             events::each_class_has_its_own_retention
             events::a_subscriber_sees_each_event_once_and_in_order
+            events::a_page_of_events_is_bounded_in_bytes
             events::a_subscriber_that_fell_behind_catches_up
             events::a_subscriber_is_told_what_it_missed
             events::an_event_is_kept_before_anybody_sees_it
             events::a_wait_answers_with_what_came
+            events::a_wait_that_leaves_events_out_says_so
             events::an_expired_cursor_is_refused
             events::every_change_is_announced
             people::a_token_finds_its_instance
