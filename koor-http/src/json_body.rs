@@ -1,8 +1,7 @@
 //! JSON that a client sends.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData};
 
-use koor_core::domain::RawJson;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -39,11 +38,14 @@ const DEEPEST: usize = 127;
 /// Reads a body as JSON.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     check_depth(bytes)?;
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        // Other languages write an absent list or text as `null`: to them, that is the same.
-        Err(error) if error.is_data() => without_nulls(bytes).ok_or_else(|| invalid(&error)),
-        Err(error) => Err(invalid(&error)),
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    // Other languages write an absent list or text as `null`: to them, that is the same.
+    match without_nulls(bytes).filter(|_| error.is_data()) {
+        Some(rest) => serde_json::from_slice(&rest).map_err(|error| invalid(&error)),
+        None => Err(invalid(&error)),
     }
 }
 
@@ -51,11 +53,61 @@ fn invalid(error: &dyn std::fmt::Display) -> Failure {
     Failure::invalid(format!("invalid JSON body: {error}"))
 }
 
-/// Reads an object as if the members that are `null` were not there.
-fn without_nulls<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let members: BTreeMap<String, RawJson> = serde_json::from_slice(bytes).ok()?;
-    let members: BTreeMap<_, _> = members.iter().filter(|(_, value)| value.as_str() != "null").collect();
-    serde_json::from_slice(&serde_json::to_vec(&members).ok()?).ok()
+/// An object with spaces in the place of its members that are `null`, so that whatever else is wrong stays where it is;
+/// `None` where there are none.
+fn without_nulls(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = bytes.to_vec();
+    let mut blank = |range: std::ops::Range<usize>| {
+        for byte in rest.get_mut(range).into_iter().flatten().filter(|byte| !byte.is_ascii_whitespace()) {
+            *byte = b' ';
+        }
+    };
+    let (mut any, mut kept) = (false, false);
+    // A member, with the comma in front of it.
+    let mut start = bytes.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    if bytes[start] != b'{' {
+        return None;
+    }
+    start += 1;
+    for end in ends_of_members(bytes) {
+        let member = bytes.get(start..end)?;
+        let colon = member.iter().rposition(|byte| *byte == b':').unwrap_or(0);
+        if member[colon..]
+            .trim_ascii_start()
+            .strip_prefix(b":")
+            .is_some_and(|value| value.trim_ascii() == b"null")
+        {
+            any = true;
+            blank(start..end);
+        } else if !kept {
+            kept = true;
+            if member.starts_with(b",") {
+                blank(start..start + 1);
+            }
+        }
+        start = end;
+    }
+    any.then_some(rest)
+}
+
+/// Where the members of an object end, one after the other.
+fn ends_of_members(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    bytes.iter().enumerate().filter_map(move |(at, byte)| {
+        if in_string {
+            in_string = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            return None;
+        }
+        let before = depth;
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (before == 1 && (*byte == b',' || depth == 0)).then_some(at)
+    })
 }
 
 /// Refuses what nests too deep, which a reader that keeps values unread would let through.
@@ -87,6 +139,7 @@ fn check_depth(bytes: &[u8]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use koor_core::domain::RawJson;
     use serde::Deserialize;
     use serde_json::{Value, json};
 
@@ -108,6 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn nulls_leave_spaces_behind() {
+        for (body, expected) in [
+            (r#"{"a":null}"#, "{        }"),
+            (r#"{"a":null,"b":1}"#, r#"{         "b":1}"#),
+            (r#"{"b":1,"a":null}"#, r#"{"b":1         }"#),
+            (
+                r#" {"a" : null , "b":[1,null],"c":null,"d":{"e":null}} "#,
+                r#" {             "b":[1,null]         ,"d":{"e":null}} "#,
+            ),
+        ] {
+            let left = without_nulls(body.as_bytes()).map(|rest| String::from_utf8(rest).unwrap());
+            assert_eq!(left.as_deref(), Some(expected), "{body}");
+        }
+        for body in
+            ["", "null", "[null]", r#"{"a":1}"#, r#"{"a":":null"}"#, r#"{"a\"":"\":null"}"#, "{", "{,,}"]
+        {
+            assert_eq!(without_nulls(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
     fn an_array_is_no_object() {
         let said = read::<Object<Sent>>(br#"["a"]"#).err().unwrap().to_string();
         assert_eq!(said, "invalid JSON body: invalid type: sequence, expected an object at line 1 column 0");
@@ -124,6 +198,15 @@ mod tests {
             (
                 r#"{"name":1,"list":null}"#,
                 "invalid JSON body: invalid type: integer `1`, expected a string at line 1 column 9",
+            ),
+            // What is null is no mistake: the mistake is told, and where it stands.
+            (
+                "{\"list\":null,\n \"name\": 1}",
+                "invalid JSON body: invalid type: integer `1`, expected a string at line 2 column 10",
+            ),
+            (
+                r#"{"list":null,"name":"a","x":null"#,
+                "invalid JSON body: EOF while parsing an object at line 1 column 32",
             ),
         ] {
             assert_eq!(read::<Sent>(body.as_bytes()).unwrap_err().to_string(), expected);
