@@ -34,6 +34,11 @@ impl RequestIds {
         if let Some(own) = headers.get(X_REQUEST_ID).filter(|own| is_sane(own.as_bytes())) {
             return own.clone();
         }
+        self.next()
+    }
+
+    /// A new id.
+    pub(crate) fn next(&self) -> HeaderValue {
         let id = format!("{:x}-{:x}", self.start, self.count.fetch_add(1, Relaxed));
         HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
@@ -57,8 +62,15 @@ pub(crate) fn line(
     }
     let request_id = request_id.to_str().unwrap_or_default();
     let caller = caller.map_or("", |caller| caller.actor().as_str());
-    let ms = took.as_secs_f64() * 1e3;
+    // In whole microseconds, so that no line is longer than it says something.
+    let ms = f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1e3;
     tracing::info!(%method, path, status = status.as_u16(), ms, request_id, caller, "request");
+}
+
+/// Writes the line of a request whose head can't be read.
+pub(crate) fn unread(status: StatusCode, request_id: &HeaderValue) {
+    let request_id = request_id.to_str().unwrap_or_default();
+    tracing::info!(status = status.as_u16(), request_id, "unreadable request");
 }
 
 #[cfg(test)]

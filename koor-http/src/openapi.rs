@@ -187,15 +187,6 @@ fn responses(route: &Route) -> Value {
                 all["304"] = json!({"description": "Nothing new."});
                 continue;
             }
-            // Said before anything of the request is known, and without a word of why.
-            414 => {
-                all["414"] = json!({"description": "The path and the query are too long."});
-                continue;
-            }
-            431 => {
-                all["431"] = json!({"description": "The headers are too long."});
-                continue;
-            }
             400 => ("Error", "The request is wrong."),
             401 => ("Error", "No token, or not the right one."),
             403 => ("Error", "Not for this caller, origin or host."),
@@ -205,8 +196,10 @@ fn responses(route: &Route) -> Value {
             410 => ("Expired", "The cursor has expired."),
             412 => ("Conflict", "The condition does not hold."),
             413 => ("Error", "The body is too large."),
+            414 => ("Error", "The path and the query are too long."),
             422 => ("Unacceptable", "Not what a schema asks for."),
             426 => ("Error", "Only for WebSockets."),
+            431 => ("Error", "The headers are too long, or too many."),
             503 if route.path == "/health" => ("Degraded", "The store cannot write."),
             503 => ("Error", "The store is busy, or cannot write."),
             _ => ("Error", "A fault of the server."),

@@ -50,6 +50,15 @@ impl Call {
         self.head.method == Method::HEAD
     }
 
+    /// Answers when there is no use in waiting for what is not there yet: at once for HEAD, which asks what would be
+    /// said and not for news, and when the client sends nothing any more: most likely it has gone, and its connection
+    /// must not be held until the time is up.
+    pub(crate) async fn no_use_in_waiting(&self) {
+        if !self.is_head() {
+            self.place.turn.client_has_ended().await;
+        }
+    }
+
     pub(crate) fn query(&self) -> Query<'_> {
         Query(self.head.uri.query().unwrap_or_default())
     }
@@ -117,10 +126,10 @@ pub(crate) async fn read_all(
 }
 
 /// The most of an unwanted body that is read and dropped.
-const LINGER_BYTES: u64 = 64 << 20;
+pub(crate) const LINGER_BYTES: u64 = 64 << 20;
 
 /// The longest time that is spent on it.
-const LINGER: Duration = Duration::from_secs(2);
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// A client that sends nothing for so long is waiting for the answer.
 const LINGER_PAUSE: Duration = Duration::from_millis(200);

@@ -90,6 +90,19 @@ impl Path {
         }
         rest.is_empty().then_some(params)
     }
+
+    /// Its methods, as `Allow` lists them.
+    fn allowed(&self) -> String {
+        let mut methods = vec!["OPTIONS"];
+        for (_, route) in &self.routes {
+            methods.push(route.method().as_str());
+            if *route.method() == Method::GET {
+                methods.push("HEAD");
+            }
+        }
+        methods.sort_unstable();
+        methods.join(", ")
+    }
 }
 
 /// The paths, those that name more of themselves first, so that `/stale` is not taken for an id.
@@ -125,31 +138,14 @@ pub(crate) enum Found {
 /// Finds the route. HEAD leads where GET does.
 pub(crate) fn find(method: &Method, path: &str) -> Found {
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
-    let mut any = false;
-    for entry in PATHS.iter() {
-        let Some(params) = entry.matches(path) else { continue };
-        any = true;
-        if let Some((number, route)) = entry.routes.iter().find(|(_, route)| route.method() == wanted) {
-            return Found::Route(*number, route, params);
-        }
+    // Who names the path itself has it for all methods: an id of the same name would answer only some of them.
+    let Some((entry, params)) = PATHS.iter().find_map(|entry| Some((entry, entry.matches(path)?))) else {
+        return Found::Nothing;
+    };
+    match entry.routes.iter().find(|(_, route)| route.method() == wanted) {
+        Some((number, route)) => Found::Route(*number, route, params),
+        None => Found::OtherMethods(entry.allowed()),
     }
-    if any { Found::OtherMethods(allowed(path)) } else { Found::Nothing }
-}
-
-/// The methods of a path, as `Allow` lists them.
-fn allowed(path: &str) -> String {
-    let mut methods = vec!["OPTIONS"];
-    for (_, route) in
-        PATHS.iter().filter(|entry| entry.matches(path).is_some()).flat_map(|entry| &entry.routes)
-    {
-        methods.push(route.method().as_str());
-        if *route.method() == Method::GET {
-            methods.push("HEAD");
-        }
-    }
-    methods.sort_unstable();
-    methods.dedup();
-    methods.join(", ")
 }
 
 /// The methods of every path.
@@ -182,11 +178,10 @@ mod tests {
             (Method::PUT, "/api/state/a/b%2Fc", "/api/state/{key*}", &["a/b%2Fc"]),
             (Method::PUT, "/api/state/", "/api/state/{key*}", &[""]),
             (Method::GET, "/api/instances/stale", "/api/instances/stale", &[]),
-            (Method::DELETE, "/api/instances/stale", "/api/instances/{id}", &["stale"]),
+            (Method::DELETE, "/api/instances/stale1", "/api/instances/{id}", &["stale1"]),
             (Method::GET, "/api/validate/p/rules", "/api/validate/{project}/rules", &["p"]),
             (Method::POST, "/api/validate/rules", "/api/validate/{project}", &["rules"]),
             (Method::POST, "/api/rules/p/r/accept", "/api/rules/{project}/{rule_id}/accept", &["p", "r"]),
-            (Method::GET, "/api/templates/capture", "/api/templates/{id}", &["capture"]),
             (Method::POST, "/api/templates/capture", "/api/templates/capture", &[]),
             (Method::GET, "/api/specs/", "/api/specs/{project}", &[""]),
         ] {
@@ -204,9 +199,12 @@ mod tests {
             to(&Method::PATCH, "/api/state/x"),
             ("", strings(&["DELETE, GET, HEAD, OPTIONS, POST, PUT"]))
         );
-        assert_eq!(
-            to(&Method::PATCH, "/api/instances/stale"),
-            ("", strings(&["DELETE, GET, HEAD, OPTIONS"]))
-        );
+        // What a path names wins over an id of that name, for every method.
+        assert_eq!(to(&Method::DELETE, "/api/instances/stale"), ("", strings(&["GET, HEAD, OPTIONS"])));
+        for path in ["/api/instances/register", "/api/templates/capture"] {
+            for method in [Method::GET, Method::DELETE, Method::PUT] {
+                assert_eq!(to(&method, path), ("", strings(&["OPTIONS, POST"])), "{method} {path}");
+            }
+        }
     }
 }

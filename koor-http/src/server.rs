@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -98,8 +98,7 @@ impl Server {
     /// Hands requests for that path, and those below it, to another service, on the API's listeners.
     ///
     /// The service gets a request that has passed the limits, whose body is here already, and whose extensions hold the
-    /// [`Caller`](koor_core::Caller) and the [`SocketAddr`] of the peer. Its bytes are counted as MCP's; it says itself
-    /// what is a [call](crate::CalledBy).
+    /// [`Caller`](koor_core::Caller). It counts as a call through MCP.
     #[must_use]
     pub fn mount(
         mut self,
@@ -161,8 +160,7 @@ pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
     _alive: mpsc::Sender<()>,
     stage: watch::Receiver<Stage>,
-    /// Where the other end is; `None` where it is gone already.
-    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) turn: Turn,
 }
 
 impl Place {
@@ -205,9 +203,8 @@ impl Acceptor {
                     None => return,
                 },
             };
-            let peer = stream.peer_addr().ok();
-            let place =
-                Place { _permit: permit, _alive: self.alive.clone(), stage: self.stage.clone(), peer };
+            let (alive, stage) = (self.alive.clone(), self.stage.clone());
+            let place = Place { _permit: permit, _alive: alive, stage, turn: Turn::default() };
             tokio::spawn(serve(Arc::clone(&self.app), door, stream, place));
         }
     }
@@ -257,14 +254,15 @@ async fn serve(app: Arc<App>, door: Door, stream: TcpStream, place: Place) {
         idle: app.settings.idle_timeout,
         write: app.settings.write_timeout,
     };
-    let turn = Turn::default();
-    let socket = TokioIo::new(Socket::new(stream, turn.clone(), patience));
+    let refuser = Arc::clone(&app);
+    let refuse = move |status| refuser.refuse_unread(status);
+    let socket = TokioIo::new(Socket::new(stream, place.turn.clone(), patience, refuse));
     let place = Arc::new(place);
     let service = {
         let place = Arc::clone(&place);
         service_fn(move |request: Request<Incoming>| {
-            let (app, place, turn) = (Arc::clone(&app), Arc::clone(&place), turn.clone());
-            async move { Ok::<Response<Body>, BodyError>(app.answer(request, door, place, turn).await) }
+            let (app, place) = (Arc::clone(&app), Arc::clone(&place));
+            async move { Ok::<Response<Body>, BodyError>(app.answer(request, door, place).await) }
         })
     };
     // The socket keeps time itself: hyper's own timer would be made anew for each request.

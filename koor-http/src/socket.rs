@@ -1,37 +1,72 @@
-//! A socket that does not wait for ever: not for a head, not between requests, not for a peer that reads nothing.
+//! A socket that does not wait for ever: not for a head, not between requests, not for a peer that reads nothing. And
+//! it lets no answer pass that says nothing.
 
 use std::{
+    future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use hyper::StatusCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
+use crate::request::{LINGER, LINGER_BYTES};
+
 /// Whose turn it is on a connection. The number counts turns: even ones are the client's, odd ones the server's.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Turn(Arc<AtomicU32>);
+pub(crate) struct Turn(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    number: AtomicU32,
+    /// Whether somebody wants to know that the client has ended; nobody looks, else.
+    watched: AtomicBool,
+    /// Whether the client is known to have ended.
+    ended: AtomicBool,
+}
 
 impl Turn {
     /// A request's head is complete: the server is due to answer.
     pub(crate) fn to_server(&self) {
         // One task at a time moves this, so a load and a store will do.
-        self.0.store(self.0.load(Relaxed) | 1, Relaxed);
+        self.0.number.store(self.number() | 1, Relaxed);
     }
 
     /// The answer is given: the client is due to send something.
     pub(crate) fn to_client(&self) {
-        let turn = self.0.load(Relaxed);
-        self.0.store(turn.wrapping_add(turn & 1), Relaxed);
+        let turn = self.number();
+        self.0.number.store(turn.wrapping_add(turn & 1), Relaxed);
+    }
+
+    fn number(&self) -> u32 {
+        self.0.number.load(Relaxed)
+    }
+
+    /// Answers when the client sends nothing any more. For the server's turn, and for the task of the connection: the
+    /// socket looks whenever that task flushes it.
+    pub(crate) async fn client_has_ended(&self) {
+        struct Watch<'a>(&'a State);
+
+        impl Drop for Watch<'_> {
+            fn drop(&mut self) {
+                self.0.watched.store(false, Relaxed);
+            }
+        }
+
+        self.0.watched.store(true, Relaxed);
+        let watch = Watch(&self.0);
+        poll_fn(|_| if watch.0.ended.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
@@ -44,7 +79,7 @@ pub(crate) struct Patience {
 }
 
 /// A socket with patience.
-pub(crate) struct Socket {
+pub(crate) struct Socket<R> {
     stream: TcpStream,
     turn: Turn,
     patience: Patience,
@@ -53,6 +88,18 @@ pub(crate) struct Socket {
     /// Since when the peer has taken nothing of what is to be sent.
     stuck: Option<Instant>,
     write_alarm: Alarm,
+    /// Writes the answer to a request that can't be read.
+    refuse: R,
+    refusal: Option<Refusal>,
+}
+
+/// The answer to a request that can't be read, on its way. It is the last thing on its connection.
+struct Refusal {
+    bytes: Vec<u8>,
+    written: usize,
+    /// Until when what the client still sends is dropped; since the answer is complete.
+    lingers: Option<Instant>,
+    dropped: u64,
 }
 
 struct Reading {
@@ -62,8 +109,8 @@ struct Reading {
     begun: bool,
 }
 
-impl Socket {
-    pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience) -> Self {
+impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
+    pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience, refuse: R) -> Self {
         let reading = Reading { turn: 0, since: Instant::now(), begun: true };
         Self {
             stream,
@@ -73,12 +120,67 @@ impl Socket {
             alarm: Alarm::default(),
             stuck: None,
             write_alarm: Alarm::default(),
+            refuse,
+            refusal: None,
+        }
+    }
+
+    /// Writes our own answer in the place of the one that the HTTP library makes of a request that it can't read, which
+    /// says nothing; `None` where `bytes` are something else.
+    fn poll_refusal(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
+        if self.refusal.is_none() {
+            let bytes = (self.refuse)(says_nothing(bytes)?);
+            self.refusal = Some(Refusal { bytes, written: 0, lingers: None, dropped: 0 });
+        }
+        let refusal = self.refusal.as_mut()?;
+        while refusal.written < refusal.bytes.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &refusal.bytes[refusal.written..]) {
+                Poll::Ready(Ok(0)) => return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
+                Poll::Ready(Ok(written)) => refusal.written += written,
+                Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
+                Poll::Pending => return Some(Poll::Pending),
+            }
+        }
+        Some(Poll::Ready(Ok(bytes.len())))
+    }
+
+    /// Drops what a client still sends that was refused, for a while: a connection that is closed with unread bytes in
+    /// it is reset, and takes the answer with it.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(refusal) = &mut self.refusal else { return Poll::Ready(Ok(())) };
+        let until = *refusal.lingers.get_or_insert_with(|| Instant::now() + LINGER);
+        let mut bytes = [MaybeUninit::uninit(); 8 << 10];
+        while refusal.dropped < LINGER_BYTES {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    refusal.dropped += buffer.filled().len() as u64;
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return self.alarm.poll(cx, until).map(|_| Ok(())),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Looks whether the client has ended, for whoever wants to know.
+    fn look_for_the_end(&mut self, cx: &mut Context<'_>) {
+        let mut byte = [MaybeUninit::uninit()];
+        let mut buffer = ReadBuf::uninit(&mut byte);
+        let ended = match self.stream.poll_peek(cx, &mut buffer) {
+            // A byte means that it is still there: it has sent its next request already.
+            Poll::Ready(Ok(count)) => count == 0,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if ended && !self.turn.0.ended.swap(true, Relaxed) {
+            cx.waker().wake_by_ref();
         }
     }
 
     /// Notes what a read brought, and fails one that brought nothing for too long.
     fn after_read(&mut self, cx: &mut Context<'_>, brought: bool) -> Poll<io::Result<()>> {
-        let turn = self.turn.0.load(Relaxed);
+        let turn = self.turn.number();
         if turn % 2 == 1 {
             return Poll::Pending;
         }
@@ -109,6 +211,23 @@ impl Socket {
     }
 }
 
+/// The longest that an answer of the HTTP library's own can be.
+const LONGEST_OWN: usize = 160;
+
+/// The status of an answer that the HTTP library makes itself of a head that it can't read: it has no headers but those
+/// that frame it, and ours all have others.
+fn says_nothing(bytes: &[u8]) -> Option<StatusCode> {
+    if bytes.len() > LONGEST_OWN || !bytes.starts_with(b"HTTP/1.") {
+        return None;
+    }
+    let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok().filter(StatusCode::is_client_error)?;
+    let mut names = lines.map(|line| line.split(':').next().unwrap_or_default());
+    let frames = |name: &str| ["connection", "content-length", "date"].contains(&name);
+    names.all(|name| frames(&name.to_ascii_lowercase())).then_some(status)
+}
+
 /// A timer that is moved only when it must ring earlier, or has rung too early: moving it costs a lock.
 #[derive(Default)]
 struct Alarm(Option<Pin<Box<Sleep>>>);
@@ -129,7 +248,7 @@ impl Alarm {
     }
 }
 
-impl AsyncRead for Socket {
+impl<R: Fn(StatusCode) -> Vec<u8> + Unpin> AsyncRead for Socket<R> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -150,10 +269,13 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<R: Fn(StatusCode) -> Vec<u8> + Unpin> AsyncWrite for Socket<R> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let wrote = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let wrote = match this.poll_refusal(cx, bytes) {
+            Some(wrote) => wrote,
+            None => Pin::new(&mut this.stream).poll_write(cx, bytes),
+        };
         this.after_write(cx, wrote)
     }
 
@@ -163,7 +285,11 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let wrote = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        let refused = if let [bytes] = slices { this.poll_refusal(cx, bytes) } else { None };
+        let wrote = match refused {
+            Some(wrote) => wrote,
+            None => Pin::new(&mut this.stream).poll_write_vectored(cx, slices),
+        };
         this.after_write(cx, wrote)
     }
 
@@ -172,10 +298,18 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        if this.turn.0.watched.load(Relaxed) {
+            this.look_for_the_end(cx);
+        }
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.refusal.as_ref().is_none_or(|refusal| refusal.lingers.is_none()) {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        this.poll_linger(cx)
     }
 }

@@ -10,12 +10,12 @@ use koor_core::{
     queries::History,
 };
 use serde::Deserialize;
+use tokio::select;
 
 use crate::{
     error::Failure,
     request::Call,
     response::{self, Answer},
-    routes::documents::check_wait,
     sse, ws,
 };
 
@@ -51,9 +51,15 @@ const WAITED: u64 = 100;
 pub(crate) async fn wait(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
     let since = query.number("since")?.map(Cursor::new);
-    let wait = check_wait("timeout", query.span("timeout")?.unwrap_or(WAIT))?;
+    let wait = query.span("timeout")?.unwrap_or(WAIT);
     let limit = Limit::new("limit", query.number("limit")?.unwrap_or(WAITED))?;
-    let waited = call.koor().wait_for_events(query.topics("pattern")?, since, wait, limit).await?;
+    let topics = query.topics("pattern")?;
+    let until = |wait| call.koor().wait_for_events(topics.clone(), since, wait, limit);
+    let waited = select! {
+        biased;
+        waited = until(wait) => waited?,
+        () = call.no_use_in_waiting() => until(Duration::ZERO).await?,
+    };
     response::json(&waited)
 }
 
