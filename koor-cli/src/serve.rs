@@ -2,22 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use http_body_util::BodyExt as _;
 use koor_core::{Jobs, Koor, Settings};
 use koor_http::{
-    Asset, Assets, CalledBy, HttpSettings, Listeners, Server,
+    Asset, Assets, HttpSettings, Listeners, Server,
     outbound::{OutboundClient, OutboundPolicy},
 };
-use koor_mcp::{Answer, Guide, Mcp};
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::{runtime, sync::watch};
 
 use crate::{
-    args::serve::ServeArgs,
+    args::ServeArgs,
     exit::Failure,
     listen::Bound,
     log,
-    settings::serve::ServeSettings,
+    settings::ServeSettings,
     systemd::{self, Inherited, Notice},
 };
 
@@ -33,7 +31,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(100);
 /// When it is set up wrongly, or something stands in its way.
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = ServeSettings::resolve(args, &|name| std::env::var(name).ok())?;
-    log::start(settings.log_level, settings.log_format)?;
+    let _log = log::start(settings.log_level, settings.log_format)?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -126,7 +124,6 @@ async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor,
 }
 
 fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> Result<Server, Failure> {
-    let base = api.urls().split(',').next().unwrap_or_default().to_owned();
     let http = HttpSettings {
         max_body: settings.max_body,
         allow_origins: settings.allow_origins,
@@ -140,25 +137,8 @@ fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> 
         koor_dashboard::file(path)
             .map(|file| Asset { content_type: file.content_type.into(), body: file.bytes })
     });
-    let server = Server::new(koor.clone(), http, listeners).map_err(|error| Failure::caused_by(&error))?;
-    let mcp = Mcp::new(koor, guide(base));
-    Ok(server.assets(files).mount("/mcp", move |request| {
-        let mcp = mcp.clone();
-        Box::pin(async move {
-            let Answer { mut response, called_by } = mcp.answer(request).await;
-            if let Some(caller) = called_by {
-                response.extensions_mut().insert(CalledBy(caller));
-            }
-            response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
-        })
-    }))
-}
-
-/// What `get_endpoints` says.
-fn guide(api_base: String) -> Guide {
-    let routes = koor_http::endpoints().into_iter();
-    let endpoints = routes.map(|route| (route.name, format!("{} {}", route.method, route.path))).collect();
-    Guide { endpoints, api_base }
+    let server = Server::new(koor, http, listeners).map_err(|error| Failure::caused_by(&error))?;
+    Ok(server.assets(files))
 }
 
 /// Where the server is, for whoever started it.
@@ -231,6 +211,7 @@ impl Signals {
             signal = self.next().await;
         }
         tracing::warn!(signal, "asked twice: ending at once");
+        log::flush();
         // What a shell makes of a program that SIGINT, or SIGTERM, ended.
         std::process::exit(if signal == "SIGTERM" { 143 } else { 130 });
     }
