@@ -7,6 +7,10 @@ _default:
 run *flags:
     cargo run --release -- serve {{ flags }}
 
+# A server in a directory of its own, with a project that several agents work on: http://localhost:9847
+demo:
+    scripts/demo-server
+
 # Every test.
 test:
     cargo test --workspace
