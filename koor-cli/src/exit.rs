@@ -3,7 +3,7 @@
 use std::{
     error::Error as StdError,
     fmt,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -13,22 +13,92 @@ pub(crate) const USAGE: u8 = 2;
 /// It was refused, or something stood in its way.
 const REFUSED: u8 = 1;
 
-/// Why a command did not do what it was called for, in one line.
+/// The server can't be reached: later, or elsewhere, it may be.
+const UNREACHABLE: u8 = 3;
+
+/// Whoever read the output has gone: what a shell makes of a program that SIGPIPE ended.
+const CLOSED_PIPE: u8 = 141;
+
+/// Says something that does not keep a command from doing what it was called for.
+pub(crate) fn warn(text: impl fmt::Display) {
+    // Whoever closed stderr does not want to know.
+    let _ = writeln!(io::stderr(), "koor: {}", text.to_string().replace(['\n', '\r'], " "));
+}
+
+/// Why a command did not do what it was called for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     code: u8,
-    text: String,
+    said: Said,
+}
+
+/// What is left to say.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// One line of ours.
+    Line(String),
+    /// What the server answered with that status, and what to do about it.
+    Answer {
+        status: u16,
+        body: Vec<u8>,
+        advice: Option<&'static str>,
+    },
 }
 
 impl Failure {
     /// It was called wrongly.
     pub(crate) fn usage(text: impl fmt::Display) -> Self {
-        Self { code: USAGE, text: text.to_string() }
+        Self::line(USAGE, text)
     }
 
-    /// Something stood in its way.
+    /// Something stood in its way, or a check failed.
     pub(crate) fn refused(text: impl fmt::Display) -> Self {
-        Self { code: REFUSED, text: text.to_string() }
+        Self::line(REFUSED, text)
+    }
+
+    /// The server can't be reached.
+    pub(crate) fn unreachable(text: impl fmt::Display) -> Self {
+        Self::line(UNREACHABLE, text)
+    }
+
+    /// A check failed, and everything about it has been printed.
+    pub(crate) fn said_already() -> Self {
+        Self { code: REFUSED, said: Said::Nothing }
+    }
+
+    /// The server refused, and says why in JSON.
+    pub(crate) fn answered(status: u16, body: Vec<u8>, advice: Option<&'static str>) -> Self {
+        Self { code: REFUSED, said: Said::Answer { status, body, advice } }
+    }
+
+    /// The output can't be written. Whoever closed it knows.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self { code: CLOSED_PIPE, said: Said::Nothing }
+        } else {
+            Self::refused(format_args!("cannot write the output: {error}"))
+        }
+    }
+
+    fn line(code: u8, text: impl fmt::Display) -> Self {
+        Self { code, said: Said::Line(text.to_string()) }
+    }
+
+    /// The status with which the server refused, if it did.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self.said {
+            Said::Answer { status, .. } => Some(status),
+            Said::Line(_) | Said::Nothing => None,
+        }
+    }
+
+    /// What the server said when it refused.
+    pub(crate) fn answer(&self) -> Option<&[u8]> {
+        match &self.said {
+            Said::Answer { body, .. } => Some(body),
+            Said::Line(_) | Said::Nothing => None,
+        }
     }
 
     /// An error stood in its way: it and what caused it.
@@ -46,16 +116,32 @@ impl Failure {
         Self::refused(text)
     }
 
-    /// The same, with what was being done in front.
+    /// The same, with what was being done in front. What the server says stands for itself.
     pub(crate) fn about(self, attempted: impl fmt::Display) -> Self {
-        Self { text: format!("{attempted}: {}", self.text), ..self }
+        match self.said {
+            Said::Line(text) => Self::line(self.code, format_args!("{attempted}: {text}")),
+            said @ (Said::Nothing | Said::Answer { .. }) => Self { said, ..self },
+        }
     }
 
     /// Says why, and ends.
     pub(crate) fn report(self) -> ExitCode {
-        let line = self.text.replace(['\n', '\r'], " ");
+        let mut stderr = io::stderr().lock();
         // Whoever closed stderr does not want to know.
-        let _ = writeln!(io::stderr(), "koor: {line}");
+        let _ = match self.said {
+            Said::Nothing => Ok(()),
+            Said::Line(text) => writeln!(stderr, "koor: {}", text.replace(['\n', '\r'], " ")),
+            Said::Answer { body, advice, .. } => {
+                let answer = stderr.write_all(body.trim_ascii_end()).and_then(|()| writeln!(stderr));
+                // Programs read the answer as JSON: advice is for people.
+                match advice {
+                    Some(advice) if stderr.is_terminal() => {
+                        answer.and_then(|()| writeln!(stderr, "koor: {advice}"))
+                    }
+                    Some(_) | None => answer,
+                }
+            }
+        };
         ExitCode::from(self.code)
     }
 }

@@ -64,6 +64,8 @@ fn targets(level: LevelFilter) -> Targets {
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
     Targets::new()
         .with_default(others)
+        // It warns of every request that it refuses, with what the client sent.
+        .with_target("rmcp", if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) })
         .with_target("koor", level)
         .with_target(START, LevelFilter::INFO.max(level))
 }
@@ -88,6 +90,8 @@ mod tests {
         assert!(debug.would_enable("koor_http", &Level::DEBUG));
         assert!(!debug.would_enable("hyper", &Level::INFO));
         assert!(debug.would_enable("rustls", &Level::WARN));
+        assert!(!debug.would_enable("rmcp::service", &Level::WARN));
+        assert!(debug.would_enable("rmcp::service", &Level::ERROR));
         assert!(!targets(LevelFilter::ERROR).would_enable("hyper", &Level::WARN));
         assert!(targets(LevelFilter::TRACE).would_enable("hyper", &Level::TRACE));
     }

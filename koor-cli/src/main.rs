@@ -3,9 +3,14 @@
 //! The one place that knows every other crate: it puts them together and starts them.
 
 mod args;
+mod client;
+mod commands;
+mod context;
 mod exit;
+mod input;
 mod listen;
 mod log;
+mod output;
 mod serve;
 mod settings;
 mod systemd;
@@ -13,7 +18,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use crate::{args::Command, exit::Failure};
+use crate::exit::Failure;
 
 fn main() -> ExitCode {
     let cli = match args::parse(std::env::args_os()) {
@@ -24,8 +29,5 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let done = match cli.command {
-        Command::Serve(args) => serve::run(args),
-    };
-    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    commands::run(cli).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

@@ -2,20 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt as _;
 use koor_core::{Jobs, Koor, Settings};
 use koor_http::{
-    Asset, Assets, HttpSettings, Listeners, Server,
+    Asset, Assets, CalledBy, HttpSettings, Listeners, Server,
     outbound::{OutboundClient, OutboundPolicy},
 };
+use koor_mcp::{Answer, Guide, Mcp};
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::{runtime, sync::watch};
 
 use crate::{
-    args::ServeArgs,
+    args::serve::ServeArgs,
     exit::Failure,
     listen::Bound,
     log,
-    settings::ServeSettings,
+    settings::serve::ServeSettings,
     systemd::{self, Inherited, Notice},
 };
 
@@ -124,6 +126,7 @@ async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor,
 }
 
 fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> Result<Server, Failure> {
+    let base = api.urls().split(',').next().unwrap_or_default().to_owned();
     let http = HttpSettings {
         max_body: settings.max_body,
         allow_origins: settings.allow_origins,
@@ -137,8 +140,25 @@ fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> 
         koor_dashboard::file(path)
             .map(|file| Asset { content_type: file.content_type.into(), body: file.bytes })
     });
-    let server = Server::new(koor, http, listeners).map_err(|error| Failure::caused_by(&error))?;
-    Ok(server.assets(files))
+    let server = Server::new(koor.clone(), http, listeners).map_err(|error| Failure::caused_by(&error))?;
+    let mcp = Mcp::new(koor, guide(base));
+    Ok(server.assets(files).mount("/mcp", move |request| {
+        let mcp = mcp.clone();
+        Box::pin(async move {
+            let Answer { mut response, called_by } = mcp.answer(request).await;
+            if let Some(caller) = called_by {
+                response.extensions_mut().insert(CalledBy(caller));
+            }
+            response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+        })
+    }))
+}
+
+/// What `get_endpoints` says.
+fn guide(api_base: String) -> Guide {
+    let routes = koor_http::endpoints().into_iter();
+    let endpoints = routes.map(|route| (route.name, format!("{} {}", route.method, route.path))).collect();
+    Guide { endpoints, api_base }
 }
 
 /// Where the server is, for whoever started it.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::OsString, path::PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::args::{self, Command};
+use crate::args::{self, Task};
 
 /// Resolves a command line, an environment and a config file.
 fn resolve(
@@ -18,16 +18,16 @@ fn resolve(
     fs::write(&config, file.unwrap_or("{}")).unwrap();
     let line = ["koor", "serve", "--config", config.to_str().unwrap()];
     let line = line.iter().chain(flags).map(OsString::from);
-    let Command::Serve(args) = args::parse(line).unwrap().command;
+    let Task::Serve(args) = args::parse(line).unwrap().command else { panic!("not serve") };
     let environment: HashMap<_, _> = environment.iter().copied().collect();
-    ServeSettings::resolve(args, &|name| environment.get(name).map(ToString::to_string))
+    ServeSettings::resolve(*args, &|name| environment.get(name).map(ToString::to_string))
 }
 
 /// The one line that refuses it, without the temporary directory's name.
 fn refusal(flags: &[&str], environment: &[(&str, &str)], file: Option<&str>) -> String {
     let failure = resolve(flags, environment, file).unwrap_err();
     let text = format!("{failure:?}");
-    assert!(text.starts_with("Failure { code: 2, text: \""), "{text}");
+    assert!(text.starts_with("Failure { code: 2, said: Line(\""), "{text}");
     assert!(!text.contains("\\n"), "{text}");
     text
 }
@@ -183,9 +183,9 @@ fn a_file_that_is_no_good_is_refused() {
     assert!(refusal(&[], &[], Some(r#"{"bnid": "x"}"#)).contains("unknown key \\\"bnid\\\" in config file"));
     let both = r#"{"allow_origin": "https://a", "allow_origins": []}"#;
     assert!(refusal(&[], &[], Some(both)).contains("are the same setting"));
-    let Command::Serve(args) =
-        args::parse(["koor", "serve", "--config", "/nowhere/at/all.json"].map(Into::into)).unwrap().command;
-    assert!(ServeSettings::resolve(args, &|_| None).is_err());
+    let line = ["koor", "serve", "--config", "/nowhere/at/all.json"].map(Into::into);
+    let Task::Serve(args) = args::parse(line).unwrap().command else { panic!("not serve") };
+    assert!(ServeSettings::resolve(*args, &|_| None).is_err());
 }
 
 #[test]

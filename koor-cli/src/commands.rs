@@ -1,0 +1,36 @@
+//! Everything that can be asked of a server: each noun with what is typed and what becomes of it.
+
+pub(crate) mod config;
+pub(crate) mod documents;
+pub(crate) mod state;
+pub(crate) mod status;
+
+use crate::{
+    args::{Cli, Task},
+    context::Context,
+    exit::Failure,
+    serve,
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// When it can't.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let context = || Context::new(&global);
+    match command {
+        Task::Serve(args) => {
+            if global.token.is_some() || global.server.is_some() {
+                // A server without a token must not be what comes of giving it one under the wrong name.
+                return Err(Failure::usage(
+                    "serve takes neither --token nor --server: what clients must show is --auth-token",
+                ));
+            }
+            serve::run(*args)
+        }
+        Task::Status => status::run(&context()?),
+        Task::Config(command) => config::run(&command, &context),
+        Task::State(command) => state::run(&command, &context()?),
+    }
+}

@@ -1,0 +1,306 @@
+//! What state and specs have in common: documents with versions.
+
+use std::{fs, io::Write as _, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    client::{Answer, Client, Request, broken_off},
+    context::Context,
+    exit::Failure,
+    input::Input,
+    output::{Column, Kind, Rows, Stopped, Table, copy},
+    values,
+};
+
+/// A document that has versions: where it is, and how it is called.
+pub(crate) trait Document {
+    /// A request about it.
+    fn on<'a>(&self, client: &'a Client, method: fn(&'a Client, &str) -> Request<'a>) -> Request<'a>;
+
+    /// Its name, for people.
+    fn name(&self) -> &str;
+}
+
+/// What can be done with one.
+pub(crate) trait Deed {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When the server refuses, or can't be reached.
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure>;
+}
+
+/// A document, and what is done with it.
+#[derive(Debug, Args)]
+pub(crate) struct On<D: Args, H: Args> {
+    #[command(flatten)]
+    document: D,
+    #[command(flatten)]
+    how: H,
+}
+
+impl<D: Args + Document, H: Args + Deed> On<D, H> {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When the server refuses, or can't be reached.
+    pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
+        self.how.run(context, &self.document)
+    }
+}
+
+/// Which version is read, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// This version instead of the newest
+    #[arg(long, value_name = "N")]
+    version: Option<u64>,
+    /// Into this file instead of to stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Deed for Get {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let request = document.on(&context.client, Client::get).queries("version", self.version);
+        match &self.output {
+            None => print(context, request.send()?),
+            Some(path) => save(request.send()?, path),
+        }
+    }
+}
+
+/// What is stored, and on which condition.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    input: Input,
+    /// What it is [default: application/json if it is JSON, else text or bytes]
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    #[command(flatten)]
+    condition: Condition,
+    /// Only if there is none
+    #[arg(long, conflicts_with_all = ["if_match", "if_version"])]
+    create: bool,
+}
+
+impl Deed for Set {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let value = self.input.read()?;
+        let kind = self.content_type.clone().unwrap_or_else(|| kind_of(&value).to_owned());
+        let request = self.condition.hold(document.on(&context.client, Client::put));
+        context.show(request.header("If-None-Match", self.create.then(|| "*".to_owned())).bytes(value, kind))
+    }
+}
+
+/// On which condition a document is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Condition {
+    /// Only if the newest version has this hash
+    #[arg(long, value_name = "HASH", conflicts_with = "if_version")]
+    if_match: Option<String>,
+    /// Only if this is the newest version; 0: only if there is none
+    #[arg(long, value_name = "N")]
+    if_version: Option<u64>,
+}
+
+impl Condition {
+    fn hold<'a>(&self, request: Request<'a>) -> Request<'a> {
+        let tag = self.if_match.as_ref().map(|hash| match hash.as_str() {
+            tag if tag == "*" || tag.contains('"') => tag.to_owned(),
+            hash => format!("\"{hash}\""),
+        });
+        request.header("If-Match", tag).queries("if_version", self.if_version)
+    }
+}
+
+/// On which condition a document is deleted.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    condition: Condition,
+}
+
+impl Deed for Delete {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        context.show(self.condition.hold(document.on(&context.client, Client::delete)))
+    }
+}
+
+/// How much of a document's history is listed.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// At most so many versions
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+const VERSIONS: Table = Table {
+    rows: Rows::In("versions"),
+    columns: &[
+        Column("VERSION", "/version", Kind::Number),
+        Column("UPDATED", "/updated_at", Kind::Time),
+        Column("SIZE", "/size", Kind::Bytes),
+        Column("HASH", "/hash", Kind::Hash),
+        Column("DELETED", "/deleted", Kind::Text),
+        Column("TYPE", "/content_type", Kind::Text),
+        Column("BY", "/updated_by", Kind::Text),
+    ],
+    empty: "no versions",
+};
+
+impl Deed for History {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let request = document.on(&context.client, Client::get).query("history", 1);
+        context.table(request.queries("limit", self.limit), &VERSIONS)
+    }
+}
+
+/// To which version a document goes back.
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The version to go back to
+    #[arg(long, value_name = "N")]
+    version: u64,
+    #[command(flatten)]
+    condition: Condition,
+}
+
+impl Deed for Rollback {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let request = document.on(&context.client, Client::post).query("rollback", self.version);
+        context.show(self.condition.hold(request))
+    }
+}
+
+/// Which versions are compared.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The version to begin with
+    #[arg(long, value_name = "N")]
+    v1: u64,
+    /// The version to compare it with
+    #[arg(long, value_name = "N")]
+    v2: u64,
+    /// An RFC 6902 patch instead
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<DiffFormat>,
+}
+
+/// How differences are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DiffFormat {
+    JsonPatch,
+}
+
+const DIFFS: Table = Table {
+    rows: Rows::In("diffs"),
+    columns: &[
+        Column("PATH", "/path", Kind::Name),
+        Column("KIND", "/kind", Kind::State),
+        Column("OLD", "/old", Kind::Text),
+        Column("NEW", "/new", Kind::Text),
+    ],
+    empty: "no differences",
+};
+
+impl Deed for Diff {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let versions = format!("{},{}", self.v1, self.v2);
+        let request = document.on(&context.client, Client::get).query("diff", versions);
+        match self.format {
+            None => context.table(request, &DIFFS),
+            Some(DiffFormat::JsonPatch) => context.show(request.query("format", "json-patch")),
+        }
+    }
+}
+
+/// For what, and how long, is waited.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// For a version greater than this, instead of than the newest one now
+    #[arg(long, value_name = "N")]
+    after: Option<u64>,
+    /// At most so long
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    timeout: Span,
+}
+
+impl Deed for Wait {
+    fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
+        let request = document.on(&context.client, Client::get);
+        let request = request.query("wait", &self.timeout.text).queries("version", self.after);
+        let answer = request.patience(self.timeout.patience()).send()?;
+        if answer.status() == 304 {
+            let timeout = &self.timeout.text;
+            return Err(Failure::refused(format_args!(
+                "{} did not change within {timeout}",
+                document.name()
+            )));
+        }
+        print(context, answer)
+    }
+}
+
+/// A span of time that a server is asked to wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    pub(crate) text: String,
+    span: Duration,
+}
+
+impl Span {
+    /// How long to wait for an answer that may take so long.
+    pub(crate) fn patience(&self) -> Duration {
+        self.span.saturating_add(Duration::from_secs(30))
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self { text: text.to_owned(), span: values::span(text)? })
+    }
+}
+
+/// What a value is that nobody says it of.
+fn kind_of(value: &[u8]) -> &'static str {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(value).is_ok() {
+        "application/json"
+    } else if std::str::from_utf8(value).is_ok() {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/octet-stream"
+    }
+}
+
+/// Prints a value byte for byte. JSON ends its line, and so does text on a terminal.
+fn print(context: &Context, answer: Answer) -> Result<(), Failure> {
+    if answer.is_json() {
+        return context.output.json(&answer.bytes()?);
+    }
+    if !context.output.is_terminal() {
+        return context.output.pass(answer.reader());
+    }
+    let value = answer.bytes()?;
+    match std::str::from_utf8(&value) {
+        Ok(text) if !text.contains('\0') => context.output.line(text.strip_suffix('\n').unwrap_or(text)),
+        Ok(_) | Err(_) => Err(Failure::refused(
+            "this value is no text, and would upset the terminal: put it into a file with --output FILE",
+        )),
+    }
+}
+
+fn save(answer: Answer, path: &PathBuf) -> Result<(), Failure> {
+    let cannot =
+        |error: std::io::Error| Failure::refused(format_args!("cannot write {}: {error}", path.display()));
+    let mut file = fs::File::create(path).map_err(cannot)?;
+    copy(&mut answer.reader(), &mut file, &mut |_| {}).map_err(|stopped| match stopped {
+        Stopped::Reading(error) => broken_off(&error),
+        Stopped::Writing(error) => cannot(error),
+    })?;
+    file.flush().map_err(cannot)
+}

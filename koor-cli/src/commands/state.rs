@@ -1,0 +1,127 @@
+//! Shared values, with every version they had.
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    client::{Client, Request},
+    commands::documents::{self, Document, On},
+    context::Context,
+    exit::Failure,
+    output::{Column, Kind, Rows, Table},
+};
+
+/// What is done with values.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Lists values, by key
+    #[command(after_help = "Examples:\n  koor state list\n  koor state list --prefix Truck-Wash/ --limit 20")]
+    List(List),
+
+    /// Prints a value, byte for byte
+    #[command(after_help = "\
+Examples:
+  koor state get Truck-Wash/plan
+  koor state get Truck-Wash/plan --version 3
+  koor state get Truck-Wash/logo --output logo.png")]
+    Get(On<Key, documents::Get>),
+
+    /// Stores a value
+    #[command(after_help = "\
+A condition that does not hold changes nothing: the exit code is 1, and the answer has the version that is there.
+
+Examples:
+  koor state set Truck-Wash/plan --data '{\"step\": 1}'
+  koor state set Truck-Wash/logo --file logo.png --content-type image/png
+  make report | koor state set Truck-Wash/report --file -
+  koor state set Truck-Wash/plan --data '{\"step\": 2}' --if-version 1")]
+    Set(On<Key, documents::Set>),
+
+    /// Deletes a value; its versions stay
+    #[command(after_help = "Example:\n  koor state delete Truck-Wash/plan")]
+    Delete(On<Key, documents::Delete>),
+
+    /// Lists the versions of a value, newest first
+    #[command(after_help = "Example:\n  koor state history Truck-Wash/plan --limit 5")]
+    History(On<Key, documents::History>),
+
+    /// Makes an older version of a value the newest
+    #[command(after_help = "Example:\n  koor state rollback Truck-Wash/plan --version 2")]
+    Rollback(On<Key, documents::Rollback>),
+
+    /// Shows what differs between two versions of a value
+    #[command(after_help = "\
+Examples:
+  koor state diff Truck-Wash/plan --v1 1 --v2 3
+  koor state diff Truck-Wash/plan --v1 1 --v2 3 --format json-patch")]
+    Diff(On<Key, documents::Diff>),
+
+    /// Waits until a value changes, and prints the new one
+    #[command(after_help = "\
+When the time is up, nothing is printed and the exit code is 1. It is 1, too, when the value was deleted.
+
+Examples:
+  koor state wait Truck-Wash/plan --timeout 30s
+  koor state wait Truck-Wash/plan --after 3        at once, if there is a version 4 already")]
+    Wait(On<Key, documents::Wait>),
+}
+
+/// Which value.
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    /// The key of the value; slashes are part of it
+    key: String,
+}
+
+/// Which values.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only keys that begin so
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+const TABLE: Table = Table {
+    rows: Rows::Whole,
+    columns: &[
+        Column("KEY", "/key", Kind::Name),
+        Column("VERSION", "/version", Kind::Number),
+        Column("SIZE", "/size", Kind::Bytes),
+        Column("TYPE", "/content_type", Kind::Text),
+        Column("UPDATED", "/updated_at", Kind::Time),
+        Column("BY", "/updated_by", Kind::Text),
+    ],
+    empty: "no values",
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// When the server refuses, or can't be reached.
+pub(crate) fn run(command: &StateCommand, context: &Context) -> Result<(), Failure> {
+    match command {
+        StateCommand::List(list) => {
+            let all = context.client.get("/api/state");
+            context.table(all.queries("prefix", &list.prefix).queries("limit", list.limit), &TABLE)
+        }
+        StateCommand::Get(on) => on.run(context),
+        StateCommand::Set(on) => on.run(context),
+        StateCommand::Delete(on) => on.run(context),
+        StateCommand::History(on) => on.run(context),
+        StateCommand::Rollback(on) => on.run(context),
+        StateCommand::Diff(on) => on.run(context),
+        StateCommand::Wait(on) => on.run(context),
+    }
+}
+
+impl Document for Key {
+    fn on<'a>(&self, client: &'a Client, method: fn(&'a Client, &str) -> Request<'a>) -> Request<'a> {
+        method(client, "/api/state").segments(&self.key)
+    }
+
+    fn name(&self) -> &str {
+        &self.key
+    }
+}

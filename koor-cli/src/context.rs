@@ -1,0 +1,46 @@
+//! What a command works with: a server, and somebody who reads what comes of it.
+
+use crate::{
+    args::Global,
+    client::{Client, Request},
+    exit::Failure,
+    output::{Output, Table},
+    settings::client::ClientSettings,
+};
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: ClientSettings,
+    pub(crate) client: Client,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// What the command line, the environment and `./settings.json` say.
+    ///
+    /// # Errors
+    /// One line that names the first setting that is no good.
+    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        let output = Output::new(global)?;
+        let settings = ClientSettings::resolve(global, &|name| std::env::var(name).ok())?;
+        let client = Client::new(&settings);
+        Ok(Self { settings, client, output })
+    }
+
+    /// Sends a request, and prints the JSON that comes back.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody is there to ask, or the output can't be written.
+    pub(crate) fn show(&self, request: Request<'_>) -> Result<(), Failure> {
+        self.output.json(&request.send()?.bytes()?)
+    }
+
+    /// The same: as a table, if a person reads it.
+    ///
+    /// # Errors
+    /// As [`Context::show`].
+    pub(crate) fn table(&self, request: Request<'_>, table: &Table) -> Result<(), Failure> {
+        self.output.table(&request.send()?.bytes()?, table)
+    }
+}

@@ -1,0 +1,251 @@
+//! Tables of JSON, for people.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// What stands between two columns.
+const GAP: &str = "  ";
+
+/// The least that is left of a column where a terminal is too narrow.
+const NARROWEST: usize = 10;
+
+/// How an answer is shown as a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) rows: Rows,
+    pub(crate) columns: &'static [Column],
+    /// What is said when there is no row.
+    pub(crate) empty: &'static str,
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows {
+    /// The answer is an array of them.
+    Whole,
+    /// The answer has an array of them in that field.
+    In(&'static str),
+    /// The answer has an object in that field, with one row for each of its fields: its name becomes the field `_`.
+    Named(&'static str),
+    /// The answer is an object, with one row for each column.
+    Fields,
+}
+
+/// One column: its title, the field that it shows as a JSON pointer, and what that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column(pub(crate) &'static str, pub(crate) &'static str, pub(crate) Kind);
+
+/// What a column shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text, or JSON where it is none. Shortened where a terminal is too narrow.
+    Text,
+    /// What a row is called by.
+    Name,
+    /// A number, to the right.
+    Number,
+    /// A number of bytes.
+    Bytes,
+    /// A moment, down to seconds.
+    Time,
+    /// A word that says whether all is well.
+    State,
+    /// The first half of a SHA-256 and less: enough to tell two apart.
+    Hash,
+}
+
+impl Table {
+    /// The table as text. A terminal has a width; without one, nothing is shortened.
+    pub(super) fn render(&self, answer: Value, width: Option<usize>, colours: bool) -> String {
+        if matches!(self.rows, Rows::Fields) {
+            return self.render_fields(&answer, colours);
+        }
+        let rows = self.rows.of(answer);
+        if rows.is_empty() {
+            return format!("{}\n", self.empty);
+        }
+        let cells: Vec<Vec<String>> =
+            rows.iter().map(|row| self.columns.iter().map(|column| column.text(row)).collect()).collect();
+        let widths = self.widths(&cells, width);
+        let style = |style: Style| if colours { style } else { Style::new() };
+        let mut out = String::new();
+        let titles: Vec<String> = self.columns.iter().map(|column| column.0.to_owned()).collect();
+        self.push_row(&mut out, &titles, &widths, |_, _| style(Style::new().bold()));
+        for row in &cells {
+            self.push_row(&mut out, row, &widths, |column, text| style(column.style(text)));
+        }
+        out
+    }
+
+    fn render_fields(&self, answer: &Value, colours: bool) -> String {
+        let width = self.columns.iter().map(|column| column.0.width()).max().unwrap_or(0);
+        let mut out = String::new();
+        for column in self.columns {
+            let text = column.text(answer);
+            let style = if colours { column.style(&text) } else { Style::new() };
+            out.push_str(&padded(column.0, width, false));
+            out.push_str(GAP);
+            out.push_str(&format!("{style}{text}{style:#}\n"));
+        }
+        out
+    }
+
+    fn push_row(
+        &self,
+        out: &mut String,
+        row: &[String],
+        widths: &[usize],
+        style: impl Fn(&Column, &str) -> Style,
+    ) {
+        let last = self.columns.len().saturating_sub(1);
+        for (place, ((column, text), width)) in self.columns.iter().zip(row).zip(widths).enumerate() {
+            let right = matches!(column.2, Kind::Number | Kind::Bytes);
+            let shown = shortened(text, *width);
+            // The last column ends with its text.
+            let shown = if place == last && !right { shown } else { padded(&shown, *width, right) };
+            let style = style(column, text);
+            out.push_str(&format!("{style}{shown}{style:#}"));
+            out.push_str(if place == last { "\n" } else { GAP });
+        }
+    }
+
+    /// How wide each column is: as wide as its widest text, unless a terminal is too narrow for all of them.
+    fn widths(&self, cells: &[Vec<String>], room: Option<usize>) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.columns.iter().map(|column| column.0.width()).collect();
+        for row in cells {
+            for (width, text) in widths.iter_mut().zip(row) {
+                *width = (*width).max(text.width());
+            }
+        }
+        let Some(room) = room else { return widths };
+        let room = room.saturating_sub(GAP.len() * widths.len().saturating_sub(1));
+        let mut over = widths.iter().sum::<usize>().saturating_sub(room);
+        while over > 0 {
+            let widest = widths
+                .iter_mut()
+                .zip(self.columns)
+                .filter(|(width, column)| column.2 == Kind::Text && **width > NARROWEST)
+                .map(|(width, _)| width)
+                .max();
+            let Some(widest) = widest else { break };
+            *widest -= 1;
+            over -= 1;
+        }
+        widths
+    }
+}
+
+impl Rows {
+    fn of(self, answer: Value) -> Vec<Value> {
+        let array = |value: Value| match value {
+            Value::Array(rows) => rows,
+            _ => Vec::new(),
+        };
+        match (self, answer) {
+            (Self::Whole, answer) => array(answer),
+            (Self::In(field), mut answer) => {
+                answer.get_mut(field).map(Value::take).map(array).unwrap_or_default()
+            }
+            (Self::Named(field), mut answer) => match answer.get_mut(field).map(Value::take) {
+                Some(Value::Object(rows)) => rows
+                    .into_iter()
+                    .map(|(name, mut row)| {
+                        if let Value::Object(fields) = &mut row {
+                            fields.insert("_".to_owned(), Value::String(name));
+                        }
+                        row
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            },
+            (Self::Fields, answer) => vec![answer],
+        }
+    }
+}
+
+impl Column {
+    fn text(&self, row: &Value) -> String {
+        let Some(value) = row.pointer(self.1) else { return String::new() };
+        let text = match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+            }
+            other => other.to_string(),
+        };
+        let text = match (self.2, value) {
+            (Kind::Bytes, Value::Number(bytes)) => bytes.as_u64().map_or(text, size),
+            (Kind::Time, _) => match (text.get(..10), text.get(11..19)) {
+                (Some(day), Some(time)) => format!("{day} {time}"),
+                _ => text,
+            },
+            (Kind::Hash, _) => text.get(..12).map_or_else(|| text.clone(), ToOwned::to_owned),
+            _ => text,
+        };
+        harmless(&text)
+    }
+
+    fn style(&self, text: &str) -> Style {
+        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self.2 {
+            Kind::Name => colour(AnsiColor::Cyan),
+            Kind::Time | Kind::Hash => Style::new().dimmed(),
+            Kind::State => match text {
+                "active" | "accepted" | "ok" | "success" | "true" => colour(AnsiColor::Green),
+                "pending" | "proposed" | "warning" | "stale" => colour(AnsiColor::Yellow),
+                "error" | "denied" | "rejected" | "degraded" | "false" => colour(AnsiColor::Red),
+                _ => Style::new(),
+            },
+            Kind::Text | Kind::Number | Kind::Bytes => Style::new(),
+        }
+    }
+}
+
+/// What others wrote must not move a terminal's cursor, nor colour it.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+fn padded(text: &str, width: usize, right: bool) -> String {
+    let room = " ".repeat(width.saturating_sub(text.width()));
+    if right { format!("{room}{text}") } else { format!("{text}{room}") }
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut left = width.saturating_sub(1);
+    let mut out = String::new();
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// A number of bytes as people read it.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut units = ["B", "KiB", "MiB", "GiB", "TiB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    let mut whole = bytes;
+    let mut tenths = 0;
+    for next in units {
+        if whole < 1024 {
+            break;
+        }
+        tenths = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+        unit = next;
+    }
+    if unit == "B" || whole >= 100 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
+}

@@ -1,0 +1,161 @@
+//! What the five tools do: each calls one use case of the core, and decides nothing.
+
+use http::request::Parts;
+use koor_core::{
+    Caller, Error, InstanceRef, Koor, Role,
+    commands::{ProposeRule, RegisterInstance, Registered, SetIntent},
+    domain::{
+        instances::{Instance, InstanceFilter, InstanceStatus},
+        rules::RuleDraft,
+    },
+    ids::InstanceId,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{Guide, address, arguments::Arguments, tools::Name};
+
+/// What a tool has done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) answer: Value,
+    /// The instance that the call names.
+    pub(crate) named: Option<InstanceRef>,
+}
+
+impl Done {
+    fn with(answer: Value) -> Self {
+        Self { answer, named: None }
+    }
+}
+
+/// Calls a tool.
+///
+/// # Errors
+/// When the core refuses, or fails.
+pub(crate) async fn call(
+    tool: Name,
+    arguments: Arguments,
+    koor: &Koor,
+    caller: &Caller,
+    guide: &Guide,
+    request: &Parts,
+) -> Result<Done, Error> {
+    match tool {
+        Name::RegisterInstance => register_instance(arguments, koor, caller).await,
+        Name::DiscoverInstances => discover_instances(arguments, koor).await,
+        Name::SetIntent => set_intent(arguments, koor, caller).await,
+        Name::GetEndpoints => Ok(get_endpoints(guide, request)),
+        Name::ProposeRule => propose_rule(arguments, koor, caller).await,
+    }
+}
+
+async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+    let capabilities: Vec<String> = sent.text("capabilities").split(',').map(str::to_owned).collect();
+    let command = RegisterInstance::new(
+        koor,
+        &sent.text("name"),
+        &sent.text("workspace"),
+        &sent.text("intent"),
+        &sent.text("stack"),
+        &capabilities,
+    )?;
+    let Registered { instance, token } = koor.execute(caller, command).await?.output;
+    let message = format!(
+        "Registered as pending. Activate: koor-cli activate {}. Read and write data by REST or koor-cli, as \
+         get_endpoints says.",
+        instance.id
+    );
+    let mut answer = shown(&instance);
+    answer.remove("id");
+    answer.remove("last_seen");
+    answer.insert("instance_id".to_owned(), json!(instance.id));
+    answer.insert("token".to_owned(), json!(token));
+    answer.insert("message".to_owned(), json!(message));
+    Ok(Done::with(Value::Object(answer)))
+}
+
+async fn discover_instances(mut sent: Arguments, koor: &Koor) -> Result<Done, Error> {
+    let filter = InstanceFilter {
+        name: sent.given("name"),
+        workspace: sent.given("workspace"),
+        stack: sent.given("stack"),
+        capability: sent.given("capability"),
+        status: None,
+    };
+    let instances: Vec<_> = koor.instances(filter).await?.iter().map(shown).collect();
+    Ok(Done::with(json!({"count": instances.len(), "instances": instances})))
+}
+
+async fn set_intent(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+    let named = sent.text("instance_id");
+    let unknown = || Error::NotFound { what: "instance", name: named.clone() };
+    let id: InstanceId = named.trim().parse().map_err(|_| unknown())?;
+    let command = SetIntent::new(id, &sent.text("intent"))?;
+    let instance = koor.execute(caller, command).await?.output;
+    if instance.status == InstanceStatus::Stale {
+        // Whoever says what it does is there: over HTTP, the request's own identity would have said so.
+        koor.heartbeat(caller, id).await?;
+    }
+    let answer =
+        json!({"instance_id": id, "intent": instance.intent, "message": "Intent set, last_seen refreshed."});
+    Ok(Done { answer, named: Some(InstanceRef::from(&instance)) })
+}
+
+fn get_endpoints(guide: &Guide, request: &Parts) -> Done {
+    let endpoints: Map<String, Value> =
+        guide.endpoints.iter().map(|(name, route)| ((*name).to_owned(), json!(route))).collect();
+    let base = address::api_base(request, &guide.api_base);
+    Done::with(json!({
+        "endpoints": endpoints,
+        "cli": {
+            "install": "koor-cli is the program koor under another name: ln -s \"$(command -v koor)\" koor-cli",
+            "usage": format!(
+                "export KOOR_SERVER={base}; koor-cli state get <key> --output <file>; koor-cli state set <key> --file \
+                 <file>; koor-cli events publish <topic> --data <json>; koor-cli events wait <pattern>; koor-cli --help"
+            ),
+        },
+        "message": "Read and write data by REST or koor-cli: files stay out of your context. If the server asks for a \
+            token, send Authorization: Bearer <token>.",
+        "api_base": base,
+    }))
+}
+
+async fn propose_rule(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+    let draft = RuleDraft {
+        project: sent.given("project"),
+        rule_id: sent.given("rule_id"),
+        pattern: sent.given("pattern"),
+        message: sent.given("message"),
+        severity: sent.given("severity"),
+        match_type: sent.given("match_type"),
+        stack: sent.given("stack"),
+        proposed_by: sent.given("proposed_by"),
+        context: sent.given("context"),
+        ..RuleDraft::default()
+    };
+    let command = ProposeRule::new(caller, draft)?;
+    let rule = koor.execute(caller, command).await?.output;
+    let answer = json!({
+        "project": rule.project,
+        "rule_id": rule.rule_id,
+        "status": rule.status,
+        "message": "Proposed. It checks nothing until a person accepts it.",
+    });
+    // An instance that acts by its own token is no other, whatever it writes here.
+    let named = match rule.proposed_by.parse() {
+        Ok(id) if caller.role() == Role::Admin => koor.instance(id).await.ok(),
+        _ => None,
+    };
+    Ok(Done { answer, named: named.as_ref().map(InstanceRef::from) })
+}
+
+/// An instance without what it does not say: every byte is read by a model.
+fn shown(instance: &Instance) -> Map<String, Value> {
+    let Value::Object(mut fields) = json!(instance) else { return Map::new() };
+    fields.retain(|_, value| match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+    });
+    fields
+}
