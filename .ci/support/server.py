@@ -11,12 +11,13 @@ import urllib.request
 
 
 class Koor:
-    def __init__(self, program, *flags):
-        self.directory = tempfile.TemporaryDirectory(prefix="koor-")
+    def __init__(self, program, *flags, bind="localhost:0", directory=None):
+        self.directory = directory or tempfile.TemporaryDirectory(prefix="koor-")
+        self.keeps_directory = directory is not None
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("KOOR_", "LISTEN_"))}
         self.log = []
         self.process = subprocess.Popen(
-            [os.path.abspath(program), "serve", "--bind", "localhost:0", "--dashboard-bind", "",
+            [os.path.abspath(program), "serve", "--bind", bind, "--dashboard-bind", "",
              "--log-format", "json", *flags],
             cwd=self.directory.name, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
@@ -62,7 +63,8 @@ class Koor:
             self.process.kill()
             code = self.process.wait()
         self.reader.join(timeout=5)
-        self.directory.cleanup()
+        if not self.keeps_directory:
+            self.directory.cleanup()
         panics = [line for line in self.log if "panic" in line]
         assert not panics, "the server panicked:\n" + "".join(panics)
         # What went wrong already says more than how the server ended.

@@ -5,6 +5,7 @@
 
 mod binary;
 mod client;
+mod mcp;
 mod receiver;
 mod server;
 mod service;
@@ -12,6 +13,7 @@ mod site;
 
 pub use binary::koor;
 pub use client::{Answer, Client, Events};
+pub use mcp::Mcp;
 pub use receiver::Receiver;
 pub use server::{Ended, Server, Shared, Start};
 pub use service::{Call, Service};

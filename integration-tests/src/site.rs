@@ -162,7 +162,7 @@ impl Site {
 }
 
 impl Reply {
-    /// What every answer must be: it has a request id, and an error says in JSON what went wrong.
+    /// What every answer must be: it has a request id, and an error says in JSON, or JSON-RPC, what went wrong.
     fn check(&self, bare: bool) {
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "{self:?}");
         if self.status < 400 {
@@ -172,8 +172,17 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         if !bare {
             let error = self.json();
-            assert_eq!(error["code"], self.status, "{}: {error}", self.asked);
-            let text = error["error"].as_str().unwrap_or_default();
+            let text = if error["jsonrpc"] == "2.0" {
+                assert!(
+                    error["error"]["code"].is_i64() && error.get("id").is_some(),
+                    "{}: {error}",
+                    self.asked
+                );
+                error["error"]["message"].as_str().unwrap_or_default()
+            } else {
+                assert_eq!(error["code"], self.status, "{}: {error}", self.asked);
+                error["error"].as_str().unwrap_or_default()
+            };
             assert!(!text.is_empty(), "{}: {error}", self.asked);
             let inner = ["SELECT ", "INSERT ", "sqlite", "data.db", "panicked", ".rs:"];
             assert!(!inner.iter().any(|part| text.contains(part)), "{}: {text}", self.asked);

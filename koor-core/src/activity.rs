@@ -115,6 +115,10 @@ impl Activity {
         calls.bytes.fetch_add(bytes, Relaxed);
     }
 
+    pub(crate) fn bytes(&self, plane: Plane, bytes: u64) {
+        self.calls[plane as usize].bytes.fetch_add(bytes, Relaxed);
+    }
+
     pub(crate) fn token_tax(&self) -> TokenTax {
         let [rest, mcp] = &self.calls;
         TokenTax::of(

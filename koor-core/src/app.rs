@@ -228,6 +228,11 @@ impl Koor {
         self.count(caller, metric, 1);
     }
 
+    /// Counts the bytes of an answer that belongs to a plane and is no call, such as the list of MCP's tools.
+    pub fn count_bytes(&self, plane: Plane, bytes: u64) {
+        self.inner.activity.bytes(plane, bytes);
+    }
+
     /// Sets the counters of calls to zero, on behalf of the caller.
     ///
     /// # Errors

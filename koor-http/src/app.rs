@@ -18,7 +18,7 @@ use crate::{
     body::{Body, Tally},
     error::Failure,
     log::{self, RequestIds, X_REQUEST_ID},
-    mount::Mount,
+    mount::{CalledBy, Mount},
     origin::{self, Gate},
     prometheus::{self, Meters},
     request::{Call, Query, drop_body, read_all},
@@ -144,20 +144,20 @@ impl App {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             return;
         }
+        let called_by = match plane {
+            Some(Plane::Mcp) => answer.extensions_mut().remove().map(|CalledBy(caller)| caller),
+            Some(Plane::Rest) | None => caller,
+        };
         let length = answer.body().size_hint().exact().unwrap_or(0);
         match answer.body_mut().tally() {
             None => {
-                if let (Some(caller), Some(plane)) = (caller, plane) {
-                    self.koor.count_call(&caller, plane, length);
-                }
+                note(&self.koor, plane, called_by.as_ref(), length);
                 turn.to_client();
             }
             Some(tally) => {
                 let koor = self.koor.clone();
                 tally.then(move |bytes| {
-                    if let (Some(caller), Some(plane)) = (caller, plane) {
-                        koor.count_call(&caller, plane, bytes);
-                    }
+                    note(&koor, plane, called_by.as_ref(), bytes);
                     turn.to_client();
                 });
             }
@@ -186,7 +186,7 @@ impl App {
                 passed.place = prometheus::Place::Asset;
                 crate::assets::answer(&self.assets, &head)
             }
-            Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body).await,
+            Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body, place.peer).await,
             Way::Route(route, params, caller) => {
                 let counted = passed.plane.is_some();
                 let call = Call { app: Arc::clone(self), caller, head, body, params, place, counted };
@@ -259,12 +259,25 @@ impl App {
         caller: Caller,
         mut head: Parts,
         mut body: Incoming,
+        peer: Option<SocketAddr>,
     ) -> Result<Answer, Failure> {
         let within: Duration = self.settings.body_timeout;
         let body = read_all(&head.headers, &mut body, self.settings.max_body, within).await?;
         head.extensions.insert(caller);
+        if let Some(peer) = peer {
+            head.extensions.insert(peer);
+        }
         let answer = mount.call(Request::from_parts(head, Full::new(body))).await;
         Ok(answer.map(|body| Body::Mounted(body, Tally::none())))
+    }
+}
+
+/// Counts what was answered: a call on somebody's behalf, or bytes alone.
+fn note(koor: &Koor, plane: Option<Plane>, called_by: Option<&Caller>, bytes: u64) {
+    match (plane, called_by) {
+        (Some(plane), Some(caller)) => koor.count_call(caller, plane, bytes),
+        (Some(plane), None) => koor.count_bytes(plane, bytes),
+        (None, _) => {}
     }
 }
 

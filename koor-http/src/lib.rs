@@ -34,7 +34,7 @@ mod ws;
 
 pub use assets::{Asset, Assets};
 pub use body::BodyError;
-pub use mount::{MountBody, MountFuture};
+pub use mount::{CalledBy, MountBody, MountFuture};
 pub use server::{Listeners, ServeError, Server};
 pub use settings::HttpSettings;
 pub use table::{Endpoint, endpoints};

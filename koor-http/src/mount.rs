@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use bytes::Bytes;
 use http_body_util::{Full, combinators::UnsyncBoxBody};
 use hyper::{Request, Response};
+use koor_core::Caller;
 
 use crate::body::BodyError;
 
@@ -13,6 +14,11 @@ pub type MountBody = UnsyncBoxBody<Bytes, BodyError>;
 
 /// What a mounted service gives back at once, and its answer later.
 pub type MountFuture = Pin<Box<dyn Future<Output = Response<MountBody>> + Send>>;
+
+/// Says, among the extensions of what a mounted service answers, that this is the answer to a call, and on whose behalf
+/// it counts. Of any other answer, the bytes alone are counted.
+#[derive(Debug, Clone)]
+pub struct CalledBy(pub Caller);
 
 type Call = dyn Fn(Request<Full<Bytes>>) -> MountFuture + Send + Sync;
 

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -98,7 +98,8 @@ impl Server {
     /// Hands requests for that path, and those below it, to another service, on the API's listeners.
     ///
     /// The service gets a request that has passed the limits, whose body is here already, and whose extensions hold the
-    /// [`Caller`](koor_core::Caller). It counts as a call through MCP.
+    /// [`Caller`](koor_core::Caller) and the [`SocketAddr`] of the peer. Its bytes are counted as MCP's; it says itself
+    /// what is a [call](crate::CalledBy).
     #[must_use]
     pub fn mount(
         mut self,
@@ -160,6 +161,8 @@ pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
     _alive: mpsc::Sender<()>,
     stage: watch::Receiver<Stage>,
+    /// Where the other end is; `None` where it is gone already.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) turn: Turn,
 }
 
@@ -203,8 +206,9 @@ impl Acceptor {
                     None => return,
                 },
             };
+            let peer = stream.peer_addr().ok();
             let (alive, stage) = (self.alive.clone(), self.stage.clone());
-            let place = Place { _permit: permit, _alive: alive, stage, turn: Turn::default() };
+            let place = Place { _permit: permit, _alive: alive, stage, peer, turn: Turn::default() };
             tokio::spawn(serve(Arc::clone(&self.app), door, stream, place));
         }
     }

@@ -389,6 +389,8 @@ pub(crate) static ROUTES: &[Route] = &[
 /// A route, as it is listed to those who ask what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Endpoint {
+    /// Its name, which the `OpenAPI` document has as the operation's id.
+    pub name: &'static str,
     /// The method.
     pub method: &'static str,
     /// The path, with `{name}` for a segment and `{name*}` for all that is left.
@@ -405,6 +407,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ROUTES
         .iter()
         .map(|route| Endpoint {
+            name: route.id,
             method: route.method().as_str(),
             path: route.path,
             summary: route.summary,

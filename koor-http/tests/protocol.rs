@@ -224,18 +224,26 @@ async fn the_dashboard_has_the_api_beside_its_files() {
 }
 
 #[tokio::test]
-async fn a_mounted_service_gets_the_caller_and_shares_every_check() {
+async fn a_mounted_service_gets_the_caller_shares_every_check_and_says_what_is_a_call() {
     use http_body_util::{BodyExt as _, Full};
     use koor_core::Caller;
+    use koor_http::CalledBy;
 
     let site = Site::made(Plan::guarded(), |server| {
         server.mount("/mcp", |request| {
             Box::pin(async move {
-                let actor = request.extensions().get::<Caller>().unwrap().actor().to_string();
+                let caller = request.extensions().get::<Caller>().unwrap().clone();
+                let peer: std::net::SocketAddr = *request.extensions().get().unwrap();
+                assert!(peer.ip().is_loopback());
+                let actor = caller.actor().to_string();
                 let body = request.into_body().collect().await.unwrap().to_bytes();
                 let text = format!("{actor}:{}", String::from_utf8_lossy(&body));
-                let body = Full::new(text.into()).map_err(|never| match never {}).boxed_unsync();
-                hyper::Response::new(body)
+                let body = Full::new(text.clone().into()).map_err(|never| match never {}).boxed_unsync();
+                let mut answer = hyper::Response::new(body);
+                if text.ends_with("hello") {
+                    answer.extensions_mut().insert(CalledBy(caller));
+                }
+                answer
             })
         })
     })
@@ -247,6 +255,13 @@ async fn a_mounted_service_gets_the_caller_and_shares_every_check() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "admin:hello"));
     let tax = site.koor.token_tax();
     assert_eq!((tax.mcp_calls, tax.rest_calls, tax.measured.mcp_bytes), (1, 0, 11));
+    assert_eq!(site.send("POST", "/mcp", &auth, b"list").await.status, 200);
+    let tax = site.koor.token_tax();
+    assert_eq!(
+        (tax.mcp_calls, tax.rest_calls, tax.measured.mcp_bytes),
+        (1, 0, 21),
+        "what is no call is bytes"
+    );
     let evil = [("authorization", bearer.as_str()), ("origin", "http://evil.example")];
     assert_eq!(site.send("POST", "/mcp", &evil, b"x").await.status, 403);
     assert_eq!(site.send("POST", "/mcp", &auth, &vec![b'x'; 65 << 10]).await.status, 413);
