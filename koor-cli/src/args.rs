@@ -6,7 +6,10 @@ use std::{ffi::OsString, path::Path};
 
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands::{config, state, status};
+use crate::{
+    commands::{config, state, status},
+    wizard,
+};
 
 /// A coordination server for AI coding agents, and everything that a shell does with one.
 #[derive(Debug, Parser)]
@@ -52,6 +55,10 @@ pub(crate) enum Task {
     /// Starts the server
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<serve::ServeArgs>),
+
+    /// Makes workspaces for agents that work together: the wizard
+    #[command(after_help = wizard::EXAMPLES)]
+    Init(Box<wizard::InitArgs>),
 
     /// Asks whether the server can do its work
     #[command(after_help = status::EXAMPLES)]

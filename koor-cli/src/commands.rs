@@ -9,7 +9,7 @@ use crate::{
     args::{Cli, Task},
     context::Context,
     exit::Failure,
-    serve,
+    serve, wizard,
 };
 
 /// Does what was typed.
@@ -29,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             }
             serve::run(*args)
         }
+        Task::Init(args) => wizard::run(&args, &global),
         Task::Status => status::run(&context()?),
         Task::Config(command) => config::run(&command, &context),
         Task::State(command) => state::run(&command, &context()?),

@@ -11,10 +11,12 @@ mod input;
 mod listen;
 mod log;
 mod output;
+mod rule_sets;
 mod serve;
 mod settings;
 mod systemd;
 mod values;
+mod wizard;
 
 use std::process::ExitCode;
 

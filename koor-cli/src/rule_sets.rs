@@ -63,7 +63,8 @@ mod tests {
         for set in names() {
             let mut cases = cases(set);
             for rule in rules(set) {
-                let Some(Cases { file, finds, leaves, elsewhere }) = cases.remove(rule.rule_id.as_str()) else {
+                let Some(Cases { file, finds, leaves, elsewhere }) = cases.remove(rule.rule_id.as_str())
+                else {
                     wrong.push(format!("{}: no cases", rule.rule_id));
                     continue;
                 };

@@ -1,0 +1,198 @@
+//! `koor init`: workspaces for a controller and its agents, each with its instructions, its MCP settings and this
+//! program.
+//!
+//! Asking, planning and writing are apart: [`ask`] and [`gather`] find out what is wanted, [`plan`] makes a list of
+//! files of it without touching the disk, and [`write`] puts all of them there, or none.
+
+mod ask;
+mod gather;
+mod plan;
+mod probe;
+mod project;
+mod report;
+mod start;
+mod templates;
+mod write;
+
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use crate::{
+    args::Global,
+    exit::{self, Failure},
+    rule_sets,
+    settings::client::ClientSettings,
+};
+
+use self::{
+    ask::{Arrows, Ask, Plain},
+    gather::Wanted,
+    plan::{PROGRAM, Planned},
+    project::Stack,
+    start::Starter,
+    write::{Fate, Site},
+};
+
+/// The end of `koor init --help`.
+pub(crate) const EXAMPLES: &str = "\
+On a terminal it asks for what is not given. Nothing is written before you have said yes, and no file is replaced
+without --force.
+
+Stacks: goth, go-api (databases: sqlite, postgres, memory), react, flutter, c, rust, python, node, generic.
+
+Examples:
+  koor init
+  koor init --project Truck-Wash --agent frontend:goth --agent backend:go-api:postgres --yes
+  koor init --add mobile:flutter --project Truck-Wash
+  koor init --project Truck-Wash --agent frontend:react --dry-run";
+
+/// The flags of `init`, as they were typed.
+#[derive(Debug, Default, Args)]
+pub(crate) struct InitArgs {
+    /// The project's name: letters, digits, '-', '_' and '.'
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+
+    /// An agent of a new project; may be repeated
+    #[arg(long, value_name = "NAME:STACK[:DATABASE]", conflicts_with = "add")]
+    agent: Vec<String>,
+
+    /// An agent that is added to a project that is there; may be repeated
+    #[arg(long, value_name = "NAME:STACK[:DATABASE]")]
+    add: Vec<String>,
+
+    /// The directory in which the workspaces are made, or are
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+
+    /// Also writes something that starts the server
+    #[arg(long, value_name = "HOW", value_enum)]
+    start: Option<Starter>,
+
+    /// Asks nothing
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Replaces files that are there and say something else
+    #[arg(long)]
+    force: bool,
+
+    /// Lists what would be written, and writes nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Asks in plain lines, for screen readers and simple terminals
+    #[arg(long)]
+    accessible: bool,
+}
+
+/// Makes the workspaces of a project, or of an agent more.
+///
+/// # Errors
+/// When it is not wanted, not possible, or files are in the way; then nothing is written.
+pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
+    let settings = ClientSettings::resolve(global, &|name| env::var(name).ok())?;
+    let base = std::path::absolute(&args.dir)
+        .map_err(|error| Failure::usage(format_args!("invalid --dir {}: {error}", args.dir.display())))?;
+    let mut asker = asker(args)?;
+    let wanted = gather::gather(args, &settings, &base, asker.as_deref_mut())?;
+    for warning in &wanted.warnings {
+        match asker.as_deref_mut() {
+            Some(ask) => ask.warn(warning)?,
+            None => exit::warn(warning),
+        }
+    }
+
+    let program = env::current_exe()
+        .map_err(|error| Failure::refused(format_args!("cannot find this program's own file: {error}")))?;
+    let files = files(&wanted, &base)?;
+    let site = Site { base: &base, program: &program };
+    let fates = write::survey(site, &files, args.force)
+        .map_err(|error| Failure::refused(format_args!("cannot look at what is there: {error}")))?;
+    if args.dry_run {
+        return report::list(&files, &fates);
+    }
+    refuse_conflicts(&base, &files, &fates)?;
+    if let Some(ask) = asker.as_deref_mut() {
+        ask.note("This is what comes now", &report::summary(&wanted, &base, &fates))?;
+        if !ask.confirm("Write it?", true)? {
+            return Err(ask::Stop::Cancelled.into());
+        }
+    }
+    write::apply(site, &files, &fates)
+        .map_err(|error| Failure::refused(format_args!("cannot write: {error}; everything is as it was")))?;
+    let next = report::next_steps(&wanted, &base);
+    match asker.as_deref_mut() {
+        Some(ask) => {
+            ask.note("What comes next", &next)?;
+            ask.end(&report::made(&wanted))?;
+        }
+        None => {
+            report::list(&files, &fates)?;
+            report::say(&format!("{}\n{next}", report::made(&wanted)));
+        }
+    }
+    Ok(())
+}
+
+/// The set of rules that is made for a stack, if one is.
+fn rule_set_of(stack: Stack) -> Option<&'static str> {
+    rule_sets::names().find(|name| *name == stack.as_str())
+}
+
+/// Whoever can be asked; `None` when nothing is to be.
+fn asker(args: &InitArgs) -> Result<Option<Box<dyn Ask>>, Failure> {
+    let complete = args.project.is_some() && !(args.agent.is_empty() && args.add.is_empty());
+    if args.yes || (args.dry_run && complete) {
+        return Ok(None);
+    }
+    if args.accessible {
+        return Ok(Some(Box::new(Plain::new(io::stdin().lock(), io::stderr()))));
+    }
+    // Questions go to stderr: both ends must be somebody's.
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(Some(Box::new(Arrows)));
+    }
+    Err(Failure::usage(
+        "there is no terminal to ask on: say everything with --project, --agent NAME:STACK and --yes, or use --accessible",
+    ))
+}
+
+/// Everything that is to be there afterwards.
+fn files(wanted: &Wanted, base: &Path) -> Result<Vec<Planned>, Failure> {
+    let program = base.join(wanted.project.controller_folder()).join(PROGRAM);
+    let mut files = plan::plan(&wanted.project).map_err(|error| Failure::caused_by(&error))?;
+    if let Some(starter) = wanted.starter {
+        files.extend(
+            starter.files(&wanted.project, base, &program).map_err(|error| Failure::caused_by(&error))?,
+        );
+    }
+    Ok(files)
+}
+
+fn refuse_conflicts(base: &Path, files: &[Planned], fates: &[Fate]) -> Result<(), Failure> {
+    let conflicts: Vec<&Planned> =
+        files.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Conflict).map(|(file, _)| file).collect();
+    let Some(first) = conflicts.first() else { return Ok(()) };
+    let more = match conflicts.len() - 1 {
+        0 => "is".to_owned(),
+        n => format!("and {n} more are"),
+    };
+    let stuck = conflicts.iter().find(|file| {
+        let path = base.join(&file.path);
+        path.is_dir() || path.ancestors().skip(1).any(Path::is_file)
+    });
+    let what_then = match stuck {
+        Some(file) => format!("--force can't replace {}: move it away", file.path),
+        None => "--force replaces them, --dry-run lists them".to_owned(),
+    };
+    Err(Failure::refused(format_args!(
+        "nothing was written: {} {more} there already and would change; {what_then}",
+        first.path
+    )))
+}
