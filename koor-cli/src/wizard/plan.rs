@@ -139,3 +139,6 @@ impl Workspace<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
