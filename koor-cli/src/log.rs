@@ -1,13 +1,14 @@
 //! The server's log: to stderr, as text for people or as JSON for machines.
 
 mod stderr;
+mod text;
 
 use std::io::{self, IsTerminal as _};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use self::stderr::STDERR;
+use self::{stderr::STDERR, text::Text};
 use crate::exit::Failure;
 
 /// What the line that says where the server listens is logged under: shown at every level, because whoever asked for
@@ -48,7 +49,7 @@ pub(crate) fn start(level: LevelFilter, format: Format) -> Result<Log, Failure> 
             let colours =
                 io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
             let text = tracing_subscriber::fmt::layer().with_writer(&STDERR).with_ansi(colours);
-            log.with(text).try_init()
+            if colours { log.with(text).try_init() } else { log.with(text.event_format(Text)).try_init() }
         }
         Format::Json => {
             let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(&STDERR);

@@ -19,14 +19,15 @@ const LONGEST_ID: usize = 128;
 /// Gives ids to requests that have none.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
-    start: u64,
+    /// What they all begin with.
+    start: String,
     count: AtomicU64,
 }
 
 impl RequestIds {
     /// Ids that differ from those of a server that began at another moment.
     pub(crate) fn new(start: u64) -> Self {
-        Self { start, count: AtomicU64::new(0) }
+        Self { start: format!("{start:x}-"), count: AtomicU64::new(0) }
     }
 
     /// The id of a request: the caller's own, if it is a sane one, else a new one.
@@ -39,8 +40,19 @@ impl RequestIds {
 
     /// A new id.
     pub(crate) fn next(&self) -> HeaderValue {
-        let id = format!("{:x}-{:x}", self.start, self.count.fetch_add(1, Relaxed));
+        let mut id = String::with_capacity(self.start.len() + 16);
+        id.push_str(&self.start);
+        push_hex(&mut id, self.count.fetch_add(1, Relaxed));
         HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+/// Writes a number in hex, as the formatter would at a multiple of the cost: this is done for each request.
+fn push_hex(text: &mut String, number: u64) {
+    let digits = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 15;
+        text.push(char::from(b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()]));
     }
 }
 
@@ -76,6 +88,15 @@ pub(crate) fn unread(status: StatusCode, request_id: &HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hex_is_written_as_the_formatter_writes_it() {
+        for number in [0, 1, 9, 15, 16, 255, 256, 0x1a2b_3c4d, u64::MAX] {
+            let mut text = String::new();
+            push_hex(&mut text, number);
+            assert_eq!(text, format!("{number:x}"));
+        }
+    }
 
     #[test]
     fn a_sane_id_is_taken_over_and_a_missing_one_made() {
