@@ -6,7 +6,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 LONGEST_URL = 2048
-URL = re.compile(r"(https?)://[A-Za-z0-9.-]+")
+URL = re.compile(r"(https?)://[^/?#\\]*", re.IGNORECASE)
 
 
 @schemathesis.hook

@@ -178,4 +178,5 @@ def main():
     print(f"webhooks: all well, after {time.monotonic() - begun:.0f} s")
 
 
-main()
+if __name__ == "__main__":
+    main()

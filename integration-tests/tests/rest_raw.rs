@@ -153,3 +153,33 @@ fn head_does_not_wait() {
     assert_eq!(site.send("HEAD", "/api/events/wait?timeout=6m", "").status, 400);
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn every_request_has_its_line_in_the_log_however_the_server_ends() {
+    for (signals, code) in [(1, 0), (2, 143)] {
+        let server = Server::start();
+        // A request in flight holds up the end, so that a second signal finds the server still there.
+        let mut slow = TcpStream::connect(server.api.trim_start_matches("http://")).unwrap();
+        if signals == 2 {
+            let head = b"PUT /api/state/slow HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+            slow.write_all(head).unwrap();
+            assert!(slow.read(&mut [0; 25]).unwrap() > 0);
+        }
+        let client = server.client();
+        for _ in 0..300 {
+            client.ok("GET", "/api/specs", "");
+        }
+        server.signal("TERM");
+        if signals == 2 {
+            assert!(server.wait_for_log(|line| line.contains("stopping")).is_some());
+            // Signals closer together than this are one.
+            std::thread::sleep(Duration::from_millis(200));
+            server.signal("TERM");
+        }
+        let ended = server.wait();
+        assert_eq!(ended.code, Some(code));
+        let lines =
+            ended.log.iter().filter(|line| line.contains("path=\"/api/specs\" status=200 ms=")).count();
+        assert_eq!(lines, 300, "after {signals} signals");
+    }
+}

@@ -42,6 +42,8 @@ fn a_template_that_can_not_be_is_refused() {
     for body in [json!({}), json!({"id": "a"}), json!({"name": "A"}), json!({"id": "", "name": ""})] {
         site.post("/api/templates", &body).refused(400, "id and name are required");
     }
+    // It could never be read: its path is that of another call.
+    site.post("/api/templates", &json!({"id": "capture", "name": "x"})).says(400, "that name is taken");
     for (kind, data, said) in [
         ("recipes", json!({}), "unknown kind"),
         ("rules", json!({"a": 1}), "data does not fit kind rules"),

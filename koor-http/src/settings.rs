@@ -44,7 +44,7 @@ impl Default for HttpSettings {
             restore_limit: 1 << 30,
             allow_origins: Vec::new(),
             allow_hosts: Vec::new(),
-            max_connections: 10_000,
+            max_connections: 16_384,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),

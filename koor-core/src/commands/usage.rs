@@ -1,6 +1,11 @@
 //! Recording what a model's work cost.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Unexpected, Visitor},
+};
 use serde_json::json;
 
 use crate::{
@@ -25,8 +30,10 @@ pub struct UsageDraft {
     /// For which project.
     pub project: String,
     /// Tokens sent.
+    #[serde(deserialize_with = "whole_number")]
     pub tokens_in: i64,
     /// Tokens received.
+    #[serde(deserialize_with = "whole_number")]
     pub tokens_out: i64,
     /// What it cost.
     pub cost_usd: f64,
@@ -34,6 +41,40 @@ pub struct UsageDraft {
     pub request_type: String,
     /// A label of the caller's own.
     pub session_tag: String,
+}
+
+/// A whole number however it is written: to JSON Schema, and to clients in languages with one kind of number, `3.0` is
+/// one.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    struct Whole;
+
+    impl Visitor<'_> for Whole {
+        type Value = i64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("i64")
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
+
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
+            /// Beyond this, not every whole number has a float of its own.
+            const EXACT: f64 = 9_007_199_254_740_992.0;
+            if number.fract() != 0.0 || number.abs() > EXACT {
+                return Err(E::invalid_type(Unexpected::Float(number), &self));
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+            Ok(number as i64)
+        }
+    }
+
+    deserializer.deserialize_i64(Whole)
 }
 
 /// Records what a call to a model cost.
@@ -120,5 +161,32 @@ impl Command for RecordUsage {
             "tokens_in": record.tokens_in, "tokens_out": record.tokens_out, "cost_usd": record.cost_usd,
         });
         Ok(Done::with(record, detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_of_tokens_may_be_written_as_a_float() {
+        let read = |text: &str| {
+            serde_json::from_str::<UsageDraft>(&format!("{{\"tokens_in\":{text}}}"))
+                .map(|draft| draft.tokens_in)
+                .map_err(|error| error.to_string())
+        };
+        for (text, expected) in
+            [("14765.0", 14765), ("3e2", 300), ("-1", -1), ("9223372036854775807", i64::MAX)]
+        {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        for (text, said) in [
+            ("1.5", "invalid type: floating point `1.5`, expected i64"),
+            ("1e300", "invalid type: floating point `1e+300`, expected i64"),
+            ("18446744073709551615", "invalid value: integer `18446744073709551615`, expected i64"),
+            ("\"1\"", "invalid type: string \"1\", expected i64"),
+        ] {
+            assert!(read(text).is_err_and(|error| error.starts_with(said)), "{text}: {:?}", read(text));
+        }
     }
 }

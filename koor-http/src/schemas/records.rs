@@ -16,7 +16,7 @@ pub(super) fn webhooks() -> Schemas {
                     ("id", named("Name")),
                     (
                         "url",
-                        json!({"type": "string", "format": "uri", "pattern": "^https?://[a-z0-9.-]+(/[a-z0-9/]*)?$", "maxLength": 2048}),
+                        json!({"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#\\\\][^\\s]*$", "maxLength": 2048}),
                     ),
                 ],
                 [
