@@ -25,6 +25,7 @@ let state = { phase: "connecting" };
 
 /**
  * Calls `handler(events)` with what matches any of the patterns, in the order of ids, at most ten times a second.
+ * Each has its `size`, the length of its JSON, beside what the server says.
  * Gives back a function that ends it.
  */
 export function onEvents(patterns, handler) {
@@ -82,7 +83,11 @@ function connect() {
     pause = FIRST_PAUSE;
     tell({ phase: "open" });
   };
-  mine.onmessage = ({ data }) => receive(JSON.parse(data));
+  mine.onmessage = ({ data }) => {
+    const frame = JSON.parse(data);
+    frame.size = data.length;
+    receive(frame);
+  };
   mine.onclose = () => {
     if (socket !== mine) return;
     socket = null;

@@ -1,5 +1,6 @@
 // The frame: who may come in, navigation, the state of the connection. Pages are drawn inside it by router.js.
 
+import { knowAgents } from "./agents.js";
 import { ApiError, get, setToken, token, whenRefused } from "./api.js";
 import { h, replace, setText } from "./dom.js";
 import { onEvents, onState, retryNow, start, stop } from "./live.js";
@@ -22,7 +23,7 @@ enter();
 async function enter() {
   try {
     const metrics = await get("/api/metrics");
-    shell(metrics.last_event_id);
+    await shell(metrics.last_event_id);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) login();
@@ -45,7 +46,7 @@ function login() {
       setToken(typed.trim());
       try {
         const metrics = await get("/api/metrics");
-        shell(metrics.last_event_id);
+        await shell(metrics.last_event_id);
       } catch (error) {
         setToken("");
         throw error.status === 401 ? new ApiError(401, null, "The server does not know this token.") : error;
@@ -56,7 +57,8 @@ function login() {
   asked.querySelector("input").focus();
 }
 
-function shell(lastEvent) {
+async function shell(lastEvent) {
+  await knowAgents();
   const page = h("main.page", { id: "page", tabindex: -1 });
   const said = h(".unseen", { "aria-live": "polite" });
   const banner = h(".banner", { role: "status", hidden: true });

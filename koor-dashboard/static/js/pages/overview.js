@@ -1,7 +1,211 @@
-// Overview.
+// Overview: who works on what, what just happened, what waits for a decision, and what it costs.
 
-import { empty, pageHead } from "../components/basics.js";
+import { get, post, serverNow } from "../api.js";
+import { nameOf } from "../agents.js";
+import { h, keyed, replace, setText } from "../dom.js";
+import { compact, count, money, percent, plural } from "../format.js";
+import { throttle } from "../timing.js";
+import { ago, button, badge, clip, empty, face, flushPanel, pageHead, panel, search, segments, stat, status } from "../components/basics.js";
+import { eventLine, kept, lineHeight } from "../components/event-row.js";
+import { attempt } from "../components/toast.js";
+import { virtualList } from "../components/virtual.js";
 
-export function open({ root }) {
-  root.append(pageHead("Overview"), empty("overview", "Nothing here yet"));
+const KEPT_EVENTS = 300;
+// What an agent's calls change is read again this often at most, and only when something happened.
+const REFRESH = 5000;
+const MINUTE = 60_000;
+// Beyond this many agents a field for searching helps.
+const MANY = 12;
+const ORDER = { active: 0, stale: 1, pending: 2 };
+
+export async function open(ctx) {
+  const { root, signal } = ctx;
+  const health = h("span");
+  root.append(pageHead("Overview", health));
+  const numbers = stats();
+  const agents = agentCards();
+  const decisions = decisionPanel();
+  const stream = eventPanel(ctx);
+  root.append(numbers.element, h(".overview", agents.element, h(".side", decisions.element, stream.element)));
+
+  const data = { instances: [], calls: new Map(), metrics: null, cost: 0, requests: 0 };
+  const loadAgents = async () => {
+    const hour = new Date(serverNow()).toISOString().slice(0, 13);
+    const [instances, calls] = await Promise.all([
+      get("/api/instances", { signal }),
+      get("/api/metrics/agents", { query: { period: hour }, signal }),
+    ]);
+    data.instances = instances;
+    data.calls = new Map(calls.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]));
+    agents.show(data);
+    numbers.show(data);
+    askBeforeSayingSilent();
+  };
+  const loadServer = async () => {
+    const midnight = new Date(serverNow());
+    midnight.setHours(0, 0, 0, 0);
+    const [metrics, summary, state] = await Promise.all([
+      get("/api/metrics", { signal }),
+      get("/api/llm/usage/summary", { query: { from: midnight.toISOString() }, signal }),
+      get("/health", { signal }).catch((error) => error.body),
+    ]);
+    Object.assign(data, { metrics, cost: summary.total.total_cost_usd, requests: summary.total.request_count });
+    numbers.show(data);
+    const good = state.status === "ok";
+    replace(health, badge(good ? "Healthy" : `Degraded: ${state.reason ?? "no answer"}`, good ? "good" : "bad"), h("span.faint", ` up ${metrics.uptime.replace(/\d+s$/, "") || metrics.uptime} · ${state.version ?? ""}`));
+  };
+  const all = () => Promise.all([loadAgents(), loadServer(), decisions.load(signal), stream.load(signal)]);
+  const again = throttle(() => quietly(() => Promise.all([loadAgents(), loadServer()])), REFRESH);
+
+  // A heartbeat is no event. So before the page says that an agent has been silent for another minute, it asks.
+  let timer = 0;
+  function askBeforeSayingSilent() {
+    clearTimeout(timer);
+    const ages = data.instances.filter((agent) => agent.status === "active").map((agent) => serverNow() - Date.parse(agent.last_seen));
+    if (ages.length) timer = setTimeout(again, Math.max(REFRESH, Math.min(...ages.map((age) => MINUTE - (age % MINUTE)))));
+  }
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    again.cancel();
+  });
+
+  await all();
+  ctx.on(["*", "$*"], again);
+  ctx.on(["$instance.*"], throttle(() => quietly(loadAgents), 500));
+  ctx.on(["$rule.*", "$rules.*"], throttle(() => quietly(() => decisions.load(signal)), 500));
+  return { refresh: all, update: () => {} };
+}
+
+/** What is read in the background may fail: the banner says that the connection is gone, and a gap or event reads again. */
+async function quietly(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
+  }
+}
+
+function stats() {
+  const element = h(".stats");
+  const show = ({ instances, metrics, cost, requests }) => {
+    if (!metrics) return;
+    const active = instances.filter((agent) => agent.status === "active").length;
+    const { token_tax: tax } = metrics;
+    replace(element,
+      stat("Agents at work", h("span", String(active), h("span.of", ` / ${instances.length}`)), instances.some((agent) => agent.status === "stale") ? `${instances.filter((agent) => agent.status === "stale").length} went silent` : "all are heard of", "/agents"),
+      stat("Token tax saved", percent(tax.savings_percent), `${compact(tax.rest_tokens_saved)} tokens, reckoned`),
+      stat("Kept out of context", compact(tax.measured.rest_tokens), `tokens measured; ${compact(tax.measured.mcp_tokens)} by MCP`),
+      stat("Calls", compact(tax.total_calls), `${count(tax.mcp_calls)} by MCP`),
+      stat("Cost today", money(cost), plural(requests, "request"), "/costs"),
+      stat("Shared state", count(metrics.state_keys), `keys · event ${compact(metrics.last_event_id)}`, "/state"));
+  };
+  return { element, show };
+}
+
+function agentCards() {
+  const grid = h("ul.cards");
+  const none = h("div");
+  const sub = h("span.faint.num");
+  const filter = search("Find an agent", "", (text) => {
+    wanted = text.toLowerCase();
+    paint();
+  });
+  let wanted = "";
+  let cards = [];
+  let known = new Map();
+  const draw = keyed(grid, ({ id }) => id, (item) => card(item));
+  const element = h("section.agents-part", { "aria-label": "Agents" }, h(".row.part-head", h("h2", "Agents"), sub, h(".push", filter)), grid, none);
+
+  function paint() {
+    draw(cards.filter((item) => !wanted || item.text.includes(wanted)));
+  }
+  function show({ instances, calls }) {
+    const next = new Map();
+    cards = instances.map((agent) => {
+      const n = calls.get(agent.id) ?? 0;
+      const signature = `${JSON.stringify(agent)}${n}`;
+      const before = known.get(agent.id);
+      const item = before?.signature === signature ? before : { id: agent.id, agent, calls: n, signature, text: signature.toLowerCase() };
+      next.set(agent.id, item);
+      return item;
+    }).sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || a.agent.name.localeCompare(b.agent.name));
+    known = next;
+    filter.hidden = cards.length <= MANY;
+    setText(sub, cards.length ? String(cards.length) : "");
+    replace(none, cards.length === 0 && empty("agents", "No agent has come yet", "An agent registers through MCP, or by ", h("code", "koor register <name>"), "."));
+    paint();
+  }
+  return { element, show };
+}
+
+function card({ agent, calls }) {
+  const { id, name, status: word, intent, stack, capabilities, last_seen: seen } = agent;
+  return h("li.agent-card", { class: word },
+    h(".row", face(name), h("a.name.clip.data", { href: `/agents/${encodeURIComponent(id)}`, title: name }, name), h(".push.row", status(word))),
+    h("p.intent.data", { class: intent ? "" : "faint", title: intent }, intent || "No intent said"),
+    h(".row.wrap.tags", stack && h("span.tag.stack", stack), capabilities.slice(0, 4).map((text) => h("span.tag", text)), capabilities.length > 4 && h("span.faint.small", `+${capabilities.length - 4}`)),
+    h(".row.spread.small.faint.last", h("span", "seen ", ago(seen, " ago")), h("span.num", `${plural(calls, "call")} this hour`)));
+}
+
+function decisionPanel() {
+  const body = h("ul.decisions");
+  const number = h("span.badge.count", { hidden: true });
+  const element = flushPanel(h(".row", h("h2", "Waiting for a decision"), number), h("a.small", { href: "/rules?status=proposed" }, "All rules"), body);
+  async function load(signal) {
+    const rules = await get("/api/rules", { query: { status: "proposed" }, signal });
+    setText(number, String(rules.length));
+    number.hidden = rules.length === 0;
+    replace(body, rules.length === 0 && h("li", empty("check", "Nothing waits for you")), rules.slice(0, 8).map(decision));
+  }
+  function decision(rule) {
+    const { project, rule_id: id, message, context, proposed_by: by } = rule;
+    const path = `/api/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
+    const decide = (verb, done) => attempt(() => post(`${path}/${verb}`), done);
+    return h("li.decision",
+      h(".row", h("a.strong.clip.data", { href: `/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}` }, id), h("span.faint.small.clip.data", project)),
+      h("p.data", message || rule.pattern),
+      context && h("p.small.faint.data", context),
+      h(".row", by && h("span.row.small.faint.clip", face(nameOf(by), true), clip(nameOf(by))),
+        h(".push.row", button("Reject", () => decide("reject", `${id} was rejected.`), { tone: "danger", little: true }),
+          button("Accept", () => decide("accept", `${id} holds from now on.`), { tone: "good", little: true, icon: "check" }))));
+  }
+  return { element, load };
+}
+
+function eventPanel(ctx) {
+  let system = false;
+  let events = [];
+  const list = virtualList({
+    label: "Events", height: lineHeight(), key: ({ id }) => id, draw: eventLine, role: "list", lineRole: "listitem",
+    onpick: ({ id }) => ctx.go(`/events?id=${id}`),
+  });
+  list.classList.add("event-list");
+  const none = h("div");
+  const element = flushPanel("Happening now", [
+    segments("Which events", [[false, "Agents’"], [true, "All"]], system, (value) => {
+      system = value;
+      load(ctx.signal);
+    }),
+    h("a.button.quiet.little", { href: "/events" }, "All events"),
+  ], none, list);
+  const matches = () => (system ? ["*", "$*"] : ["*"]);
+  async function load(signal) {
+    const lists = await Promise.all(matches().map((topic) => get("/api/events/history", { query: { last: 100, topic }, signal })));
+    events = lists.flat().map(kept).sort((a, b) => b.id - a.id).slice(0, KEPT_EVENTS);
+    paint();
+  }
+  function paint() {
+    list.show(events);
+    none.hidden = events.length > 0;
+    list.hidden = events.length === 0;
+    if (!events.length && !none.firstChild) none.append(empty("events", "Quiet so far", "Events show up here as they are published."));
+  }
+  ctx.on(["*", "$*"], (batch) => {
+    const fresh = batch.filter(({ topic }) => system || !topic.startsWith("$")).map(kept);
+    if (!fresh.length) return;
+    events = [...fresh.reverse(), ...events].slice(0, KEPT_EVENTS);
+    if (list.scrollTop > 0) list.scrollTop += fresh.length * lineHeight();
+    paint();
+  });
+  return { element, load };
 }
