@@ -63,7 +63,7 @@ async function shell(lastEvent) {
   const said = h(".unseen", { "aria-live": "polite" });
   const banner = h(".banner", { role: "status", hidden: true });
   const frame = h(".shell",
-    h("a.skip.unseen", { href: "#page" }, "Skip to the content"),
+    h("a.skip-link.unseen", { href: "#page" }, "Skip to the content"),
     topbar(), sidebar(), h(".main", banner, page),
     h(".veil", { onclick: () => openNav(false) }));
   replace(document.body, h(".loading", { "aria-hidden": "true" }), frame, said);

@@ -33,6 +33,20 @@ export function brief(value, most = 160) {
   return text === undefined ? "" : text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
+// Numbers that a double cannot hold keep their digits, where the browser lets a reviver see them.
+function exact(_, value, context) {
+  return typeof value === "number" && context?.source !== undefined && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
+}
+
+/** The JSON text, indented, with every number as it was written. Throws when it is no JSON, or nested too deeply. */
+export function reindent(text) {
+  return JSON.stringify(JSON.parse(text, exact), null, 2);
+}
+
+function parse(text) {
+  return /\d{16}/.test(text) ? JSON.parse(text, exact) : JSON.parse(text);
+}
+
 /** JSON, indented; or null when it is nested too deeply for that. */
 export function pretty(value) {
   try {
@@ -59,7 +73,7 @@ export function valueView(buffer, contentType, name = "value") {
   }
   const tree = () => {
     try {
-      replace(made, jsonTree(JSON.parse(text), name));
+      replace(made, jsonTree(parse(text), name));
     } catch (error) {
       replace(made, note(`Not JSON, whatever its content type says: ${error.message}`), raw(text));
     }
@@ -118,6 +132,7 @@ function hex(buffer) {
 
 function node(name, value, depth, budget) {
   const label = name === null ? null : [h("span.k", name), ": "];
+  if (JSON.isRawJSON?.(value)) return h(".leaf", label, h("span.n", value.rawJSON));
   if (value === null || typeof value !== "object") return h(".leaf", label, scalar(value));
   const members = Array.isArray(value) ? value.length : Object.keys(value).length;
   const [open, close] = Array.isArray(value) ? "[]" : "{}";

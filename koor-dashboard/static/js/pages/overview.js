@@ -5,7 +5,7 @@ import { nameOf } from "../agents.js";
 import { h, keyed, replace, setText } from "../dom.js";
 import { compact, count, money, percent, plural } from "../format.js";
 import { throttle } from "../timing.js";
-import { ago, button, badge, clip, empty, face, flushPanel, pageHead, panel, search, segments, stat, status } from "../components/basics.js";
+import { ago, button, badge, clip, empty, face, flushPanel, pageHead, search, segments, stat, status } from "../components/basics.js";
 import { eventLine, kept, lineHeight } from "../components/event-row.js";
 import { attempt } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";

@@ -9,7 +9,7 @@ import { confirm, openDialog } from "../components/dialog.js";
 import { diffView } from "../components/diff-view.js";
 import { agentLink } from "../components/event-row.js";
 import { form } from "../components/form.js";
-import { decode, jsonTree, pretty, valueView } from "../components/json-view.js";
+import { decode, jsonTree, reindent, valueView } from "../components/json-view.js";
 import { keyTree } from "../components/key-tree.js";
 import { table } from "../components/table.js";
 import { attempt, toast } from "../components/toast.js";
@@ -108,7 +108,7 @@ function document_(ctx, key, place) {
       h(".row.wrap", h("a.button.quiet.little.only-narrow", { href: "/state" }, "‹ Keys"), h("h2.key-name.data", crumbs.map((part, at) => [at > 0 && h("span.faint", " / "), at < crumbs.length - 1 ? h("span.soft", part) : part])),
         newest.deleted ? badge("deleted", "bad") : badge(`v${newest.version}`, "accent"),
         h(".push.row", !newest.deleted && button("Edit", () => edit(newest), { icon: "edit", little: true }), !newest.deleted && button("Delete", () => remove(newest), { icon: "trash", little: true, tone: "danger" }))),
-      h(".row.wrap.small.faint", newest.deleted ? "deleted " : "written ", ago(newest.updated_at, " ago"), " by ", agentLink(newest.updated_by), "·", size(newest.size ?? 0), "·", newest.content_type),
+      h("p.dots.small.faint", h("span", newest.deleted ? "deleted " : "written ", ago(newest.updated_at, " ago"), " by ", agentLink(newest.updated_by)), h("span", size(newest.size ?? 0)), h("span", newest.content_type)),
       tabs("Parts of this key", [[here, "Value", ctx.query.get("tab") !== "history"], [`${here}?tab=history`, `History (${count(versions.length)})`, ctx.query.get("tab") === "history"]]));
   }
 
@@ -250,7 +250,7 @@ function legible(buffer, type) {
   const text = decode(buffer);
   if (text === null || !/json/i.test(type ?? "")) return text;
   try {
-    return pretty(JSON.parse(text)) ?? text;
+    return reindent(text);
   } catch {
     return text;
   }
