@@ -148,6 +148,7 @@ async def main(program, node):
         for version in VERSIONS:
             conformance(koor.url, version)
         await python_sdk(program, koor.url)
+        await python_stdio(program, koor.url)
         inspector(koor.url)
     await restarts(program, node)
     print("MCP: all as it should be")

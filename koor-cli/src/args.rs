@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::Path};
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    commands::{config, state, status},
+    commands::{config, mcp, state, status},
     wizard,
 };
 
@@ -67,6 +67,10 @@ pub(crate) enum Task {
     /// Shows and sets where the server is
     #[command(subcommand)]
     Config(config::ConfigCommand),
+
+    /// What MCP clients need to find this server
+    #[command(subcommand)]
+    Mcp(mcp::McpCommand),
 
     /// Shared values, with every version they had
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod documents;
+pub(crate) mod mcp;
 pub(crate) mod state;
 pub(crate) mod status;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Init(args) => wizard::run(&args, &global),
         Task::Status => status::run(&context()?),
         Task::Config(command) => config::run(&command, &context),
+        Task::Mcp(command) => mcp::run(&command, &context()?),
         Task::State(command) => state::run(&command, &context()?),
     }
 }

@@ -101,6 +101,14 @@ impl Failure {
         }
     }
 
+    /// What is said in a line of ours.
+    pub(crate) fn line_said(&self) -> Option<&str> {
+        match &self.said {
+            Said::Line(text) => Some(text),
+            Said::Answer { .. } | Said::Nothing => None,
+        }
+    }
+
     /// An error stood in its way: it and what caused it.
     pub(crate) fn caused_by(error: &(dyn StdError + 'static)) -> Self {
         let mut text = error.to_string();

@@ -54,17 +54,25 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Map<String, Value>, Failure> 
 /// # Errors
 /// One line that names it and says what stood in the way.
 pub(crate) fn write(path: &Path, file: &Map<String, Value>) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(file)
+        .map_err(|error| Failure::refused(format!("cannot write {}: {error}", path.display())))?;
+    replace(path, &(text + "\n"))
+}
+
+/// Writes a file of that text, in the same way.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |why: &dyn Display| Failure::refused(format!("cannot write {}: {why}", path.display()));
     // A link stays one.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let text = serde_json::to_string_pretty(file).map_err(|error| cannot(&error))?;
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let beside: PathBuf = target.with_file_name(name);
     let written = private(&beside)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&beside, &target));
