@@ -57,7 +57,8 @@ impl Members {
         let mut text = "{\n".to_owned();
         for (number, (name, value)) in self.0.iter().enumerate() {
             let comma = if number + 1 == self.0.len() { "" } else { "," };
-            text += &format!("{indent}  {}: {}{comma}\n", serde_json::to_string(name)?, value.get());
+            let name = serde_json::to_string(name)?;
+            text.extend([indent.as_str(), "  ", &name, ": ", value.get(), comma, "\n"]);
         }
         Ok(text + &indent + "}")
     }

@@ -49,14 +49,14 @@ fn pass(context: &Context, bridge: &mut Bridge, post: &Post, line: &[u8]) -> Opt
     let answer = request.send().and_then(|answer| Ok((answer.status(), answer.bytes()?)));
     match answer {
         Ok((status, body)) => bridge.answer(post, status, &body),
-        Err(failure) => match (failure.status(), failure.answer()) {
-            (Some(status), Some(body)) => bridge.answer(post, status, body),
-            _ => {
-                let why = failure.line_said().unwrap_or("no answer");
-                exit::warn(why);
-                post.failed(why)
+        Err(failure) => {
+            if let (Some(status), Some(body)) = (failure.status(), failure.answer()) {
+                return bridge.answer(post, status, body);
             }
-        },
+            let why = failure.line_said().unwrap_or("no answer");
+            exit::warn(why);
+            post.failed(why)
+        }
     }
 }
 
