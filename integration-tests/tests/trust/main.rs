@@ -1,0 +1,11 @@
+//! Who may do what, what leaks where, and what holds when things go wrong: experiments on the real server.
+//!
+//! Those that are quick run with every test. The others are marked `#[ignore]`: `.ci/suites/trust` runs them, each with
+//! a line at its end that says what it found, and `just torture` runs them long.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail as tests do")]
+
+mod doors;
+mod injection;
+mod outbound;
+mod secrets;
