@@ -43,6 +43,10 @@ impl Gate {
 
     /// Lets a request pass, or not.
     pub(crate) fn check(&self, door: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
+        if headers.get_all(HOST).iter().nth(1).is_some() {
+            // Whoever stands before us may have looked at the other one.
+            return Err(Failure::Refused("host not allowed: it is named twice".to_owned()));
+        }
         let host = match uri.authority() {
             Some(authority) => Some(authority.as_str()),
             None => headers.get(HOST).map(|host| host.to_str().unwrap_or_default()),
