@@ -127,9 +127,21 @@ fn live(options: &SqliteOptions, ready: oneshot::Sender<Result<SqliteStore, Open
     let _ = finish.send(true);
 }
 
+/// Makes a directory that nobody but its owner looks into, where the system knows owners. One that is there stays as
+/// it is.
+fn make_private(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.recursive(true).create(directory)
+}
+
 fn lock(directory: &Path) -> Result<DataLock, OpenError> {
     let io = |attempted| move |source| OpenError::Io { attempted, path: directory.into(), source };
-    fs::create_dir_all(directory).map_err(io("make the data directory"))?;
+    make_private(directory).map_err(io("make the data directory"))?;
     let lock = DataLock::take(directory)?;
     reader::delete_stale_copies(directory).map_err(io("delete old copies in"))?;
     Ok(lock)
