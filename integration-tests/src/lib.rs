@@ -5,6 +5,7 @@
 
 mod binary;
 mod client;
+mod history;
 mod mcp;
 mod receiver;
 mod server;
@@ -13,6 +14,7 @@ mod site;
 
 pub use binary::koor;
 pub use client::{Answer, Client, Events};
+pub use history::{Ask, Operation, Told, linearizable};
 pub use mcp::Mcp;
 pub use receiver::Receiver;
 pub use server::{Ended, Server, Shared, Start};

@@ -1,0 +1,236 @@
+//! What clients asked, when, and what they were told; and whether one register could have answered so.
+//!
+//! A history is linearizable when every operation can be given one moment between its call and its answer, so that
+//! a register which does them in that order answers each as it was answered. The search is that of Wing and Gong:
+//! take any operation that may be next, apply it, go on; remember which places led nowhere. Keys do not touch each
+//! other, so each is searched alone.
+
+use std::collections::{BTreeMap, HashSet};
+
+/// What was asked of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Its version and value.
+    Get,
+    /// To hold this value, under this condition: `Some(0)` is that it is absent.
+    Put(u64, Option<u64>),
+    /// To be gone.
+    Delete,
+}
+
+/// What was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// It has this version, and this value.
+    Has(u64, u64),
+    /// It is not there.
+    Absent,
+    /// The write is done, as this version.
+    Done(u64),
+    /// The condition does not hold: it is at this version, 0 where it is absent.
+    Conflict(u64),
+    /// Nothing: the connection broke off. It may have been done, or may not.
+    Nothing,
+}
+
+/// One operation, with moments of one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Which key.
+    pub key: u64,
+    /// When it was called.
+    pub called: u64,
+    /// When it was answered.
+    pub answered: u64,
+    /// What was asked.
+    pub ask: Ask,
+    /// What was told.
+    pub told: Told,
+}
+
+/// A document: its version, counted through deletions, and its value, if it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Register {
+    version: u64,
+    value: Option<u64>,
+}
+
+impl Register {
+    /// What it answers, and what it is then.
+    fn apply(self, ask: Ask) -> (Told, Self) {
+        let seen = if self.value.is_some() { self.version } else { 0 };
+        let next = self.version + 1;
+        match (ask, self.value) {
+            (Ask::Get, Some(value)) => (Told::Has(self.version, value), self),
+            (Ask::Get | Ask::Delete, None) => (Told::Absent, self),
+            (Ask::Put(_, Some(wanted)), _) if wanted != seen => (Told::Conflict(seen), self),
+            (Ask::Put(value, _), _) => (Told::Done(next), Self { version: next, value: Some(value) }),
+            (Ask::Delete, Some(_)) => (Told::Done(next), Self { version: next, value: None }),
+        }
+    }
+}
+
+/// Whether one register for each key could have answered so.
+///
+/// # Errors
+/// The operations of the first key for which none could, in the order of their calls.
+pub fn linearizable(history: &[Operation]) -> Result<(), Vec<Operation>> {
+    let mut keys: BTreeMap<u64, Vec<Operation>> = BTreeMap::new();
+    for operation in history {
+        keys.entry(operation.key).or_default().push(*operation);
+    }
+    for (_, mut operations) in keys {
+        // Who asked only to know and was told nothing has seen nothing.
+        operations.retain(|operation| (operation.ask, operation.told) != (Ask::Get, Told::Nothing));
+        operations.sort_by_key(|operation| operation.called);
+        if !has_order(&operations) {
+            return Err(operations);
+        }
+    }
+    Ok(())
+}
+
+/// A place in the search: which operations are done, and what the register is then.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    done: Vec<u64>,
+    /// All before this one are done.
+    first: usize,
+    register: Register,
+}
+
+impl Place {
+    fn has(&self, at: usize) -> bool {
+        self.done[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    fn with(&self, at: usize, register: Register, all: usize) -> Self {
+        let mut next = self.clone();
+        next.done[at / 64] |= 1 << (at % 64);
+        next.register = register;
+        while next.first < all && next.has(next.first) {
+            next.first += 1;
+        }
+        next
+    }
+}
+
+fn has_order(operations: &[Operation]) -> bool {
+    let start = Place { done: vec![0; operations.len() / 64 + 1], first: 0, register: Register::default() };
+    let mut seen = HashSet::new();
+    let mut left = vec![start];
+    while let Some(place) = left.pop() {
+        // One that was told nothing need not have happened.
+        let open = |at: &usize| !place.has(*at);
+        let mut waiting = (place.first..operations.len()).filter(open);
+        if waiting.all(|at| operations[at].told == Told::Nothing) {
+            return true;
+        }
+        // Next may be what was called before the first answer of those that are left.
+        let mut first_answer = u64::MAX;
+        for at in (place.first..operations.len()).filter(open) {
+            let operation = &operations[at];
+            if operation.called > first_answer {
+                break;
+            }
+            if operation.told != Told::Nothing {
+                first_answer = first_answer.min(operation.answered);
+            }
+            let (told, register) = place.register.apply(operation.ask);
+            if told == operation.told || (operation.told == Told::Nothing && register != place.register) {
+                let next = place.with(at, register, operations.len());
+                if seen.insert(next.clone()) {
+                    left.push(next);
+                }
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ask::*, Told::*, *};
+
+    /// A history of one key: from when, until when, what, and the answer.
+    fn holds(operations: &[(u64, u64, Ask, Told)]) -> bool {
+        let history: Vec<_> = operations
+            .iter()
+            .map(|&(called, answered, ask, told)| Operation { key: 0, called, answered, ask, told })
+            .collect();
+        linearizable(&history).is_ok()
+    }
+
+    #[test]
+    fn what_happens_one_after_another_is_seen_so() {
+        assert!(holds(&[]));
+        assert!(holds(&[(0, 1, Get, Absent), (2, 3, Put(7, None), Done(1)), (4, 5, Get, Has(1, 7))]));
+        assert!(holds(&[
+            (0, 1, Put(7, Some(0)), Done(1)),
+            (2, 3, Put(8, Some(0)), Conflict(1)),
+            (4, 5, Delete, Done(2)),
+            (6, 7, Delete, Absent),
+            (8, 9, Put(9, Some(2)), Conflict(0)),
+            (10, 11, Put(9, Some(0)), Done(3)),
+        ]));
+    }
+
+    #[test]
+    fn a_stale_read_is_found_unless_the_write_was_still_under_way() {
+        let read = |called| [(0, 9, Put(7, None), Done(1)), (called, called + 5, Get, Absent)];
+        assert!(holds(&read(8)));
+        assert!(!holds(&read(10)));
+        assert!(!holds(&[
+            (0, 9, Put(7, None), Done(1)),
+            (1, 3, Get, Has(1, 7)),
+            // Whoever comes after one who has seen it sees it, too.
+            (4, 5, Get, Absent),
+        ]));
+    }
+
+    #[test]
+    fn a_lost_condition_and_a_lost_write_are_found() {
+        assert!(!holds(&[
+            (0, 1, Put(1, None), Done(1)),
+            (2, 5, Put(2, Some(1)), Done(2)),
+            (3, 6, Put(3, Some(1)), Done(3)),
+        ]));
+        assert!(!holds(&[(0, 1, Put(1, None), Done(1)), (2, 3, Put(2, None), Done(1))]));
+        assert!(!holds(&[(0, 1, Put(1, None), Done(1)), (2, 3, Get, Absent)]));
+        assert!(!holds(&[(0, 1, Put(1, None), Done(2))]), "a version is left out");
+    }
+
+    #[test]
+    fn what_was_told_nothing_may_have_been_done_at_any_time_or_never() {
+        let lost = (0, 1, Put(7, None), Nothing);
+        assert!(holds(&[lost, (2, 3, Get, Absent)]));
+        assert!(holds(&[lost, (2, 3, Get, Has(1, 7))]));
+        assert!(holds(&[lost, (2, 3, Get, Absent), (4, 5, Get, Has(1, 7))]));
+        assert!(!holds(&[lost, (2, 3, Get, Has(1, 7)), (4, 5, Get, Absent)]));
+        assert!(!holds(&[lost, (2, 3, Get, Has(1, 8))]));
+        assert!(!holds(&[(2, 3, Put(7, None), Nothing), (0, 1, Get, Has(1, 7))]), "before it was asked");
+    }
+
+    #[test]
+    fn keys_do_not_touch_each_other() {
+        let put = |key| Operation { key, called: 0, answered: 1, ask: Put(1, Some(0)), told: Done(1) };
+        assert_eq!(linearizable(&[put(1), put(2), put(3)]), Ok(()));
+        assert_eq!(linearizable(&[put(1), put(2), put(2)]), Err(vec![put(2), put(2)]));
+    }
+
+    #[test]
+    fn many_at_once_are_searched_in_time() {
+        // Each overlaps with the eight around it, in an order that must be found.
+        let all = 2000_u64;
+        let history: Vec<_> = (0..all)
+            .map(|n| Operation {
+                key: 0,
+                called: n * 10,
+                answered: n * 10 + 45,
+                ask: Put(n, None),
+                told: Done((n ^ 1) + 1),
+            })
+            .collect();
+        assert_eq!(linearizable(&history), Ok(()));
+    }
+}
