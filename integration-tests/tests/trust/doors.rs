@@ -162,7 +162,9 @@ impl House {
         all["audit"].take();
         all["created_at"].take();
         let instances = all["instances"].as_array_mut().unwrap();
-        instances.iter_mut().for_each(|instance| drop(instance["last_seen"].take()));
+        for instance in instances.iter_mut() {
+            instance["last_seen"].take();
+        }
         instances.sort_by_key(|instance| instance["id"].to_string());
         let events = ["*", "$*"]
             .map(|topic| self.admin.get(&format!("/api/events/history?last=10000&topic={topic}")).ok());
@@ -238,6 +240,8 @@ fn whoever_shows_no_valid_token_gets_health_and_changes_nothing() {
     ];
     let before = house.everything();
     for (who, site) in &strangers {
+        let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        site.post("/mcp", &hello).refused(401, "invalid or missing bearer token");
         for row in ROWS {
             let reply = house.call(site, &house.me.0, *row);
             if row.0 == All { let_in(&reply, who, *row) } else { unknown(&reply, who, *row) }
