@@ -7,6 +7,7 @@ pub mod contracts;
 pub mod events;
 pub mod instances;
 pub mod metrics;
+pub mod original;
 pub mod rules;
 pub mod state;
 pub mod templates;

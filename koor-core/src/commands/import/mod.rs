@@ -1,0 +1,258 @@
+//! Taking over what an original server kept.
+
+mod convert;
+mod documents;
+
+use serde::Serialize;
+use serde_json::json;
+
+use self::convert::Sorting;
+use crate::{
+    announcement::Announcement,
+    app::Koor,
+    caller::{Access, Caller},
+    command::{Command, Committed, Done, Intent, Work},
+    domain::{
+        audit::{Action, AuditEntry},
+        compliance::ComplianceRun,
+        events::Event,
+        instances::Instance,
+        metrics::MetricRow,
+        original::Original,
+        rules::Rule,
+        state::Document,
+        templates::Template,
+        usage::UsageRecord,
+        webhooks::Webhook,
+    },
+    error::{Error, Invalid},
+    ids::{AuditId, Cursor, DocumentKey, Hash, RunId, UsageId},
+};
+
+/// How many rows that cannot be taken over are named in a refusal.
+const NAMED: usize = 10;
+
+/// What to do about rows that cannot be taken over, such as a key with an empty segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Take over nothing.
+    Refuse,
+    /// Leave them out, and say which.
+    LeaveOut,
+}
+
+/// What was taken over, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// State documents.
+    pub state: u64,
+    /// Versions of state documents.
+    pub state_versions: u64,
+    /// Specs.
+    pub specs: u64,
+    /// Rules.
+    pub rules: u64,
+    /// Events.
+    pub events: u64,
+    /// Instances.
+    pub instances: u64,
+    /// Webhooks.
+    pub webhooks: u64,
+    /// Compliance runs.
+    pub compliance_runs: u64,
+    /// Templates.
+    pub templates: u64,
+    /// Audit entries.
+    pub audit: u64,
+    /// Counters of agents.
+    pub metrics: u64,
+    /// Usage records.
+    pub usage: u64,
+    /// Versions that had a number which their key had used before, and got the next one.
+    pub renumbered: u64,
+    /// What was left out, and why: table, row and reason.
+    pub left_out: Vec<String>,
+}
+
+impl Koor {
+    /// Takes over what an original server kept into a store that is still empty: all of it, or nothing. Keys, versions,
+    /// bytes and times stay what they were; events, runs and usage records keep their order and get ids of ours; tokens
+    /// of instances and secrets of webhooks go on working.
+    ///
+    /// # Errors
+    /// When the store is not empty, or a row cannot be taken over and none may be left out.
+    pub async fn import_original(
+        &self,
+        caller: &Caller,
+        original: Original,
+        unfit: Unfit,
+    ) -> Result<Committed<Imported>, Error> {
+        let now = self.now();
+        let taken = tokio::task::spawn_blocking(move || Taken::sort(original, now)).await;
+        let taken = taken.map_err(|_| Invalid::new("the rows could not be sorted"))?;
+        if unfit == Unfit::Refuse && !taken.left_out.is_empty() {
+            return Err(refusal(&taken.left_out).into());
+        }
+        self.execute(caller, ImportOriginal(taken)).await
+    }
+}
+
+fn refusal(unfit: &[String]) -> Invalid {
+    let more = unfit.len().saturating_sub(NAMED);
+    let named = unfit.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Invalid::new(format!("{} rows cannot be taken over: {named}{rest}", unfit.len()))
+}
+
+/// Everything that can be taken over, checked.
+#[derive(Debug, Default)]
+struct Taken {
+    documents: Vec<Document>,
+    rules: Vec<Rule>,
+    events: Vec<Event>,
+    instances: Vec<(Instance, Option<Hash>)>,
+    webhooks: Vec<Webhook>,
+    runs: Vec<ComplianceRun>,
+    templates: Vec<Template>,
+    audit: Vec<AuditEntry>,
+    metrics: Vec<MetricRow>,
+    usage: Vec<UsageRecord>,
+    renumbered: u64,
+    left_out: Vec<String>,
+}
+
+impl Taken {
+    fn sort(mut original: Original, now: crate::clock::Timestamp) -> Self {
+        let mut sorting = Sorting::new(now);
+        let (documents, renumbered) = documents::sort(&mut original, &mut sorting);
+        Self {
+            documents,
+            rules: sorting.each(&mut original, "validation_rules", convert::rule),
+            events: sorting.each(&mut original, "events", convert::event),
+            instances: sorting.each(&mut original, "instances", convert::instance),
+            webhooks: sorting.each(&mut original, "webhooks", convert::webhook),
+            runs: sorting.each(&mut original, "compliance_runs", convert::run),
+            templates: sorting.each(&mut original, "templates", convert::template),
+            audit: sorting.each(&mut original, "audit_log", convert::audit),
+            metrics: sorting.each(&mut original, "agent_metrics", convert::metric),
+            usage: sorting.each(&mut original, "llm_usage", convert::usage),
+            renumbered,
+            left_out: sorting.unfit,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ImportOriginal(Taken);
+
+impl ImportOriginal {
+    /// Entries are chained to each other as they come: the original had no chain.
+    fn append_audit(&self, work: &mut Work<'_>) -> Result<(), Error> {
+        let mut before = None;
+        for (entry, id) in self.0.audit.iter().zip(counting(AuditId::FIRST, AuditId::next)) {
+            let chained = AuditEntry { id, ..entry.clone() }.chain(before);
+            before = Some(chained.hash);
+            work.tx.append_audit(&chained)?;
+        }
+        Ok(())
+    }
+
+    fn append_records(&self, work: &mut Work<'_>) -> Result<(), Error> {
+        let taken = &self.0;
+        for (run, id) in taken.runs.iter().zip(counting(RunId::FIRST, RunId::next)) {
+            work.tx.append_run(&ComplianceRun { id, ..run.clone() })?;
+        }
+        for (record, id) in taken.usage.iter().zip(counting(UsageId::FIRST, UsageId::next)) {
+            work.tx.append_usage(&UsageRecord { id, ..record.clone() })?;
+        }
+        for row in &taken.metrics {
+            work.tx.add_metric(row)?;
+        }
+        Ok(())
+    }
+
+    fn put_nouns(&self, work: &mut Work<'_>) -> Result<(), Error> {
+        let taken = &self.0;
+        for document in &taken.documents {
+            work.tx.append_document(document)?;
+        }
+        for rule in &taken.rules {
+            work.tx.put_rule(rule)?;
+        }
+        for template in &taken.templates {
+            work.tx.put_template(template)?;
+        }
+        for (instance, token) in &taken.instances {
+            work.tx.put_instance(instance)?;
+            if let Some(token) = token {
+                work.tx.set_instance_token(instance.id, *token)?;
+            }
+        }
+        let cursor = work.tx.log_bounds()?.last;
+        for webhook in &taken.webhooks {
+            // The original told its webhooks of everything at once or never: they go on from here.
+            work.tx.put_webhook(&Webhook { cursor, ..webhook.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn counted(&self) -> Imported {
+        let taken = &self.0;
+        let is_state = |document: &&Document| matches!(document.key, DocumentKey::State(_));
+        let count = |number: usize| number as u64;
+        let mut state_keys: Vec<_> = taken.documents.iter().filter(is_state).map(|d| &d.key).collect();
+        let state_versions = state_keys.len();
+        state_keys.dedup();
+        Imported {
+            state: count(state_keys.len()),
+            state_versions: count(state_versions),
+            specs: count(taken.documents.len() - state_versions),
+            rules: count(taken.rules.len()),
+            events: count(taken.events.len()),
+            instances: count(taken.instances.len()),
+            webhooks: count(taken.webhooks.len()),
+            compliance_runs: count(taken.runs.len()),
+            templates: count(taken.templates.len()),
+            audit: count(taken.audit.len()),
+            metrics: count(taken.metrics.len()),
+            usage: count(taken.usage.len()),
+            renumbered: taken.renumbered,
+            left_out: taken.left_out.clone(),
+        }
+    }
+}
+
+fn counting<T: Copy>(first: T, next: fn(T) -> T) -> impl Iterator<Item = T> {
+    std::iter::successors(Some(first), move |id| Some(next(*id)))
+}
+
+impl Command for ImportOriginal {
+    type Output = Imported;
+
+    fn intent(&self) -> Intent {
+        Intent::to(Action::BackupRestore, "original", Access::Admin("import a database"))
+    }
+
+    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Imported>, Error> {
+        // Every change leaves one or the other.
+        if work.tx.audit_head()?.is_some() || work.tx.log_bounds()?.last > Cursor::START {
+            return Err(Error::Exists {
+                what: "data",
+                name: "an import needs an empty data directory".into(),
+            });
+        }
+        let mut cursor = Cursor::START;
+        for event in &self.0.events {
+            work.tx.append_event(&Event { id: cursor.next(), ..event.clone() })?;
+            cursor = cursor.next().into();
+        }
+        self.put_nouns(work)?;
+        self.append_records(work)?;
+        self.append_audit(work)?;
+        let imported = self.counted();
+        let counts = json!(Imported { left_out: Vec::new(), ..imported.clone() });
+        work.announce(Announcement::BackupRestored, &json!({"imported": counts}))?;
+        let detail = json!({"imported": counts, "left_out": imported.left_out.len()});
+        Ok(Done::with(imported, detail))
+    }
+}
