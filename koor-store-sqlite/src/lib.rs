@@ -15,6 +15,7 @@ mod error;
 mod heads;
 mod lock;
 mod open;
+mod original;
 mod reader;
 mod rows;
 mod script;
@@ -23,4 +24,5 @@ mod tx;
 mod writer;
 
 pub use open::{Durability, OpenError, SqliteOptions};
+pub use original::{OriginalError, read_original};
 pub use store::SqliteStore;
