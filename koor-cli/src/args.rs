@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::Path};
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    commands::{config, mcp, state, status},
+    commands::{config, import, mcp, state, status},
     wizard,
 };
 
@@ -59,6 +59,10 @@ pub(crate) enum Task {
     /// Makes workspaces for agents that work together: the wizard
     #[command(after_help = wizard::EXAMPLES)]
     Init(Box<wizard::InitArgs>),
+
+    /// Takes over the database of an original server
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::Import),
 
     /// Asks whether the server can do its work
     #[command(after_help = status::EXAMPLES)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod documents;
+pub(crate) mod import;
 pub(crate) mod mcp;
 pub(crate) mod state;
 pub(crate) mod status;
@@ -10,6 +11,7 @@ use crate::{
     args::{Cli, Task},
     context::Context,
     exit::Failure,
+    output::Output,
     serve, wizard,
 };
 
@@ -34,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Status => status::run(&context()?),
         Task::Config(command) => config::run(&command, &context),
         Task::Mcp(command) => mcp::run(&command, &context()?),
+        Task::Import(import) => import::run(&import, &Output::new(&global)?),
         Task::State(command) => state::run(&command, &context()?),
     }
 }
