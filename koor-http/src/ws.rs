@@ -20,7 +20,7 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        self, Bytes, Message, Utf8Bytes,
+        self, Message, Utf8Bytes,
         handshake::derive_accept_key,
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
@@ -162,7 +162,10 @@ impl Peer {
                     if self.heard.elapsed() >= self.app.settings.peer_timeout {
                         return Ok(End::Closed);
                     }
-                    self.socket.send(Message::Ping(Bytes::new())).await?;
+                    // Everything that matches up to there has been sent: a client that comes back from there is told of no
+                    // gap among events that it never asked for.
+                    let cursor = format!("cursor={}", self.subscription.cursor());
+                    self.socket.send(Message::Ping(cursor.into())).await?;
                 }
             }
         }
