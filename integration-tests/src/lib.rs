@@ -10,6 +10,7 @@ mod mcp;
 mod receiver;
 mod server;
 mod service;
+mod shell;
 mod site;
 
 pub use binary::koor;
@@ -19,4 +20,5 @@ pub use mcp::Mcp;
 pub use receiver::Receiver;
 pub use server::{Ended, Server, Shared, Start};
 pub use service::{Call, Service};
+pub use shell::{Ran, Shell};
 pub use site::{Block, Reply, Site, Stream, steady, until};

@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::Path};
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    commands::{config, import, mcp, state, status},
+    commands::{backup, config, doctor, events, import, mcp, state, status, validate},
     wizard,
 };
 
@@ -79,6 +79,26 @@ pub(crate) enum Task {
     /// Shared values, with every version they had
     #[command(subcommand)]
     State(state::StateCommand),
+
+    /// The event log: what happened, and what happens next
+    #[command(subcommand)]
+    Events(events::EventsCommand),
+
+    /// Checks files against a project's rules
+    #[command(after_help = validate::EXAMPLES)]
+    Validate(validate::ValidateArgs),
+
+    /// Saves everything on the server in a file
+    #[command(after_help = backup::BACKUP_EXAMPLES)]
+    Backup(backup::BackupArgs),
+
+    /// Restores what a backup holds
+    #[command(after_help = backup::RESTORE_EXAMPLES)]
+    Restore(backup::RestoreArgs),
+
+    /// Looks for what is wrong, and says what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
 }
 
 /// Reads a command line. The name it was called by can stand for a command: `koor-server` for `koor serve`.

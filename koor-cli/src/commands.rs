@@ -1,11 +1,17 @@
 //! Everything that can be asked of a server: each noun with what is typed and what becomes of it.
 
+pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod documents;
+pub(crate) mod edit;
+pub(crate) mod events;
 pub(crate) mod import;
 pub(crate) mod mcp;
 pub(crate) mod state;
 pub(crate) mod status;
+pub(crate) mod subscribe;
+pub(crate) mod validate;
 
 use crate::{
     args::{Cli, Task},
@@ -38,5 +44,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Mcp(command) => mcp::run(&command, &context()?),
         Task::Import(import) => import::run(&import, &Output::new(&global)?),
         Task::State(command) => state::run(&command, &context()?),
+        Task::Events(command) => events::run(&command, &context()?),
+        Task::Validate(args) => validate::run(&args, &context()?, global.json || global.pretty),
+        Task::Backup(args) => backup::backup(&args, &context()?),
+        Task::Restore(args) => backup::restore(&args, &context()?),
+        Task::Doctor => doctor::run(&global),
     }
 }

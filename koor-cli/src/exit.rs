@@ -109,6 +109,21 @@ impl Failure {
         }
     }
 
+    /// Why, in one line, as part of another one.
+    pub(crate) fn text(&self) -> String {
+        match &self.said {
+            Said::Nothing => String::new(),
+            Said::Line(text) => text.clone(),
+            Said::Answer { status, body, .. } => {
+                let said = serde_json::from_slice::<serde_json::Value>(body).ok();
+                match said.as_ref().and_then(|said| said["error"].as_str()) {
+                    Some(error) => format!("{error} ({status})"),
+                    None => format!("the server answers {status}"),
+                }
+            }
+        }
+    }
+
     /// An error stood in its way: it and what caused it.
     pub(crate) fn caused_by(error: &(dyn StdError + 'static)) -> Self {
         let mut text = error.to_string();

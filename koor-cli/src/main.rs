@@ -14,6 +14,7 @@ mod output;
 mod rule_sets;
 mod serve;
 mod settings;
+mod signals;
 mod systemd;
 mod values;
 mod wizard;

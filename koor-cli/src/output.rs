@@ -9,6 +9,7 @@ use terminal_size::{Width, terminal_size};
 
 use crate::{args::Global, client::broken_off, exit::Failure};
 
+pub(crate) use indent::indented;
 pub(crate) use table::{Column, Kind, Rows, Table};
 
 /// How much of a value is held in memory while it passes by.

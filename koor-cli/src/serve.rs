@@ -18,6 +18,7 @@ use crate::{
     listen::Bound,
     log,
     settings::serve::ServeSettings,
+    signals::Signals,
     systemd::{self, Inherited, Notice},
 };
 
@@ -72,7 +73,7 @@ async fn serve(settings: ServeSettings) -> Result<(), Failure> {
         let signal = signals.next().await;
         tracing::info!(signal, "stopping: requests in flight are finished");
         systemd::notify(Notice::Stopping);
-        tokio::spawn(signals.exit_at_the_next());
+        tokio::spawn(exit_at_the_next(signals));
         stop.send_replace(());
         jobs.stop().await;
         Ok(())
@@ -181,58 +182,15 @@ impl Start {
     }
 }
 
-/// What asks the server to end.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::refused(format!("cannot await signals: {error}")));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+/// Whoever asks twice does not want to wait. Everything that was answered is on disk.
+async fn exit_at_the_next(mut signals: Signals) {
+    let first = Instant::now();
+    let mut signal = signals.next().await;
+    while first.elapsed() < ONE_REQUEST {
+        signal = signals.next().await;
     }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    fn listen() -> Result<Self, Failure> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) -> &'static str {
-        // Where there is no console to press a key on, nothing comes.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
-}
-
-impl Signals {
-    /// Whoever asks twice does not want to wait. Everything that was answered is on disk.
-    async fn exit_at_the_next(mut self) {
-        let first = Instant::now();
-        let mut signal = self.next().await;
-        while first.elapsed() < ONE_REQUEST {
-            signal = self.next().await;
-        }
-        tracing::warn!(signal, "asked twice: ending at once");
-        log::flush();
-        // What a shell makes of a program that SIGINT, or SIGTERM, ended.
-        std::process::exit(if signal == "SIGTERM" { 143 } else { 130 });
-    }
+    tracing::warn!(signal, "asked twice: ending at once");
+    log::flush();
+    // What a shell makes of a program that SIGINT, or SIGTERM, ended.
+    std::process::exit(if signal == "SIGTERM" { 143 } else { 130 });
 }

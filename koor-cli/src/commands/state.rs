@@ -4,7 +4,10 @@ use clap::{Args, Subcommand};
 
 use crate::{
     client::{Client, Request},
-    commands::documents::{self, Document, On},
+    commands::{
+        documents::{self, Document, On},
+        edit,
+    },
     context::Context,
     exit::Failure,
     output::{Column, Kind, Rows, Table},
@@ -63,6 +66,10 @@ Examples:
   koor state wait Truck-Wash/plan --timeout 30s
   koor state wait Truck-Wash/plan --after 3        at once, if there is a version 4 already")]
     Wait(On<Key, documents::Wait>),
+
+    /// Edits a value, and never overwrites what somebody else changed meanwhile
+    #[command(after_help = edit::EXAMPLES)]
+    Edit(edit::EditArgs),
 }
 
 /// Which value.
@@ -113,6 +120,7 @@ pub(crate) fn run(command: &StateCommand, context: &Context) -> Result<(), Failu
         StateCommand::Rollback(on) => on.run(context),
         StateCommand::Diff(on) => on.run(context),
         StateCommand::Wait(on) => on.run(context),
+        StateCommand::Edit(args) => edit::run(args, context),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 /// JSON with a line for each part, or nothing if it is no JSON.
-pub(super) fn indented(json: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn indented(json: &[u8]) -> Option<Vec<u8>> {
     serde_json::from_slice::<IgnoredAny>(json).ok()?;
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;

@@ -1,0 +1,104 @@
+//! `koor doctor`: looks at everything that a client needs, and says what to do.
+
+mod data;
+mod findings;
+mod identity;
+mod mcp;
+mod server;
+
+use std::path::Path;
+
+use self::findings::{Finding, Findings};
+use crate::{
+    args::Global,
+    client::Client,
+    exit::Failure,
+    output::Output,
+    settings::{
+        client::{ClientSettings, Origin},
+        file,
+    },
+};
+
+/// What `koor doctor --help` ends with.
+pub(crate) const EXAMPLES: &str = "\
+A line for each thing that was looked at: ok, warn or fail, what was found, and what to do about it. Ends with 1 when
+something fails. Nothing is changed.
+
+Examples:
+  koor doctor
+  koor doctor --server http://koor.internal:9800
+  koor doctor --json";
+
+/// Looks at everything.
+///
+/// # Errors
+/// When something fails, or the output can't be written.
+pub(crate) fn run(global: &Global) -> Result<(), Failure> {
+    let output = Output::new(global)?;
+    let mut findings = Findings::default();
+    if let Some(settings) = look_at_settings(global, &mut findings) {
+        let client = Client::new(&settings);
+        let answers = server::look(&client, &settings, &mut findings);
+        if answers {
+            identity::look(&client, &settings, &mut findings);
+            mcp::look(&client, &mut findings);
+        }
+        data::look(&settings, answers, &mut findings);
+    }
+    findings.show(&output, global.json || global.pretty)?;
+    if findings.has_failed() { Err(Failure::said_already()) } else { Ok(()) }
+}
+
+fn look_at_settings(global: &Global, findings: &mut Findings) -> Option<ClientSettings> {
+    let settings = match ClientSettings::resolve(global, &|name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(failure) => {
+            findings.add(Finding::fail(
+                "settings",
+                failure.text(),
+                "correct it: nothing else can be looked at",
+            ));
+            return None;
+        }
+    };
+    let from = match settings.server.origin {
+        Origin::Flag => "--server",
+        Origin::Environment => "KOOR_SERVER",
+        Origin::File => file::NAME,
+        Origin::Default => "the default",
+    };
+    let server = &settings.server.value;
+    let path = Path::new(file::NAME);
+    if !path.exists() {
+        findings.add(Finding::ok(
+            "settings",
+            format!("no {} here; the server is {server} by {from}", file::NAME),
+        ));
+    } else if settings.token.as_ref().is_some_and(|token| token.origin == Origin::File)
+        && others_may_read(path)
+    {
+        findings.add(Finding::warn(
+            "settings",
+            format!("others may read {}, and there is a token in it", file::NAME),
+            "run `chmod 600 settings.json`",
+        ));
+    } else {
+        findings.add(Finding::ok(
+            "settings",
+            format!("{} is fine; the server is {server} by {from}", file::NAME),
+        ));
+    }
+    Some(settings)
+}
+
+#[cfg(unix)]
+fn others_may_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_: &Path) -> bool {
+    false
+}
