@@ -125,7 +125,7 @@ function document_(ctx, key, place) {
     const text = decode(buffer);
     const old = wanted !== versions[0].version;
     replace(body,
-      old && h(".notice", `This is version ${wanted}.`, h(".push.row", button("Roll back to it", () => rollBack(wanted), { icon: "undo", little: true }), h("a.button.little", { href: here }, "To the newest"))),
+      old && h(".notice", `This is version ${wanted}.`, h(".push.row", button("Roll back to it", () => rollBack(wanted, versions[0]), { icon: "undo", little: true }), h("a.button.little", { href: here }, "To the newest"))),
       flushPanel(null, null, h(".value-tools", text !== null && text.length < DIFFABLE && copyButton(text, "Copy the value"), button("", () => download(key.replaceAll("/", "-"), buffer, type), { icon: "download", tone: "quiet", little: true, label: "Download" })),
         valueView(buffer, type, key)));
   }
@@ -148,7 +148,7 @@ function document_(ctx, key, place) {
           label: "Do", unseen: true, fit: true, end: true, render: ({ version, deleted }) => {
             const before = real[real.indexOf(version) + 1];
             return h(".row", !deleted && before && button("Compare", () => to({ a: before, b: version }), { little: true, tone: "quiet" }),
-              !deleted && version !== versions[0].version && button("Roll back", () => rollBack(version), { little: true, tone: "quiet", icon: "undo" }));
+              !deleted && version !== versions[0].version && button("Roll back", () => rollBack(version, versions[0]), { little: true, tone: "quiet", icon: "undo" }));
           },
         },
       ],
@@ -215,7 +215,7 @@ function document_(ctx, key, place) {
             base = { hash: theirs, version };
             asked.requestSubmit();
           }, { little: true, tone: "danger" })),
-        diffView(legible(other.buffer, other.type) ?? "", typed) ?? h("p", "Too much differs to show it.")));
+        diffView(legible(other.buffer, other.type) ?? "", tidy(typed, type)) ?? h("p", "Too much differs to show it.")));
     }
     replace(place.lastChild, flushPanel(null, null, h(".body", asked)));
     asked.querySelector("textarea").focus();
@@ -226,13 +226,11 @@ function document_(ctx, key, place) {
     await attempt(() => del(path, { headers: { "If-Match": `"${hash}"` } }), `${key} is deleted.`);
   }
 
-  async function rollBack(version) {
+  async function rollBack(version, newest) {
     if (!(await confirm("Roll back?", `Version ${version} of ${key} becomes the newest one. Nothing is lost: what is there now stays in the history.`, "Roll back", { danger: false }))) return;
-    const done = await attempt(() => call("POST", path, { query: { rollback: version }, headers: { "If-Match": "*" } }).catch((error) => {
-      // A deleted key has nothing to match, and may be brought back all the same.
-      if (error.status !== 412) throw error;
-      return call("POST", path, { query: { rollback: version, if_version: 0 } });
-    }), `${key} is at what version ${version} was.`);
+    // Only onto what is shown here: a version that somebody wrote meanwhile is not covered over unseen.
+    const shown = newest.deleted ? { query: { rollback: version, if_version: 0 } } : { query: { rollback: version }, headers: { "If-Match": `"${newest.hash}"` } };
+    const done = await attempt(() => call("POST", path, shown), `${key} is at what version ${version} was.`);
     if (done) ctx.go(here);
   }
 
@@ -248,7 +246,12 @@ function document_(ctx, key, place) {
 
 function legible(buffer, type) {
   const text = decode(buffer);
-  if (text === null || !/json/i.test(type ?? "")) return text;
+  return text === null ? null : tidy(text, type);
+}
+
+/** The text, indented where it is JSON. */
+function tidy(text, type) {
+  if (!/json/i.test(type ?? "")) return text;
   try {
     return reindent(text);
   } catch {
