@@ -15,7 +15,7 @@ import { toast } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";
 
 // Bounded, so that an hour of tailing costs no more than a minute.
-const KEPT_LIVE = 5000;
+const KEPT_LIVE = 2000;
 const PAGE = 500;
 
 export async function open(ctx) {
