@@ -81,6 +81,15 @@ export function ago(time, suffix = "") {
   return element;
 }
 
+/** Lets such an element tell of another time. */
+export function setAgo(element, time) {
+  if (element.time === time) return;
+  element.time = time;
+  element.setAttribute("datetime", time);
+  element.title = moment(time);
+  tick(element);
+}
+
 function tick(element) {
   const text = age(element.time);
   const said = /\d (s|min|h|d)$/.test(text) ? text + element.suffix : text;

@@ -5,7 +5,7 @@ import { nameOf } from "../agents.js";
 import { h, keyed, replace, setText } from "../dom.js";
 import { compact, count, money, percent, plural } from "../format.js";
 import { throttle } from "../timing.js";
-import { ago, button, badge, clip, empty, face, flushPanel, pageHead, search, segments, stat, status } from "../components/basics.js";
+import { ago, button, badge, clip, empty, face, flushPanel, pageHead, search, segments, setAgo, stat, status } from "../components/basics.js";
 import { eventLine, kept, lineHeight } from "../components/event-row.js";
 import { attempt } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";
@@ -113,7 +113,7 @@ function agentCards() {
   let wanted = "";
   let cards = [];
   let known = new Map();
-  const draw = keyed(grid, ({ id }) => id, (item) => card(item));
+  const draw = keyed(grid, ({ id }) => id, card);
   const element = h("section.agents-part", { "aria-label": "Agents" }, h(".row.part-head", h("h2", "Agents"), sub, h(".push", filter)), grid, none);
 
   function paint() {
@@ -123,9 +123,10 @@ function agentCards() {
     const next = new Map();
     cards = instances.map((agent) => {
       const n = calls.get(agent.id) ?? 0;
-      const signature = `${JSON.stringify(agent)}${n}`;
+      const look = JSON.stringify({ ...agent, last_seen: null });
       const before = known.get(agent.id);
-      const item = before?.signature === signature ? before : { id: agent.id, agent, calls: n, signature, text: signature.toLowerCase() };
+      const same = before?.look === look && before.agent.last_seen === agent.last_seen && before.calls === n;
+      const item = same ? before : { id: agent.id, agent, calls: n, look, text: look.toLowerCase() };
       next.set(agent.id, item);
       return item;
     }).sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || a.agent.name.localeCompare(b.agent.name));
@@ -138,13 +139,23 @@ function agentCards() {
   return { element, show };
 }
 
-function card({ agent, calls }) {
-  const { id, name, status: word, intent, stack, capabilities, last_seen: seen } = agent;
-  return h("li.agent-card", { class: word },
+// Of hundreds of busy agents, most have only been seen again: then two texts change, and the card stays.
+function card({ agent, calls, look }, before) {
+  const { id, name, status: word, intent, stack, capabilities, last_seen: time } = agent;
+  const said = `${plural(calls, "call")} this hour`;
+  if (before?.look === look) {
+    setAgo(before.seen, time);
+    setText(before.calls, said);
+    return before;
+  }
+  const seen = ago(time, " ago");
+  const doings = h("span.num", said);
+  const made = h("li.agent-card", { class: word },
     h(".row", face(name), h("a.name.clip.data", { href: `/agents/${encodeURIComponent(id)}`, title: name }, name), h(".push.row", status(word))),
     h("p.intent.data", { class: intent ? "" : "faint", title: intent }, intent || "No intent said"),
     h(".row.wrap.tags", stack && h("span.tag.stack", stack), capabilities.slice(0, 4).map((text) => h("span.tag", text)), capabilities.length > 4 && h("span.faint.small", `+${capabilities.length - 4}`)),
-    h(".row.spread.small.faint.last", h("span", "seen ", ago(seen, " ago")), h("span.num", `${plural(calls, "call")} this hour`)));
+    h(".row.spread.small.faint.last", h("span", "seen ", seen), doings));
+  return Object.assign(made, { look, seen, calls: doings });
 }
 
 function decisionPanel() {
