@@ -1,0 +1,179 @@
+//! A project from its beginning to its first finished task: whoever works in it does what the files say, to the letter.
+
+use std::{fs, path::Path, thread};
+
+use integration_tests::{Mcp, Server, Site, Start, koor};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    commands::{Worker, shell},
+    run::{Ran, run},
+};
+
+fn json_of(ran: &Ran) -> Value {
+    serde_json::from_str(ran.ok()).unwrap()
+}
+
+/// The MCP endpoint that a file of a workspace names, as it says.
+fn mcp(workspace: &Path) -> Mcp {
+    let text = fs::read_to_string(workspace.join(".mcp.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let koor = &file["mcpServers"]["koor"];
+    let base = koor["url"].as_str().unwrap().strip_suffix("/mcp").unwrap();
+    let site = Site::new(base);
+    Mcp(match koor["headers"]["Authorization"].as_str() {
+        Some(header) => site.with("Authorization", header),
+        None => site,
+    })
+}
+
+/// Registers as the instructions say, and answers the id and the token.
+fn register(workspace: &Path, arguments: &Value) -> (String, String) {
+    let answer = mcp(workspace).call("register_instance", arguments);
+    let text = |key: &str| answer[key].as_str().unwrap().to_owned();
+    (text("instance_id"), text("token"))
+}
+
+/// The number that instructions keep in a file, 0 if there is none.
+fn cursor(worker: &Worker, file: &str) -> String {
+    fs::read_to_string(worker.directory.join(file)).unwrap_or_else(|_| "0".to_owned())
+}
+
+/// Waits as the instructions say, and keeps the cursor as they say.
+fn wait(worker: &Worker, file: &str) -> Vec<Value> {
+    let answer = json_of(&worker.run(&["events wait"], &[("CURSOR", &cursor(worker, file))]));
+    fs::write(worker.directory.join(file), answer["cursor"].to_string()).unwrap();
+    answer["events"].as_array().unwrap().clone()
+}
+
+fn play(server: &Server, token: Option<&str>) {
+    let directory = TempDir::new().unwrap();
+    let mut args =
+        vec!["init", "--project", "Truck-Wash", "--agent", "frontend:goth", "--agent", "backend:go-api"];
+    args.extend(["--yes", "--server", &server.api]);
+    args.extend(token.into_iter().flat_map(|token| ["--token", token]));
+    run(koor(), directory.path(), &args).ok();
+    let place = |name: &str| directory.path().join(format!("truck-wash-{name}"));
+    let controller = Worker::new(place("controller"), &["agents/frontend.md", "agents/backend.md"]);
+    let frontend = Worker::new(place("frontend"), &[]);
+    let backend = Worker::new(place("backend"), &[]);
+
+    // setup agents, at the controller.
+    let (id, _) = register(&controller.directory, &json!({"name": "controller", "workspace": "Truck-Wash"}));
+    controller.run(&["activate"], &[("INSTANCE_ID", &id)]).ok();
+    for set in ["_global", "goth", "go-api"] {
+        let imported = json_of(&controller.run(&["rules import", &format!("--set {set}")], &[]));
+        assert!(imported["imported"].as_u64().unwrap() > 3, "{imported}");
+    }
+    controller.run(&["contract --help"], &[]).ok();
+
+    // setup agents, at the frontend: there is no task yet, so it waits.
+    let who = json!({"name": "frontend", "workspace": "Truck-Wash", "stack": "goth", "intent": "pages"});
+    let (id, own) = register(&frontend.directory, &who);
+    let mut values = vec![("INSTANCE_ID", id.as_str())];
+    values.extend(token.map(|_| ("TOKEN", own.as_str())));
+    frontend.run(&["activate"], &values).ok();
+    let none = frontend.run(&["state get"], &[]);
+    assert_eq!((none.code, none.out.as_str()), (1, ""));
+    assert!(none.err.contains("key not found"), "{}", none.err);
+    assert_eq!(json_of(&frontend.run(&["events history"], &[])), json!([]));
+    let nothing = frontend.command(&["events wait"], &[("CURSOR", "0"), ("100s", "1s")]);
+    let nothing = shell(&frontend.directory, &nothing);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.err.contains("no event within"), "{}", nothing.err);
+    // Others' tasks are none of its business, whether they are there before it waits or after.
+    let assign = |agent: &str, task: &str| {
+        let values = [("AGENT", agent), ("TASK_ID", task)];
+        controller.run(&["state set"], &values).ok();
+        controller.run(&["events publish", ".task "], &values).ok();
+    };
+    assign("backend", "1");
+    let woken = thread::scope(|scope| {
+        let command = frontend.command(&["events wait"], &[("CURSOR", "0")]);
+        let directory = &frontend.directory;
+        let waiting = scope.spawn(move || shell(directory, &command));
+        assign("frontend", "1");
+        json_of(&waiting.join().unwrap())
+    });
+    assert_eq!(woken["events"].as_array().unwrap().len(), 1, "{woken}");
+    assert_eq!(woken["events"][0]["topic"], "truck-wash.controller.frontend.task");
+    assert_eq!(woken["events"][0]["source"], "controller");
+    fs::write(frontend.directory.join(".koor-cursor"), woken["cursor"].to_string()).unwrap();
+    let task = json_of(&frontend.run(&["state get"], &[]));
+    assert_eq!(task, json!({"id": 1, "title": "…", "details": "…", "done_when": "…"}));
+
+    // It does it: rules say what is wrong with it.
+    let page = frontend.directory.join("page.templ");
+    fs::write(&page, "@templ.Raw(comment)\n").unwrap();
+    let broken = frontend.run(&["validate"], &[("FILE", "page.templ")]);
+    assert_eq!(broken.code, 1, "{}", broken.err);
+    assert!(broken.out.contains("page.templ:1: error goth-no-raw-html:"), "{}", broken.out);
+    fs::write(&page, "{ comment }\n").unwrap();
+    frontend.run(&["validate"], &[("FILE", "page.templ")]).ok();
+    let done = json_of(&frontend.run(&["events publish", ".done "], &[("TASK_ID", "1")]));
+    assert_eq!((&done["source"], &done["data"]["task"]), (&json!("frontend"), &json!(1)));
+    // From now on, `next` finds that the task is done, and waits.
+    let last = json_of(&frontend.run(&["events history"], &[]));
+    assert_eq!(last[0]["data"]["task"], task["id"]);
+
+    // next, at the controller.
+    let reports = wait(&controller, "status/cursor");
+    assert_eq!(reports, [done]);
+    for look in ["instances list", "state list", "rules list"] {
+        let listed = json_of(&controller.run(&[look], &[]));
+        assert!(!listed.as_array().unwrap().is_empty(), "{look}: {listed}");
+    }
+    json_of(&controller.run(&["state get"], &[("AGENT", "frontend")]));
+
+    // Requests, and what comes of them.
+    for answer in ["yes", "no"] {
+        let asked = json_of(&frontend.run(&["events publish", ".request "], &[]));
+        let requests = wait(&controller, "status/cursor");
+        assert_eq!(requests, std::slice::from_ref(&asked));
+        let request = asked["id"].to_string();
+        let values = [("AGENT", "frontend"), ("REQUEST_ID", request.as_str())];
+        controller.run(&["events publish", &format!(".{answer} ")], &values).ok();
+        let answers = wait(&frontend, ".koor-cursor");
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        assert_eq!(answers[0]["topic"], format!("truck-wash.controller.frontend.{answer}"));
+        assert_eq!(answers[0]["data"]["request"], asked["id"]);
+    }
+    for share in ["state list", "specs list", "contract list"] {
+        frontend.run(&[share], &[]).ok();
+    }
+
+    // An agent without MCP.
+    let registered = backend.run(&["register backend"], &[]);
+    let id = json_of(&registered)["id"].as_str().unwrap().to_owned();
+    let mut values = vec![("INSTANCE_ID", id.as_str())];
+    let own = json_of(&registered)["token"].as_str().unwrap().to_owned();
+    values.extend(token.map(|_| ("TOKEN", own.as_str())));
+    backend.run(&["activate"], &values).ok();
+    assert_eq!(json_of(&backend.run(&["state get"], &[]))["id"], 1);
+    frontend.command(&["register frontend"], &[]);
+
+    // Everybody is there, as they are called.
+    let there = json_of(&controller.run(&["instances list"], &[]));
+    let mut names: Vec<(&str, &str)> = there
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap(), one["status"].as_str().unwrap()))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, [("backend", "active"), ("controller", "active"), ("frontend", "active")]);
+    assert_eq!(frontend.left(), [""; 0], "a command that nobody has run");
+    assert_eq!(controller.left(), [""; 0], "a command that nobody has run");
+}
+
+#[test]
+fn a_project_goes_from_its_first_word_to_its_first_finished_task() {
+    play(&Server::start(), None);
+}
+
+#[test]
+fn so_does_one_whose_server_asks_for_a_token() {
+    let server = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
+    play(&server, Some("s3cret"));
+}
