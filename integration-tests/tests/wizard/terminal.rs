@@ -90,7 +90,7 @@ fn flags_answer_their_questions() {
     let directory = TempDir::new().unwrap();
     let args = ["--project", "p", "--agent", "a:rust", "--server", "https://koor.invalid"];
     let mut terminal = Terminal::start(directory.path(), &args);
-    terminal.see("no Koor server answers").see("Write it?").press("y").see("Done: 2 workspaces of p.");
+    terminal.see("does not answer yet").see("Write it?").press("y").see("Done: 2 workspaces of p.");
     assert_eq!(terminal.code(), 0);
     assert!(tree(directory.path()).contains_key("p-a/AGENTS.md"));
 }

@@ -93,6 +93,7 @@ pub(crate) fn gather(
     let token = settings.token.as_ref().map(|token| token.value.clone()).or_else(|| known("token"));
     let (probe, token) = meet(&server, token, ask.as_deref_mut())?;
     let project = Project { name, agents, with_controller: !adds, server, token };
+    let asked = ask.is_some();
     let starter = match (args.start, ask) {
         (Some(starter), _) => {
             if project.on_loopback().is_none() {
@@ -108,7 +109,10 @@ pub(crate) fn gather(
         }
         (None, _) => None,
     };
-    warnings.extend(probe.warning(&project.server));
+    // Whoever is asked sees it in the summary.
+    if !(asked && probe == Probe::Silent) {
+        warnings.extend(probe.warning(&project.server));
+    }
     Ok(Wanted { project, probe, starter, warnings })
 }
 

@@ -105,23 +105,23 @@ pub(crate) fn next_steps(wanted: &Wanted, base: &Path) -> String {
     let place = |folder: &str| for_shell(&base.join(folder));
     if project.with_controller {
         steps.push(format!(
-            "Open this folder in your IDE, or start your agent in it, and say: setup agents\n   {}",
+            "Open this folder in your IDE, and tell the agent there: setup agents\n   {}",
             place(&project.controller_folder())
         ));
     }
     let agents: Vec<String> =
         project.agents.iter().map(|agent| format!("   {}", place(&project.folder(agent)))).collect();
     let when = if project.with_controller {
-        "When it has assigned the first tasks, open"
+        "When it has assigned tasks, open"
     } else {
-        "Tell the controller that there is a new agent, then open"
+        "Tell the controller of the new agent, then open"
     };
-    let windows = if agents.len() == 1 { "this folder, too" } else { "each of these in a window of its own" };
-    steps.push(format!("{when} {windows}, and say there: setup agents\n{}", agents.join("\n")));
+    let windows = if agents.len() == 1 { "this folder" } else { "each of these in a window" };
+    steps.push(format!("{when} {windows}, and say: setup agents\n{}", agents.join("\n")));
     let numbered: Vec<String> =
         steps.into_iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)).collect();
     format!(
-        "{}\nIf the IDE asks whether it may use the MCP server koor: yes. Words for later: next, yes, no, check requests, status.",
+        "{}\n\nAn IDE may ask whether it may use the MCP server koor: it may.\nWords for later: next, yes, no, check requests, status.",
         numbered.join("\n")
     )
 }

@@ -27,8 +27,14 @@ impl Ask for Arrows {
     }
 
     fn choose(&mut self, question: &str, choices: &[Choice]) -> Result<usize, Stop> {
-        let items: Vec<(usize, &str, &str)> =
-            choices.iter().enumerate().map(|(n, c)| (n, c.label.as_str(), c.hint.as_str())).collect();
+        // The library shows the hint of the chosen one alone: who does not know the words needs all of them.
+        let widest = choices.iter().map(|choice| choice.label.chars().count()).max().unwrap_or_default();
+        let shown = |choice: &Choice| {
+            let line = format!("{:<widest$}  {}", choice.label, choice.hint);
+            line.trim_end().to_owned()
+        };
+        let items: Vec<(usize, String, &str)> =
+            choices.iter().enumerate().map(|(n, choice)| (n, shown(choice), "")).collect();
         Ok(cliclack::select(question).items(&items).interact()?)
     }
 
