@@ -139,6 +139,14 @@ fn play(server: &Server, token: Option<&str>) {
         assert_eq!(answers[0]["topic"], format!("truck-wash.controller.frontend.{answer}"));
         assert_eq!(answers[0]["data"]["request"], asked["id"]);
     }
+    // A cursor of another log, or one that pruning has passed, is mended as the instructions say.
+    let lost = frontend.run(&["events wait"], &[("CURSOR", "999999")]);
+    assert_eq!(lost.code, 1);
+    assert!(lost.err.contains("cursor expired"), "{}", lost.err);
+    let lost: Value = serde_json::from_str(&lost.err).unwrap();
+    let mended = (lost["oldest"].as_u64().unwrap() - 1).to_string();
+    let kept = json_of(&frontend.run(&["events wait"], &[("CURSOR", &mended)]));
+    assert_eq!(kept["events"].as_array().unwrap().len(), 3, "{kept}");
     for share in ["state list", "specs list", "contract list"] {
         frontend.run(&[share], &[]).ok();
     }
