@@ -15,7 +15,7 @@ mod templates;
 mod write;
 
 use std::{
-    env,
+    env, fs,
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
 };
@@ -99,6 +99,8 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
     let settings = ClientSettings::resolve(global, &|name| env::var(name).ok())?;
     let base = std::path::absolute(&args.dir)
         .map_err(|error| Failure::usage(format_args!("invalid --dir {}: {error}", args.dir.display())))?;
+    // Without `..`, where that can be known: the path stands in what is told, and in what starts the server.
+    let base = if cfg!(unix) { fs::canonicalize(&base).unwrap_or(base) } else { base };
     let mut asker = asker(args)?;
     let wanted = gather::gather(args, &settings, &base, asker.as_deref_mut())?;
     for warning in &wanted.warnings {
