@@ -7,10 +7,8 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod commands;
 mod flags;
 mod plain;
 mod run;
 #[cfg(unix)]
 mod terminal;
-mod workflow;
