@@ -272,8 +272,8 @@ fn a_token_is_written_only_where_the_server_asks_for_one() {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(directory.path().join(path)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{path}");
+            let bits = fs::metadata(directory.path().join(path)).unwrap().permissions().mode();
+            assert_eq!(bits & 0o777, 0o600, "{path}");
         }
         let inside = path.strip_prefix("p-a").unwrap();
         assert!(files["p-a/.gitignore"].lines().any(|line| line == inside), "{inside} is not ignored by git");

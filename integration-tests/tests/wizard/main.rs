@@ -1,11 +1,6 @@
 //! The wizard: by flags, by questions, and all that comes after with what it has made.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod flags;
 mod plain;
