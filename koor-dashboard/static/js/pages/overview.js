@@ -94,7 +94,7 @@ function stats() {
     replace(element,
       stat("Agents at work", h("span", String(active), h("span.of", ` / ${instances.length}`)), instances.some((agent) => agent.status === "stale") ? `${instances.filter((agent) => agent.status === "stale").length} went silent` : "all are heard of", "/agents"),
       stat("Token tax saved", percent(tax.savings_percent), `${compact(tax.rest_tokens_saved)} tokens, reckoned`),
-      stat("Kept out of context", compact(tax.measured.rest_tokens), `tokens measured; ${compact(tax.measured.mcp_tokens)} by MCP`),
+      stat("Kept out of context", compact(tax.measured.rest_tokens), `tokens; ${compact(tax.measured.mcp_tokens)} by MCP`),
       stat("Calls", compact(tax.total_calls), `${count(tax.mcp_calls)} by MCP`),
       stat("Cost today", money(cost), plural(requests, "request"), "/costs"),
       stat("Shared state", count(metrics.state_keys), `keys · event ${compact(metrics.last_event_id)}`, "/state"));
