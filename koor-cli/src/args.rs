@@ -4,16 +4,25 @@ pub(crate) mod serve;
 
 use std::{ffi::OsString, path::Path};
 
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgAction, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    commands::{backup, config, doctor, events, import, mcp, state, status, validate},
+    commands::{
+        audit, backup, compliance, config, contract, doctor, events, import, instances, manual, mcp, metrics,
+        rules, specs, state, status, templates, usage, validate, webhooks,
+    },
     wizard,
 };
 
 /// A coordination server for AI coding agents, and everything that a shell does with one.
 #[derive(Debug, Parser)]
-#[command(name = "koor", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "koor",
+    version,
+    disable_help_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -24,16 +33,18 @@ pub(crate) struct Cli {
     pub(crate) command: Task,
 }
 
+const SERVER: &str = "The server [environment: KOOR_SERVER] [default: http://localhost:9800]";
+
+const TOKEN: &str = "What the server asks its callers for [environment: KOOR_TOKEN]";
+
 /// What holds for every command, and may stand anywhere on the line.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "For every command")]
 pub(crate) struct Global {
-    /// The server [environment: KOOR_SERVER] [default: http://localhost:9800]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help = SERVER)]
     pub(crate) server: Option<String>,
 
-    /// What the server asks its callers for [environment: KOOR_TOKEN]
-    #[arg(long, global = true, value_name = "TOKEN")]
+    #[arg(long, global = true, value_name = "TOKEN", help = TOKEN)]
     pub(crate) token: Option<String>,
 
     /// Indents JSON
@@ -47,6 +58,11 @@ pub(crate) struct Global {
     /// Tables, in a pipe too
     #[arg(long, global = true)]
     pub(crate) table: bool,
+
+    // One line for each flag, whichever of the two is asked: agents pay for every line.
+    /// Says this
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// What to do.
@@ -80,6 +96,10 @@ pub(crate) enum Task {
     #[command(subcommand)]
     State(state::StateCommand),
 
+    /// What projects agree on: JSON documents with versions
+    #[command(subcommand)]
+    Specs(specs::SpecsCommand),
+
     /// The event log: what happened, and what happens next
     #[command(subcommand)]
     Events(events::EventsCommand),
@@ -99,6 +119,62 @@ pub(crate) enum Task {
     /// Looks for what is wrong, and says what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor,
+
+    /// What services promise each other
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
+
+    /// What code must and must not contain
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+
+    /// Who is called when something happens
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
+
+    /// Whether agents keep to their contracts
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
+
+    /// Rules and contracts to take from project to project
+    #[command(subcommand)]
+    Templates(templates::TemplatesCommand),
+
+    /// Shows who did what, newest first
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Box<audit::Audit>),
+
+    /// Shows the server, or its agents, in numbers
+    #[command(after_help = metrics::EXAMPLES)]
+    Metrics(metrics::Metrics),
+
+    /// What models cost
+    #[command(subcommand)]
+    Llm(usage::LlmCommand),
+
+    /// Registers an agent, whose directory this becomes
+    #[command(after_help = instances::REGISTER)]
+    Register(instances::Register),
+
+    /// Makes a registered agent active, whose directory this becomes
+    #[command(after_help = instances::ACTIVATE)]
+    Activate(instances::Which),
+
+    /// Says that an agent is alive
+    #[command(after_help = instances::HEARTBEAT)]
+    Heartbeat(instances::WhichOrOwn),
+
+    /// Who is there
+    #[command(subcommand)]
+    Instances(instances::InstancesCommand),
+
+    /// Prints what a shell needs to complete commands
+    #[command(after_help = manual::COMPLETIONS)]
+    Completions(manual::Completions),
+
+    /// Prints a manual page
+    #[command(after_help = manual::MAN)]
+    Man(manual::Man),
 }
 
 /// Reads a command line. The name it was called by can stand for a command: `koor-server` for `koor serve`.

@@ -1,17 +1,28 @@
 //! Everything that can be asked of a server: each noun with what is typed and what becomes of it.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod compliance;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod import;
+pub(crate) mod instances;
+pub(crate) mod manual;
 pub(crate) mod mcp;
+pub(crate) mod metrics;
+pub(crate) mod rules;
+pub(crate) mod specs;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod subscribe;
+pub(crate) mod templates;
+pub(crate) mod usage;
 pub(crate) mod validate;
+pub(crate) mod webhooks;
 
 use crate::{
     args::{Cli, Task},
@@ -49,5 +60,20 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Backup(args) => backup::backup(&args, &context()?),
         Task::Restore(args) => backup::restore(&args, &context()?),
         Task::Doctor => doctor::run(&global),
+        Task::Specs(command) => specs::run(&command, &context()?),
+        Task::Contract(command) => contract::run(&command, &context()?),
+        Task::Rules(command) => rules::run(&command, &context()?),
+        Task::Webhooks(command) => webhooks::run(&command, &context()?),
+        Task::Compliance(command) => compliance::run(&command, &context()?),
+        Task::Templates(command) => templates::run(&command, &context()?),
+        Task::Audit(audit) => audit::run(&audit, &context()?),
+        Task::Metrics(metrics) => metrics::run(&metrics, &context()?),
+        Task::Llm(command) => usage::run(&command, &context()?),
+        Task::Register(who) => instances::register(&who, &context()?),
+        Task::Activate(which) => instances::activate(&which, &context()?),
+        Task::Heartbeat(which) => instances::heartbeat(&which, &context()?),
+        Task::Instances(command) => instances::run(&command, &context()?),
+        Task::Completions(which) => manual::completions(&which),
+        Task::Man(which) => manual::man(&which),
     }
 }

@@ -52,6 +52,16 @@ impl Failure {
         Self::line(USAGE, text)
     }
 
+    /// It was typed wrongly: what is wrong, what was likely meant, and how it is used, on one line.
+    pub(crate) fn typed(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let text = text.trim_start_matches("error: ");
+        let parts = text.split("\n\n").take_while(|part| !part.starts_with("For more information"));
+        let parts: Vec<String> =
+            parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        Self::usage(parts.join("; ").replace("Usage: ", "usage: "))
+    }
+
     /// Something stood in its way, or a check failed.
     pub(crate) fn refused(text: impl fmt::Display) -> Self {
         Self::line(REFUSED, text)

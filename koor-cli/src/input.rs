@@ -1,12 +1,14 @@
 //! What a command is given to work on: text on its line, a file, or its standard input.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Read},
     path::Path,
+    str::FromStr,
 };
 
 use clap::Args;
+use serde_json::value::RawValue;
 
 use crate::exit::Failure;
 
@@ -27,6 +29,28 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// A value that was typed.
+    pub(crate) fn text(data: &str) -> Self {
+        Self { data: Some(data.to_owned()), file: None }
+    }
+
+    /// A value, if there is one.
+    pub(crate) fn maybe(data: Option<&String>, file: Option<&String>) -> Option<Self> {
+        (data.is_some() || file.is_some()).then(|| Self { data: data.cloned(), file: file.cloned() })
+    }
+
+    /// The value, which must be JSON to become a part of what is sent. Not a byte of it changes.
+    ///
+    /// # Errors
+    /// As [`Input::read`], and when it is no JSON.
+    pub(crate) fn read_json(&self) -> Result<Box<RawValue>, Failure> {
+        serde_json::from_slice(&self.read()?).map_err(|error| {
+            Failure::usage(format_args!(
+                "the data is no JSON: {error}; a text needs quotes, as in '\"hello\"'"
+            ))
+        })
+    }
+
     /// The value.
     ///
     /// # Errors
@@ -37,6 +61,18 @@ impl Input {
             (None, Some(path)) => read(path),
             (Some(_) | None, _) => read("-"),
         }
+    }
+}
+
+/// Reads a secret: one line, without its end.
+///
+/// # Errors
+/// As [`read`], and when it is no text, or empty.
+pub(crate) fn read_secret(path: &str) -> Result<String, Failure> {
+    let bytes = read(path)?;
+    match std::str::from_utf8(&bytes).map(str::trim) {
+        Ok(secret) if !secret.is_empty() => Ok(secret.to_owned()),
+        Ok(_) | Err(_) => Err(Failure::usage(format_args!("{path} holds no secret"))),
     }
 }
 
@@ -62,4 +98,30 @@ fn whole(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
         return Err(Failure::usage(format_args!("{name} is over 512 MiB: no server takes that")));
     }
     Ok(bytes)
+}
+
+/// Two names with a slash between them, such as a project and one of its specs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) first: String,
+    pub(crate) second: String,
+}
+
+impl FromStr for Pair {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((first, second)) if !first.is_empty() && !second.is_empty() && !second.contains('/') => {
+                Ok(Self { first: first.to_owned(), second: second.to_owned() })
+            }
+            Some(_) | None => Err("write two names with a slash between them"),
+        }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.second)
+    }
 }

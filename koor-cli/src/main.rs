@@ -21,13 +21,21 @@ mod wizard;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
+        // Asking for nothing at all is asking what there is.
+        Err(error)
+            if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && error.use_stderr() =>
+        {
+            return Failure::typed(&error).report();
+        }
         Err(error) => {
-            // Help and the version are results; everything else is wrong usage. Nobody is left to tell if that fails.
+            // Nobody is left to tell if that fails.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }

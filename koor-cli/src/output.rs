@@ -3,9 +3,12 @@
 mod indent;
 mod table;
 
-use std::io::{self, IsTerminal as _, Read, Write};
+use std::{
+    io::{self, IsTerminal as _, Read, Write},
+    process::{Command, Stdio},
+};
 
-use terminal_size::{Width, terminal_size};
+use terminal_size::{Height, Width, terminal_size};
 
 use crate::{args::Global, client::broken_off, exit::Failure};
 
@@ -30,6 +33,7 @@ enum Form {
 #[derive(Debug)]
 pub(crate) struct Output {
     form: Form,
+    json_wanted: bool,
     terminal: bool,
     colours: bool,
 }
@@ -51,7 +55,12 @@ impl Output {
         } else {
             Form::Exact
         };
-        Ok(Self { form, terminal, colours: terminal && colours_wanted() })
+        Ok(Self {
+            form,
+            json_wanted: global.json || global.pretty,
+            terminal,
+            colours: terminal && colours_wanted(),
+        })
     }
 
     /// Whether a person reads the results, as far as one can know.
@@ -64,12 +73,18 @@ impl Output {
         self.form == Form::Table
     }
 
+    /// Whether JSON was asked for in words.
+    pub(crate) fn is_json_wanted(&self) -> bool {
+        self.json_wanted
+    }
+
     /// Prints a line of text, whatever form was asked for.
     ///
     /// # Errors
     /// When stdout can't be written.
+    #[expect(clippy::unused_self, reason = "callers need not know what it takes to print")]
     pub(crate) fn line(&self, line: impl std::fmt::Display) -> Result<(), Failure> {
-        self.write(format!("{line}\n").as_bytes())
+        print(format!("{line}\n").as_bytes())
     }
 
     /// Prints JSON.
@@ -84,7 +99,7 @@ impl Output {
         if text.last() != Some(&b'\n') {
             text.push(b'\n');
         }
-        self.write(&text)
+        print(&text)
     }
 
     /// Prints JSON as a table, unless JSON was asked for or a program reads it.
@@ -96,16 +111,18 @@ impl Output {
             return self.json(body);
         }
         let Ok(value) = serde_json::from_slice(body) else { return self.json(body) };
-        let width =
-            if self.terminal { terminal_size().map(|(Width(width), _)| usize::from(width)) } else { None };
+        let size = if self.terminal { terminal_size() } else { None };
+        let width = size.map(|(Width(width), _)| usize::from(width));
+        let height = size.map(|(_, Height(height))| usize::from(height));
         let text = table.render(value, width, self.colours);
-        self.write(text.as_bytes())
+        page(&text, height)
     }
 
     /// Passes a value by, however long it is, and changes nothing of it.
     ///
     /// # Errors
     /// When it breaks off, or stdout can't be written.
+    #[expect(clippy::unused_self, reason = "callers need not know what it takes to print")]
     pub(crate) fn pass(&self, mut value: impl Read) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         copy(&mut value, &mut stdout, &mut |_| {}).map_err(|stopped| match stopped {
@@ -114,11 +131,15 @@ impl Output {
         })?;
         stdout.flush().map_err(|error| Failure::output(&error))
     }
+}
 
-    fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
-    }
+/// Prints bytes as they are.
+///
+/// # Errors
+/// When stdout can't be written.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
 }
 
 /// Whether colours are welcome where there is a terminal.
@@ -155,5 +176,30 @@ pub(crate) fn copy(
         to.write_all(piece.get(..read).unwrap_or_default()).map_err(Stopped::Writing)?;
         copied += read as u64;
         progress(copied);
+    }
+}
+
+/// Prints text, by a pager if it is longer than the terminal is high. `PAGER` says which; empty for none.
+fn page(text: &str, height: Option<usize>) -> Result<(), Failure> {
+    let fits = height.is_none_or(|height| text.lines().count() < height);
+    let wanted = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    if fits || wanted.trim().is_empty() || !io::stdin().is_terminal() {
+        return print(text.as_bytes());
+    }
+    let pager = Command::new("sh")
+        .args(["-c", &wanted])
+        // Colours, no clearing of the screen, and long lines to the side.
+        .envs([("LESS", "FRSX"), ("LV", "-c")])
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut pager) = pager else { return print(text.as_bytes()) };
+    if let Some(mut stdin) = pager.stdin.take() {
+        // Whoever leaves the pager early has seen enough.
+        drop(stdin.write_all(text.as_bytes()));
+    }
+    match pager.wait() {
+        // What a shell says when there is no such program.
+        Ok(status) if status.code() == Some(127) => print(text.as_bytes()),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -7,11 +7,14 @@ use std::{
 };
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde::Serialize;
 use ureq::{AsSendBody, SendBody, http};
 
 use super::{Answer, Client};
-use crate::exit::{self, Failure};
+use crate::{
+    exit::{self, Failure},
+    input::Pair,
+};
 
 /// How long a server may think before it answers, unless the request says otherwise.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -20,10 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const ASK_FROM: u64 = 1 << 20;
 
 /// What stands for itself in a segment of a path and in a query: RFC 3986's unreserved characters.
-const BESIDE_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const AS_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The same, and the slashes between segments.
-const BESIDE_SEGMENTS: &AsciiSet = &BESIDE_UNRESERVED.remove(b'/');
+const AS_SEGMENTS: &AsciiSet = &AS_VALUE.remove(b'/');
 
 /// A request that has not been sent yet.
 #[must_use]
@@ -59,12 +62,17 @@ impl<'a> Request<'a> {
 
     /// With another segment in its path, whatever it is made of.
     pub(crate) fn segment(self, segment: &str) -> Self {
-        self.and(utf8_percent_encode(segment, BESIDE_UNRESERVED))
+        self.and(utf8_percent_encode(segment, AS_VALUE))
     }
 
     /// With other segments in its path: slashes part them.
     pub(crate) fn segments(self, segments: &str) -> Self {
-        self.and(utf8_percent_encode(segments, BESIDE_SEGMENTS))
+        self.and(utf8_percent_encode(segments, AS_SEGMENTS))
+    }
+
+    /// With two other segments in its path.
+    pub(crate) fn pair(self, pair: &Pair) -> Self {
+        self.segment(&pair.first).segment(&pair.second)
     }
 
     fn and(mut self, encoded: impl Display) -> Self {
@@ -76,7 +84,7 @@ impl<'a> Request<'a> {
     pub(crate) fn query(mut self, name: &str, value: impl Display) -> Self {
         let sign = if self.asks { '&' } else { '?' };
         let value = value.to_string();
-        let value = utf8_percent_encode(&value, BESIDE_UNRESERVED);
+        let value = utf8_percent_encode(&value, AS_VALUE);
         append(&mut self.target, format_args!("{sign}{name}={value}"));
         self.asks = true;
         self
@@ -94,8 +102,12 @@ impl<'a> Request<'a> {
     }
 
     /// With a body of JSON.
-    pub(crate) fn json(self, body: &Value) -> Self {
-        self.bytes(body.to_string().into_bytes(), "application/json")
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub(crate) fn json(self, body: &impl Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::caused_by(&error))?;
+        Ok(self.bytes(body, "application/json"))
     }
 
     /// With a body of that kind.

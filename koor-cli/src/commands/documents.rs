@@ -1,6 +1,11 @@
 //! What state and specs have in common: documents with versions.
 
-use std::{fs, io::Write as _, path::PathBuf, time::Duration};
+use std::{
+    fmt, fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 
@@ -19,7 +24,7 @@ pub(crate) trait Document {
     fn on<'a>(&self, client: &'a Client, method: fn(&'a Client, &str) -> Request<'a>) -> Request<'a>;
 
     /// Its name, for people.
-    fn name(&self) -> &str;
+    fn name(&self) -> String;
 }
 
 /// What can be done with one.
@@ -107,7 +112,8 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    fn hold<'a>(&self, request: Request<'a>) -> Request<'a> {
+    /// A request that holds only on this condition.
+    pub(crate) fn hold<'a>(&self, request: Request<'a>) -> Request<'a> {
         let tag = self.if_match.as_ref().map(|hash| match hash.as_str() {
             tag if tag == "*" || tag.contains('"') => tag.to_owned(),
             hash => format!("\"{hash}\""),
@@ -231,7 +237,7 @@ pub(crate) struct Wait {
 impl Deed for Wait {
     fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
         let request = document.on(&context.client, Client::get);
-        let request = request.query("wait", &self.timeout.text).queries("version", self.after);
+        let request = request.query("wait", &self.timeout).queries("version", self.after);
         let answer = request.patience(self.timeout.patience()).send()?;
         if answer.status() == 304 {
             let timeout = &self.timeout.text;
@@ -247,7 +253,7 @@ impl Deed for Wait {
 /// A span of time that a server is asked to wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
-    pub(crate) text: String,
+    text: String,
     span: Duration,
 }
 
@@ -255,6 +261,12 @@ impl Span {
     /// How long to wait for an answer that may take so long.
     pub(crate) fn patience(&self) -> Duration {
         self.span.saturating_add(Duration::from_secs(30))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -294,7 +306,11 @@ fn print(context: &Context, answer: Answer) -> Result<(), Failure> {
     }
 }
 
-fn save(answer: Answer, path: &PathBuf) -> Result<(), Failure> {
+/// Writes an answer into a file, byte for byte.
+///
+/// # Errors
+/// When it breaks off, or the file can't be written.
+pub(crate) fn save(answer: Answer, path: &Path) -> Result<(), Failure> {
     let cannot =
         |error: std::io::Error| Failure::refused(format_args!("cannot write {}: {error}", path.display()));
     let mut file = fs::File::create(path).map_err(cannot)?;

@@ -129,7 +129,7 @@ impl Document for Key {
         method(client, "/api/state").segments(&self.key)
     }
 
-    fn name(&self) -> &str {
-        &self.key
+    fn name(&self) -> String {
+        self.key.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 /// What stands between two columns.
 const GAP: &str = "  ";
@@ -26,8 +26,9 @@ pub(crate) enum Rows {
     Whole,
     /// The answer has an array of them in that field.
     In(&'static str),
-    /// The answer has an object in that field, with one row for each of its fields: its name becomes the field `_`.
-    Named(&'static str),
+    /// The answer has an object in the first field, with one row for each of its fields, and another row in the second.
+    /// What a row is called becomes its field `_`.
+    Named(&'static str, &'static str),
     /// The answer is an object, with one row for each column.
     Fields,
 }
@@ -86,7 +87,8 @@ impl Table {
             let style = if colours { column.style(&text) } else { Style::new() };
             out.push_str(&padded(column.0, width, false));
             out.push_str(GAP);
-            out.push_str(&format!("{style}{text}{style:#}\n"));
+            push(&mut out, style, &text);
+            out.push('\n');
         }
         out
     }
@@ -105,7 +107,7 @@ impl Table {
             // The last column ends with its text.
             let shown = if place == last && !right { shown } else { padded(&shown, *width, right) };
             let style = style(column, text);
-            out.push_str(&format!("{style}{shown}{style:#}"));
+            push(out, style, &shown);
             out.push_str(if place == last { "\n" } else { GAP });
         }
     }
@@ -147,18 +149,21 @@ impl Rows {
             (Self::In(field), mut answer) => {
                 answer.get_mut(field).map(Value::take).map(array).unwrap_or_default()
             }
-            (Self::Named(field), mut answer) => match answer.get_mut(field).map(Value::take) {
-                Some(Value::Object(rows)) => rows
-                    .into_iter()
-                    .map(|(name, mut row)| {
-                        if let Value::Object(fields) = &mut row {
-                            fields.insert("_".to_owned(), Value::String(name));
-                        }
-                        row
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            },
+            (Self::Named(all, last), mut answer) => {
+                let named = |name: String, mut row: Value| {
+                    if let Value::Object(fields) = &mut row {
+                        fields.insert("_".to_owned(), Value::String(name));
+                    }
+                    row
+                };
+                match answer.get_mut(all).map(Value::take) {
+                    Some(Value::Object(rows)) if !rows.is_empty() => {
+                        let last = answer.get_mut(last).map(|row| named(last.to_owned(), row.take()));
+                        rows.into_iter().map(|(name, row)| named(name, row)).chain(last).collect()
+                    }
+                    Some(_) | None => Vec::new(),
+                }
+            }
             (Self::Fields, answer) => vec![answer],
         }
     }
@@ -210,6 +215,12 @@ fn harmless(text: &str) -> String {
         .collect()
 }
 
+fn push(out: &mut String, style: Style, text: &str) {
+    out.push_str(&style.render().to_string());
+    out.push_str(text);
+    out.push_str(&style.render_reset().to_string());
+}
+
 fn padded(text: &str, width: usize, right: bool) -> String {
     let room = " ".repeat(width.saturating_sub(text.width()));
     if right { format!("{room}{text}") } else { format!("{text}{room}") }
@@ -248,4 +259,68 @@ pub(crate) fn size(bytes: u64) -> String {
         unit = next;
     }
     if unit == "B" || whole >= 100 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TABLE: Table = Table {
+        rows: Rows::Whole,
+        columns: &[
+            Column("NAME", "/name", Kind::Name),
+            Column("SIZE", "/size", Kind::Bytes),
+            Column("NOTE", "/note", Kind::Text),
+        ],
+        empty: "nothing",
+    };
+
+    #[test]
+    fn columns_are_aligned_whatever_the_script() {
+        let rows = json!([
+            {"name": "a", "size": 7, "note": "x"},
+            {"name": "日本", "size": 10_485_760, "note": ["p", "q"]},
+        ]);
+        let table = "NAME      SIZE  NOTE\na          7 B  x\n日本  10.0 MiB  p,q\n";
+        assert_eq!(TABLE.render(rows, None, false), table);
+        assert_eq!(TABLE.render(json!([]), None, false), "nothing\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_shortens_text_and_never_a_name() {
+        let rows =
+            json!([{"name": "a-rather-long-name", "size": 1, "note": "a note that is far too long for it"}]);
+        let table = TABLE.render(rows, Some(40), false);
+        let longest = table.lines().map(UnicodeWidthStr::width).max();
+        assert_eq!(longest, Some(40), "{table}");
+        assert!(table.contains("a-rather-long-name") && table.ends_with("…\n"), "{table}");
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_move_the_cursor() {
+        let rows = json!([{"name": "\u{1b}[2Jx\ny", "size": 1, "note": "\u{7}"}]);
+        let table = TABLE.render(rows, None, true);
+        assert_eq!(table.lines().count(), 2, "{table}");
+        assert!(table.contains(r"\u{1b}[2Jx\ny") && !table.contains('\u{7}'), "{table}");
+    }
+
+    #[test]
+    fn groups_are_rows_and_their_sum_is_the_last() {
+        const SUMS: Table = Table {
+            rows: Rows::Named("groups", "total"),
+            columns: &[Column("GROUP", "/_", Kind::Name), Column("N", "/n", Kind::Number)],
+            empty: "none",
+        };
+        let answer = json!({"groups": {"b": {"n": 2}, "a": {"n": 1}}, "total": {"n": 3}});
+        assert_eq!(SUMS.render(answer, None, false), "GROUP  N\na      1\nb      2\ntotal  3\n");
+        assert_eq!(SUMS.render(json!({"groups": {}, "total": {"n": 0}}), None, false), "none\n");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 1023, 1024, 10_485_760, 524_288_000, u64::MAX].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "10.0 MiB", "500 MiB", "16777215 TiB"]);
+    }
 }

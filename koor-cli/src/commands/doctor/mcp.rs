@@ -72,7 +72,7 @@ struct Called {
 fn call(client: &Client, session: Option<&Session<'_>>, message: &Value) -> Result<Called, Failure> {
     let answer = client
         .post("/mcp")
-        .json(message)
+        .json(message)?
         .header("Accept", "application/json, text/event-stream".to_owned())
         .header("MCP-Protocol-Version", session.map(|session| session.protocol.to_owned()))
         .header("Mcp-Session-Id", session.and_then(|session| session.id.clone()))

@@ -17,7 +17,10 @@ use super::{
     files::{Content, Source},
     report::Violation,
 };
-use crate::{client::Client, exit::Failure};
+use crate::{
+    client::{Client, Request},
+    exit::Failure,
+};
 
 /// Requests at a time: as many as the client keeps connections. More would only wait for the server's processors.
 const AT_ONCE: usize = 3;
@@ -102,7 +105,7 @@ fn check(source: &Source, against: Against<'_>) -> Result<Verdict, Failure> {
     };
     let Against { client, project, stack } = against;
     let body = json!({"filename": source.name, "content": content, "stack": stack.unwrap_or_default()});
-    match client.post("/api/validate").segment(project).json(&body).send() {
+    match client.post("/api/validate").segment(project).json(&body).and_then(Request::send) {
         Ok(answer) => Ok(Verdict::Checked(answer.json::<Answer>()?.violations)),
         Err(refused) if refused.status() == Some(413) => {
             Ok(Verdict::Skipped("larger than what the server takes"))

@@ -1,0 +1,198 @@
+//! Who is there, and who this directory is.
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    context::Context,
+    exit::Failure,
+    output::{Column, Kind, Rows, Table},
+    settings::client::{self, Origin},
+};
+
+pub(crate) const REGISTER: &str = "\
+The id is kept in ./settings.json, and every later command in this directory is that instance's. Where the server asks
+for a token that is not in that file, the instance's own token is kept there, too. It is shown this once.
+
+Examples:
+  koor register frontend --workspace Truck-Wash --stack react
+  koor register backend --workspace Truck-Wash --intent 'the login API' --capabilities code-review,testing";
+
+pub(crate) const ACTIVATE: &str = "\
+The id is kept in ./settings.json, and a token that is given on the line as well.
+
+Example:
+  koor activate 550e8400-e29b-41d4-a716-446655440000";
+
+pub(crate) const HEARTBEAT: &str = "\
+Every command that carries an identity says so anyway: this is for agents that do nothing else for minutes.
+
+Example:
+  koor heartbeat";
+
+/// What is done with instances.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InstancesCommand {
+    /// Lists instances, last seen first
+    #[command(
+        after_help = "Examples:\n  koor instances list\n  koor instances list --stack react --status active"
+    )]
+    List(List),
+
+    /// Prints an instance
+    #[command(after_help = "Example:\n  koor instances get 550e8400-e29b-41d4-a716-446655440000")]
+    Get(Which),
+
+    /// Lists the instances that have fallen silent
+    #[command(after_help = "Example:\n  koor instances stale")]
+    Stale,
+
+    /// Deregisters an instance
+    #[command(after_help = "Example:\n  koor instances delete 550e8400-e29b-41d4-a716-446655440000")]
+    Delete(Which),
+}
+
+/// Which instance.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The id of the instance
+    id: String,
+}
+
+/// Which instance, if not one's own.
+#[derive(Debug, Args)]
+pub(crate) struct WhichOrOwn {
+    /// The id of the instance [default: the one that this directory belongs to]
+    id: Option<String>,
+}
+
+/// Which instances.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// With this name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// In this workspace
+    #[arg(long, value_name = "WORKSPACE")]
+    workspace: Option<String>,
+    /// With this stack
+    #[arg(long, value_name = "STACK")]
+    stack: Option<String>,
+    /// With this capability
+    #[arg(long, value_name = "WORD")]
+    capability: Option<String>,
+    /// pending, active or stale
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+}
+
+/// Who is registered.
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Register {
+    /// What the instance is called
+    name: String,
+    /// Where it works: a path, or a project
+    #[arg(long, value_name = "WORKSPACE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<String>,
+    /// What it is about to do
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<String>,
+    /// What it works with, such as react
+    #[arg(long, value_name = "STACK")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
+    /// What it can do: words with commas between them
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    capabilities: Vec<String>,
+}
+
+const TABLE: Table = Table {
+    rows: Rows::Whole,
+    columns: &[
+        Column("ID", "/id", Kind::Name),
+        Column("NAME", "/name", Kind::Name),
+        Column("STATUS", "/status", Kind::State),
+        Column("LAST SEEN", "/last_seen", Kind::Time),
+        Column("WORKSPACE", "/workspace", Kind::Text),
+        Column("STACK", "/stack", Kind::Text),
+        Column("CAPABILITIES", "/capabilities", Kind::Text),
+        Column("INTENT", "/intent", Kind::Text),
+    ],
+    empty: "no instances",
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// When the server refuses, or can't be reached.
+pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), Failure> {
+    let client = &context.client;
+    match command {
+        InstancesCommand::List(List { name, workspace, stack, capability, status }) => {
+            let all = client.get("/api/instances").queries("name", name).queries("workspace", workspace);
+            let all = all.queries("stack", stack).queries("capability", capability);
+            context.table(all.queries("status", status), &TABLE)
+        }
+        InstancesCommand::Get(Which { id }) => context.show(client.get("/api/instances").segment(id)),
+        InstancesCommand::Stale => context.table(client.get("/api/instances/stale"), &TABLE),
+        InstancesCommand::Delete(Which { id }) => {
+            context.show(client.delete("/api/instances").segment(id))?;
+            // Nobody is this instance any more.
+            if context.settings.instance_id.as_ref() == Some(id) {
+                client::save(&[("instance_id", None)])?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Registers an instance, prints it, and makes this directory its own.
+///
+/// # Errors
+/// When the server refuses, or can't be reached, or `./settings.json` can't be written.
+pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Registered {
+        id: String,
+        token: String,
+    }
+    let answer = context.client.post("/api/instances/register").json(who)?.send()?.bytes()?;
+    // First: its token is shown this once.
+    context.output.json(&answer)?;
+    let Registered { id, token } = serde_json::from_slice(&answer)
+        .map_err(|error| Failure::refused(format_args!("cannot understand the server's answer: {error}")))?;
+    // A token that this directory has already does; one from the line or the environment is gone with the next command.
+    let passing = context.settings.token.as_ref().is_some_and(|token| token.origin != Origin::File);
+    let mut changes = vec![("instance_id", Some(id.as_str()))];
+    changes.extend(passing.then_some(("token", Some(token.as_str()))));
+    client::save(&changes)
+}
+
+/// Makes an instance active, and this directory its own.
+///
+/// # Errors
+/// As [`register`].
+pub(crate) fn activate(which: &Which, context: &Context) -> Result<(), Failure> {
+    context.show(context.client.post("/api/instances").segment(&which.id).segment("activate"))?;
+    let typed = context.settings.token.as_ref().filter(|token| token.origin == Origin::Flag);
+    let mut changes = vec![("instance_id", Some(which.id.as_str()))];
+    changes.extend(typed.map(|token| ("token", Some(token.value.as_str()))));
+    client::save(&changes)
+}
+
+/// Says that an instance is alive.
+///
+/// # Errors
+/// When the server refuses, or can't be reached, or it is not said which instance.
+pub(crate) fn heartbeat(which: &WhichOrOwn, context: &Context) -> Result<(), Failure> {
+    let id = which.id.as_ref().or(context.settings.instance_id.as_ref());
+    let id = id.ok_or_else(|| {
+        Failure::usage(
+            "this directory belongs to no instance: give an id, or begin with `koor register NAME`",
+        )
+    })?;
+    context.show(context.client.post("/api/instances").segment(id).segment("heartbeat"))
+}

@@ -1,0 +1,64 @@
+//! What shells and readers know about `koor`: completions and manual pages.
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+
+use crate::{args, exit::Failure, output};
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  koor completions bash > ~/.local/share/bash-completion/completions/koor
+  koor completions zsh > ~/.zfunc/_koor
+  koor completions fish > ~/.config/fish/completions/koor.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  koor man | man -l -
+  koor man state set | man -l -
+  koor man > /usr/local/share/man/man1/koor.1";
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// About what.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The command that the page is about [default: koor itself]
+    #[arg(value_name = "COMMAND")]
+    path: Vec<String>,
+}
+
+/// Prints completions.
+///
+/// # Errors
+/// When stdout can't be written.
+pub(crate) fn completions(which: &Completions) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(which.shell, &mut args::definition(), "koor", &mut script);
+    output::print(&script)
+}
+
+/// Prints a manual page.
+///
+/// # Errors
+/// When there is no such command, or stdout can't be written.
+pub(crate) fn man(which: &Man) -> Result<(), Failure> {
+    let mut all = args::definition();
+    all.build();
+    let mut command: &Command = &all;
+    for name in &which.path {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            Failure::usage(format_args!("there is no command `koor {}`", which.path.join(" ")))
+        })?;
+    }
+    let name = command.get_bin_name().unwrap_or("koor").replace(' ', "-");
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone().display_name(name))
+        .render(&mut page)
+        .map_err(|error| Failure::output(&error))?;
+    output::print(&page)
+}

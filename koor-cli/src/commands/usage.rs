@@ -1,0 +1,165 @@
+//! What models cost: `koor llm`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    exit::Failure,
+    output::{Column, Kind, Rows, Table},
+};
+
+/// What is done with usage records.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LlmCommand {
+    /// Records what a model's work cost
+    #[command(after_help = "\
+Example:
+  koor llm record --provider anthropic --model claude --tokens-in 1200 --tokens-out 300 --cost-usd 0.012 \\
+    --project Truck-Wash --session login-page")]
+    Record(Box<Record>),
+
+    /// Lists records, newest first
+    #[command(after_help = "Example:\n  koor llm usage --project Truck-Wash --limit 20")]
+    Usage(Usage),
+
+    /// Sums records up
+    #[command(after_help = "Examples:\n  koor llm summary\n  koor llm summary --by model --from 2026-02-16")]
+    Summary(Summary),
+}
+
+/// What is recorded.
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Record {
+    /// Whose model it is
+    #[arg(long, value_name = "NAME")]
+    provider: String,
+    /// Which model it is
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// Tokens that went in
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens_in: Option<u64>,
+    /// Tokens that came out
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens_out: Option<u64>,
+    /// What that cost, in US dollars
+    #[arg(long, value_name = "X")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd: Option<f64>,
+    /// For which project
+    #[arg(long, value_name = "PROJECT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    /// What kind of request it was [default: completion]
+    #[arg(long, value_name = "TYPE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_type: Option<String>,
+    /// In which session
+    #[arg(long = "session", alias = "session-tag", alias = "session_tag", value_name = "TAG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_tag: Option<String>,
+    /// By which instance [default: the one that this directory belongs to]
+    #[arg(long = "instance", alias = "instance-id", alias = "instance_id", value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_id: Option<String>,
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    /// Of this instance
+    #[arg(long, alias = "instance-id", alias = "instance_id", value_name = "ID")]
+    instance: Option<String>,
+    /// Of this project
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+    /// Of this session
+    #[arg(long, alias = "session-tag", alias = "session_tag", value_name = "TAG")]
+    session: Option<String>,
+    /// From this moment on
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+/// How records are summed up.
+#[derive(Debug, Args)]
+pub(crate) struct Summary {
+    /// By what [default: project]
+    #[arg(long, alias = "group-by", alias = "group_by", value_name = "WHAT")]
+    by: Option<By>,
+    /// From this moment on
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum By {
+    Model,
+    Instance,
+    Project,
+    SessionTag,
+}
+
+const RECORDS: Table = Table {
+    rows: Rows::Whole,
+    columns: &[
+        Column("TIME", "/created_at", Kind::Time),
+        Column("PROVIDER", "/provider", Kind::Text),
+        Column("MODEL", "/model", Kind::Name),
+        Column("IN", "/tokens_in", Kind::Number),
+        Column("OUT", "/tokens_out", Kind::Number),
+        Column("USD", "/cost_usd", Kind::Number),
+        Column("PROJECT", "/project", Kind::Text),
+        Column("SESSION", "/session_tag", Kind::Text),
+        Column("INSTANCE", "/instance_id", Kind::Text),
+    ],
+    empty: "no records",
+};
+
+const GROUPS: Table = Table {
+    rows: Rows::Named("groups", "total"),
+    columns: &[
+        Column("GROUP", "/_", Kind::Name),
+        Column("REQUESTS", "/request_count", Kind::Number),
+        Column("IN", "/total_tokens_in", Kind::Number),
+        Column("OUT", "/total_tokens_out", Kind::Number),
+        Column("USD", "/total_cost_usd", Kind::Number),
+    ],
+    empty: "no records",
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// When the server refuses, or can't be reached.
+pub(crate) fn run(command: &LlmCommand, context: &Context) -> Result<(), Failure> {
+    let client = &context.client;
+    match command {
+        LlmCommand::Record(record) => context.show(client.post("/api/llm/usage").json(record)?),
+        LlmCommand::Usage(Usage { instance, project, session, from, to, limit }) => {
+            let records =
+                client.get("/api/llm/usage").queries("instance", instance).queries("project", project);
+            let records = records.queries("session_tag", session).queries("from", from).queries("to", to);
+            context.table(records.queries("limit", limit), &RECORDS)
+        }
+        LlmCommand::Summary(Summary { by, from, to }) => {
+            let by = by.and_then(|by| by.to_possible_value());
+            let by = by.as_ref().map(clap::builder::PossibleValue::get_name);
+            let sums = client.get("/api/llm/usage/summary").queries("group_by", by);
+            context.table(sums.queries("from", from).queries("to", to), &GROUPS)
+        }
+    }
+}
