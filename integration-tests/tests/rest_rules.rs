@@ -127,6 +127,35 @@ fn every_built_in_check_finds_what_its_name_says() {
 }
 
 #[test]
+fn a_rule_can_be_tried_without_being_stored() {
+    let site = SERVER.site();
+    site.put("/api/validate/trial/rules", &json!([{"rule_id": "stored", "pattern": "a"}])).ok();
+    let tried = |rules: Value| json!({"content": "fine\na b\n", "filename": "x.rs", "rules": rules});
+    let found = validate(
+        &site,
+        "trial",
+        &tried(json!([
+            {"rule_id": "new", "pattern": "(?<=a )b", "severity": "warning", "message": "no b", "status": "proposed"},
+            {"rule_id": "elsewhere", "pattern": "b", "applies_to": ["*.go"]},
+            {"project": "another", "rule_id": "asked-for", "match_type": "missing", "pattern": "(?i)LICENCE"},
+        ])),
+    );
+    assert_eq!(
+        found,
+        json!([
+            {"rule_id": "new", "severity": "warning", "message": "no b", "line": 2, "match": "b"},
+            {"rule_id": "asked-for", "severity": "error", "message": "required pattern '(?i)LICENCE' not found"},
+        ])
+    );
+    assert_eq!(validate(&site, "trial", &tried(json!([]))), json!([]));
+    assert_eq!(validate(&site, "trial", &tried(Value::Null))[0]["rule_id"], "stored");
+    site.post("/api/validate/trial", &tried(json!([{"rule_id": "bad", "pattern": "("}])))
+        .says(400, "rule bad: invalid pattern: Parsing error at position 1: Opening parenthesis without closing parenthesis");
+    let kept = site.get("/api/rules?project=trial").ok();
+    assert_eq!((kept.as_array().map(Vec::len), &kept[0]["rule_id"]), (Some(1), &json!("stored")));
+}
+
+#[test]
 fn a_rule_is_for_its_stack_and_its_files_and_global_ones_for_every_project() {
     let server = Server::start();
     let site = server.site();

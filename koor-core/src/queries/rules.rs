@@ -8,7 +8,9 @@ use crate::{
     caller::Caller,
     domain::{
         metrics::Metric,
-        rules::{GLOBAL_PROJECT, Input, Rule, RuleFilter, RuleSource, RuleStatus, RuleViolation},
+        rules::{
+            GLOBAL_PROJECT, Input, Intake, Rule, RuleDraft, RuleFilter, RuleSource, RuleStatus, RuleViolation,
+        },
     },
     error::{Error, Invalid},
     ids::ProjectName,
@@ -25,6 +27,8 @@ pub struct FileToCheck {
     pub content: String,
     /// The technology it belongs to.
     pub stack: Option<String>,
+    /// Rules to try on it, instead of those that are stored. They are checked like those of an import, and not kept.
+    pub rules: Option<Vec<RuleDraft>>,
 }
 
 /// What a check of a file found.
@@ -57,31 +61,46 @@ impl Koor {
         self.rules(RuleFilter { sources, status, ..RuleFilter::default() }).await
     }
 
-    /// Holds a file against the rules of a project and those of every project.
+    /// Holds a file against the rules of a project and those of every project; or against rules that came with it, so
+    /// that a rule can be tried before it is proposed or accepted.
     ///
     /// # Errors
-    /// When the store can't be read, or the file has no decent name.
+    /// When the store can't be read, the file has no decent name, or one of the rules to try can't be a rule.
     pub async fn validate(
         &self,
         caller: &Caller,
         project: ProjectName,
-        file: FileToCheck,
+        mut file: FileToCheck,
     ) -> Result<Validation, Error> {
         Input::new(file.filename.as_deref(), &file.content, file.stack.as_deref())?;
+        if let Some(drafts) = file.rules.take() {
+            let (of, now) = (project.clone(), self.now());
+            let violations =
+                self.run_rules(file, move || RuleDraft::check_all(drafts, Intake::Trial(&of), now)).await?;
+            return Ok(Validation { project, count: violations.len(), violations });
+        }
         let mut projects = vec![project.clone()];
         projects.extend(ProjectName::new(GLOBAL_PROJECT).ok().filter(|global| *global != project));
         let status = Some(RuleStatus::Accepted);
         let rules = self.rules(RuleFilter { projects, status, ..RuleFilter::default() }).await?;
+        let violations = self.run_rules(file, move || Ok(rules)).await?;
+        self.count(caller, Metric::Violations, violations.len());
+        Ok(Validation { project, count: violations.len(), violations })
+    }
+
+    async fn run_rules(
+        &self,
+        file: FileToCheck,
+        rules: impl FnOnce() -> Result<Vec<Rule>, Invalid> + Send + 'static,
+    ) -> Result<Vec<RuleViolation>, Error> {
         let koor = self.clone();
         // Thousands of regexes over megabytes: not on a thread that others wait for.
         let checked = spawn_blocking(move || -> Result<Vec<RuleViolation>, Invalid> {
             let input = Input::new(file.filename.as_deref(), &file.content, file.stack.as_deref())?;
-            Ok(koor.inner.engine.validate(&rules, &input))
+            Ok(koor.inner.engine.validate(&rules()?, &input))
         });
-        let violations = checked
+        Ok(checked
             .await
-            .map_err(|source| StoreError::Backend { attempted: "run the rules", source: source.into() })??;
-        self.count(caller, Metric::Violations, violations.len());
-        Ok(Validation { project, count: violations.len(), violations })
+            .map_err(|source| StoreError::Backend { attempted: "run the rules", source: source.into() })??)
     }
 }

@@ -143,7 +143,19 @@ pub(super) fn rules() -> Schemas {
             "FileBody",
             object(
                 [],
-                [("filename", free()), ("content", json!({"type": ["string", "null"]})), ("stack", free())],
+                [
+                    ("filename", free()),
+                    ("content", json!({"type": ["string", "null"]})),
+                    ("stack", free()),
+                    (
+                        "rules",
+                        json!({
+                            "type": ["array", "null"], "maxItems": 5000,
+                            "description": "To be tried instead of the stored ones; nothing of them is kept.",
+                            "items": object([rule_id.clone(), ("pattern", pattern())], draft(optional_word(&sources), ignored())),
+                        }),
+                    ),
+                ],
             ),
         ),
         (

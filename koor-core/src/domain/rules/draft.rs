@@ -53,6 +53,8 @@ pub enum Intake<'a> {
     Propose,
     /// Into this project, out of a template; otherwise as an import.
     Template(&'a ProjectName),
+    /// Nowhere: to be tried as if it were an accepted rule of this project.
+    Trial(&'a ProjectName),
 }
 
 impl RuleDraft {
@@ -101,7 +103,7 @@ impl RuleDraft {
                 word(self.source.as_ref(), RuleSource::Local)?,
                 word(self.status.as_ref(), RuleStatus::Accepted)?,
             ),
-            Intake::Template(project) => {
+            Intake::Template(project) | Intake::Trial(project) => {
                 (project.clone(), word(self.source.as_ref(), RuleSource::External)?, RuleStatus::Accepted)
             }
             Intake::Import => {

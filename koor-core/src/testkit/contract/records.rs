@@ -104,7 +104,7 @@ pub(super) async fn a_file_is_held_against_its_rules(ground: Ground) {
     scene.run(ProposeRule::new(&local, rule("p", "proposed")).unwrap()).await.unwrap();
     let found = async |stack: Option<&str>| -> Vec<(String, Option<usize>)> {
         let stack = stack.map(str::to_owned);
-        let file = FileToCheck { filename: None, content: "fine\n// TODO\n".into(), stack };
+        let file = FileToCheck { filename: None, content: "fine\n// TODO\n".into(), stack, rules: None };
         let found = scene.koor.validate(&local, "p".parse().unwrap(), file).await.unwrap();
         assert_eq!(found.count, found.violations.len());
         let mut found: Vec<_> =
