@@ -38,7 +38,7 @@ export async function versionsView({ path, name, a, b, choose, signal, nameOf })
 
   async function rollBack(version) {
     const sure = await confirm(`Roll back to version ${version}?`, `${name} becomes what it was then, as a new version. Nothing is lost: the versions in between stay.`, "Roll back", { danger: false });
-    if (sure) await attempt(() => post(path, undefined, { query: { rollback: version, if_version: newest.version } }), `${name} is as it was in version ${version}.`);
+    if (sure) await attempt(() => post(path, undefined, { query: { rollback: version, if_version: newest.deleted ? 0 : newest.version } }), `${name} is as it was in version ${version}.`);
   }
 
   const pick = (group, version, chosen, change) => h("input", { type: "radio", name: group, checked: version === chosen, "aria-label": `${group} version ${version}`, onchange: () => change(version) });
