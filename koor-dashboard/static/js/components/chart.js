@@ -2,7 +2,9 @@
 
 import { h, replace, svg } from "../dom.js";
 
+// Until its place is known.
 const WIDTH = 640;
+const LEAST = 240;
 
 /** The class number of a series: its place among six colours, "rest" beyond. */
 export function series(at) {
@@ -10,7 +12,7 @@ export function series(at) {
 }
 
 /**
- * Stacked columns. `labels` along the x axis (`long` ones for the tip), `parts`: [{ name, values }], `format` writes a
+ * Stacked columns, drawn as wide as their place is, so that words keep their size. `labels` along the x axis (`long` ones for the tip), `parts`: [{ name, values }], `format` writes a
  * number.
  */
 export function columns({ label, labels, long = labels, parts, format = String, height = 180 }) {
@@ -19,41 +21,53 @@ export function columns({ label, labels, long = labels, parts, format = String, 
   const [left, bottom, above] = [8, 20, 8];
   const ticks = [0, 0.5, 1];
   const right = Math.max(...ticks.map((tick) => format(top * tick).length)) * 6.5 + 12;
-  const inner = WIDTH - left - right;
   const y = (value) => above + (height - bottom - above) * (1 - value / top);
-  const step = inner / labels.length;
-  const width = Math.max(1, Math.min(step * 0.72, 34));
-  const every = Math.ceil(labels.length / Math.floor(inner / 58));
   const tip = h(".tip", { hidden: true });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, "aria-hidden": "true" });
-  for (const tick of ticks) {
-    drawing.append(svg("line.grid", { x1: left, x2: left + inner, y1: y(top * tick), y2: y(top * tick) }),
-      svg("text", { x: left + inner + 8, y: y(top * tick) + 4 }, format(top * tick)));
-  }
-  labels.forEach((text, at) => {
-    const center = left + step * (at + 0.5);
-    let sum = 0;
-    parts.forEach(({ values }, which) => {
-      if (values[at] <= 0) return;
-      const [from, to] = [y(sum), y((sum += values[at]))];
-      drawing.append(svg(`rect.fill-${series(which)}`, { x: center - width / 2, y: to, width, height: Math.max(from - to, 0.75), rx: Math.min(2, width / 4) }));
+  const place = h("div");
+  const made = h("figure.chart", { role: "group", "aria-label": label }, place, tip, numbers(label, long, parts, format));
+
+  function draw(total) {
+    const inner = total - left - right;
+    const step = inner / labels.length;
+    const width = Math.max(1, Math.min(step * 0.72, 34));
+    const every = Math.ceil(labels.length / Math.floor(inner / 58));
+    const drawing = svg("svg", { viewBox: `0 0 ${total} ${height}`, "aria-hidden": "true" });
+    for (const tick of ticks) {
+      drawing.append(svg("line.grid", { x1: left, x2: left + inner, y1: y(top * tick), y2: y(top * tick) }),
+        svg("text", { x: left + inner + 8, y: y(top * tick) + 4 }, format(top * tick)));
+    }
+    labels.forEach((text, at) => {
+      const center = left + step * (at + 0.5);
+      let sum = 0;
+      parts.forEach(({ values }, which) => {
+        if (values[at] <= 0) return;
+        const [from, to] = [y(sum), y((sum += values[at]))];
+        drawing.append(svg(`rect.fill-${series(which)}`, { x: center - width / 2, y: to, width, height: Math.max(from - to, 0.75), rx: Math.min(2, width / 4) }));
+      });
+      if ((labels.length - 1 - at) % every === 0) drawing.append(svg("text", { x: center, y: height - 4, "text-anchor": "middle" }, text));
+      drawing.append(svg("rect.hit", {
+        x: center - step / 2, y: above, width: step, height: height - bottom - above,
+        onpointerenter: () => {
+          replace(tip, h("strong", long[at]), parts.filter(({ values }) => values[at] > 0).map(({ name, values }) => h("div", name && `${name}: `, format(values[at]))),
+            parts.length > 1 && h("div.strong", `Together: ${format(sums[at])}`));
+          tip.hidden = false;
+          const room = made.clientWidth;
+          const x = (center / total) * room;
+          tip.style.setProperty("left", `${Math.max(0, Math.min(x - tip.offsetWidth / 2, room - tip.offsetWidth))}px`);
+          tip.style.setProperty("bottom", `${(1 - y(sums[at]) / height) * 100}%`);
+        },
+        onpointerleave: () => (tip.hidden = true),
+      }));
     });
-    if ((labels.length - 1 - at) % every === 0) drawing.append(svg("text", { x: center, y: height - 4, "text-anchor": "middle" }, text));
-    drawing.append(svg("rect.hit", {
-      x: center - step / 2, y: above, width: step, height: height - bottom - above,
-      onpointerenter: () => {
-        replace(tip, h("strong", long[at]), parts.filter(({ values }) => values[at] > 0).map(({ name, values }) => h("div", name && `${name}: `, format(values[at]))),
-          parts.length > 1 && h("div.strong", `Together: ${format(sums[at])}`));
-        tip.hidden = false;
-        const room = made.clientWidth;
-        const x = (center / WIDTH) * room;
-        tip.style.setProperty("left", `${Math.max(0, Math.min(x - tip.offsetWidth / 2, room - tip.offsetWidth))}px`);
-        tip.style.setProperty("bottom", `${(1 - y(sums[at]) / height) * 100}%`);
-      },
-      onpointerleave: () => (tip.hidden = true),
-    }));
-  });
-  const made = h("figure.chart", { role: "group", "aria-label": label }, drawing, tip, numbers(label, long, parts, format));
+    place.replaceChildren(drawing);
+  }
+
+  let drawn = 0;
+  new ResizeObserver(() => {
+    const total = Math.max(made.clientWidth, LEAST);
+    if (total !== drawn) draw((drawn = total));
+  }).observe(made);
+  draw(WIDTH);
   return made;
 }
 

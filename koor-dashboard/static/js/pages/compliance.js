@@ -18,6 +18,7 @@ const LINE = 40;
 const RUNS = 2000;
 const FEW = 3;
 const STANDING = 12;
+const MOST_AGENTS = 6;
 
 const contractHref = ({ project, contract }) => `/specs/${encodeURIComponent(project)}/${encodeURIComponent(contract)}`;
 
@@ -33,7 +34,6 @@ export async function open(ctx) {
   const nothing = h("div");
   const list = virtualList({
     label: "Runs", height: LINE, draw: line, key: ({ id }) => id, onpick: look,
-    describe: (run) => ({ "aria-label": `${run.pass ? "passed" : "failed"}, ${run.project}/${run.contract}, ${nameOf(run.instance_id)}, ${moment(run.run_at)}` }),
   });
   const check = button("Run now", run, { icon: "play", tone: "primary" });
   ctx.root.append(pageHead("Compliance", lead, check), now, tools, h(".panel", list, nothing));
@@ -85,8 +85,10 @@ export async function open(ctx) {
       if (!latest.has(key)) latest.set(key, one);
     }
     const all = [...latest.values()];
-    const failing = all.filter(({ pass }) => !pass);
-    replace(lead, all.length ? (failing.length ? `${count(failing.length)} of ${count(all.length)} contracts fail` : `All ${count(all.length)} pass`) : "");
+    const failing = together(all.filter(({ pass }) => !pass));
+    const contracts = (some) => new Set(some.map(contractHref)).size;
+    const broken = contracts(failing);
+    replace(lead, all.length ? (broken ? `${count(broken)} of ${plural(contracts(all), "contract")} ${broken === 1 ? "fails" : "fail"}` : `${plural(contracts(all), "contract")}, all kept`) : "");
     if (!all.length) return replace(now);
     return replace(now, failing.length
       ? flushPanel(h(".row", h("h2", "Failing now"), badge(count(failing.length), "bad")), null,
@@ -156,9 +158,16 @@ function outcome({ pass }) {
   return badge(pass ? "pass" : "fail", pass ? "good" : "bad");
 }
 
+/** Runs that found the same in the same contract, as one with all its agents. */
+function together(runs) {
+  const groups = Map.groupBy(runs, (one) => JSON.stringify([one.project, one.contract, one.violations]));
+  return [...groups.values()].map((same) => ({ ...same[0], agents: same.map(({ instance_id }) => instance_id) }));
+}
+
 function failingItem(one, nameOf, look) {
   const rest = one.violations.length - FEW;
-  return h("li", h(".row.wrap", h("a.strong.data", { href: contractHref(one) }, `${one.project}/${one.contract}`), agentLink(one.instance_id, nameOf), h("span.faint.small.push", ago(one.run_at, " ago"))),
+  return h("li", h(".row.wrap", h("a.strong.data", { href: contractHref(one) }, `${one.project}/${one.contract}`), one.agents.slice(0, MOST_AGENTS).map((id) => agentLink(id, nameOf)),
+    one.agents.length > MOST_AGENTS && h("span.faint.small", `and ${count(one.agents.length - MOST_AGENTS)} more`), h("span.faint.small.push", ago(one.run_at, " ago"))),
     h("ul.breaches", one.violations.slice(0, FEW).map(({ path, message }) => h("li", path && h("code.data", path), h("span.data", message)))),
     rest > 0 && h("div", button(`${plural(rest, "more violation")}`, () => look(one), { little: true, tone: "quiet" })));
 }

@@ -33,7 +33,6 @@ export async function open(ctx) {
     label: "Rules", height: LINE, draw: line, key: pathOfRule,
     onpick: (rule) => ctx.go(address(pathOfRule(rule))),
     isChosen: (rule) => pathOfRule(rule) === chosen,
-    describe: (rule) => ({ "aria-label": `${rule.rule_id}, ${rule.severity}, ${rule.status}, of ${rule.project}` }),
   });
   list.classList.add("rules-list");
   const split = h(".rules-split", h(".panel", list, nothing), h(".rules-side"));
@@ -103,7 +102,7 @@ export async function open(ctx) {
   }
 
   function paintProposals(waiting) {
-    if (!waiting.length) return replace(proposals);
+    if (!waiting.length || chosen) return replace(proposals);
     return replace(proposals, panel(h(".row", h("h2", "Waiting for your decision"), badge(count(waiting.length), "warn")), null,
       h("ul.proposals", waiting.slice(0, proposalsShown).map((rule) => proposal(rule, nameOf, address)))),
       waiting.length > proposalsShown && more(`Show more of ${count(waiting.length)}`, () => {
@@ -172,7 +171,7 @@ const attemptLoad = (load) => load().catch((error) => {
 
 function line(rule) {
   return [
-    h("span.dot", { class: rule.status !== "accepted" ? "" : rule.severity === "error" ? "bad" : "warn", "aria-hidden": "true" }),
+    h("span.dot", { class: rule.status !== "accepted" ? "" : rule.severity === "error" ? "bad" : "warn", title: rule.severity }, h("span.unseen", rule.severity)),
     h(".grow.two",
       h(".row", h("span.strong.clip.data", rule.rule_id), rule.message && h("span.clip.data.soft.wide-only", rule.message)),
       h(".row.small", h("span.faint.wide-only", kindOf(rule)), h("code.clip.data.faint", rule.pattern))),
@@ -189,7 +188,7 @@ function proposal(rule, nameOf, address) {
       rule.message && h("p.data", rule.message),
       h(".row.wrap", h("span.faint.small", kindOf(rule)), h("code.data.proposal-pattern", rule.pattern)),
       rule.context && h("p.soft.data.small.proposal-context", rule.context)),
-    h(".row.proposal-acts", h("a.button.quiet", { href: address(pathOfRule(rule)), "aria-label": `Look at ${rule.rule_id}, and try it` }, "Look closer"), decisions(rule)));
+    h(".row.proposal-acts", h("a.button.quiet", { href: address(pathOfRule(rule)), "aria-label": `Look closer at ${rule.rule_id}` }, "Look closer"), decisions(rule)));
 }
 
 function tryPage(ctx, projects) {

@@ -35,7 +35,6 @@ export async function open(ctx) {
     label: "Projects and their specs", height: LINE, draw: line, key: ({ project: of, spec }) => JSON.stringify([of, spec?.name]),
     onpick: (item) => ctx.go(item.spec ? href(item.project, item.spec.name) : href(item.project)),
     isChosen: (item) => item.project === project && (item.spec?.name ?? "") === name,
-    describe: (item) => ({ "aria-label": item.spec ? `${item.spec.name} of ${item.project}` : `Project ${item.project}, ${plural(item.specs, "spec")}` }),
   });
   list.classList.add("spec-list");
   const find = search("Search", "", debounce((value) => {
@@ -65,6 +64,7 @@ export async function open(ctx) {
       const own = one.project === project ? specs.filter((spec) => `${one.project}/${spec.name}`.toLowerCase().includes(text)) : [];
       return own.length || one.project.toLowerCase().includes(text) ? [one, ...own.map((spec) => ({ project: one.project, spec }))] : [];
     });
+    list.style.setProperty("height", `min(calc(100dvh - 11rem), ${Math.max(items.length, 1) * LINE}px)`);
     list.show(items);
     list.redraw();
   }
@@ -88,8 +88,7 @@ export async function open(ctx) {
     split.classList.toggle("picked", Boolean(project));
     ctx.title(name ? `${name} · ${project}` : project || "Specs & contracts");
     if (!name) {
-      replace(side, project ? projectView(project, specs, projects.find((one) => one.project === project)) : empty("specs", projects.length ? "Pick a project or a spec" : "No specs yet",
-        "A spec is JSON that a project’s agents agree on. One with endpoints is a contract, and payloads can be held against it."));
+      replace(side, project ? projectView(project, specs, projects.find((one) => one.project === project)) : projectsView(projects));
       return;
     }
     const path = `/api/specs/${pathOfSpec(project, name)}`;
@@ -166,7 +165,19 @@ async function specsOf(project, signal) {
 }
 
 function sideHead(title, back, ...more) {
-  return h("header", h("a.button.quiet.icon.little", { href: back, "aria-label": "Back", title: "Back" }, icon("back")), h("h2.data", title), more);
+  return h("header", h("a.button.quiet.icon.little.narrow-only", { href: back, "aria-label": "Back", title: "Back" }, icon("back")), h("h2.data", title), more);
+}
+
+function projectsView(projects) {
+  if (!projects.length) return empty("specs", "No specs yet", "A spec is JSON that a project’s agents agree on. One with endpoints is a contract, and payloads can be held against it.");
+  return table({
+    label: "Projects", key: ({ project }) => project,
+    columns: [
+      { label: "Project", sort: ({ project }) => project, render: ({ project }) => h("a.data.strong", { href: href(project) }, project) },
+      { label: "Specs", end: true, fit: true, sort: (one) => one.specs, render: (one) => count(one.specs) },
+      { label: "Rules", end: true, fit: true, sort: (one) => one.rules, render: ({ project, rules }) => h("a", { href: `/rules?project=${encodeURIComponent(project)}` }, count(rules)) },
+    ],
+  }).show(projects.slice(0, MOST_ROWS));
 }
 
 function projectView(project, specs, counts) {

@@ -17,6 +17,8 @@ const TOPICS = ["$template.*", "$backup.restored"];
 const LINE = 54;
 const KINDS = [["", "All"], ["rules", "Rules"], ["contracts", "Contracts"], ["bundle", "Bundles"]];
 
+// Where there is room for both, the first one is shown beside the list.
+const isWide = () => matchMedia("(min-width: 60.01rem)").matches;
 const hrefOf = (id, query) => withQuery(`/templates/${encodeURIComponent(id)}`, Object.fromEntries(query));
 
 export async function open(ctx) {
@@ -28,7 +30,6 @@ export async function open(ctx) {
   const list = virtualList({
     label: "Templates", height: LINE, draw: line, key: ({ id }) => id,
     onpick: ({ id }) => ctx.go(hrefOf(id, ctx.query)), isChosen: ({ id }) => id === ctx.rest,
-    describe: ({ name, kind, version }) => ({ "aria-label": `${name}, ${kind}, version ${version}` }),
   });
   list.classList.add("spec-list");
   const split = h(".split", h(".panel.from", tools, list, nothing), side);
@@ -82,6 +83,7 @@ export async function open(ctx) {
     const found = templates.filter((one) => (!kind || one.kind === kind) && (!tag || one.tags.includes(tag)));
     list.hidden = !found.length;
     replace(nothing, !found.length && (templates.length ? empty("filter", "No template is like that") : empty("templates", "No templates yet", "Capture a project that went well, and apply it to the next one.")));
+    list.style.setProperty("height", `min(calc(100dvh - 12rem), ${Math.max(found.length, 1) * LINE}px)`);
     list.show(found);
     list.redraw();
   }
@@ -96,6 +98,10 @@ export async function open(ctx) {
     const mine = (turn += 1);
     const id = ctx.rest;
     split.classList.toggle("picked", Boolean(id));
+    if (!id && templates.length && isWide()) {
+      ctx.go(hrefOf(templates[0].id, ctx.query), { replace: true });
+      return;
+    }
     if (!id) {
       ctx.title("Templates");
       replace(side, empty("templates", "Pick a template", "It packs up rules and contracts, so that a new project begins with what others have learned."));
@@ -116,7 +122,7 @@ export async function open(ctx) {
   function templateView(template) {
     const contents = contentsOf(template);
     return [
-      h("header", h("a.button.quiet.icon.little", { href: withQuery("/templates", Object.fromEntries(ctx.query)), "aria-label": "Back to all templates", title: "Back to all templates" }, icon("back")), h("h2.data", template.name), badge(template.kind, "accent"),
+      h("header", h("a.button.quiet.icon.little.narrow-only", { href: withQuery("/templates", Object.fromEntries(ctx.query)), "aria-label": "Back to all templates", title: "Back to all templates" }, icon("back")), h("h2.data", template.name), badge(template.kind, "accent"),
         h("span.push", button("Apply", () => apply(template), { icon: "check", little: true, tone: "primary" }), button("Edit", () => edit(template), { icon: "edit", little: true }),
           button("Delete", () => remove(template), { icon: "trash", little: true, tone: "danger" }))),
       h(".body.stack",

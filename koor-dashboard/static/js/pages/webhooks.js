@@ -17,6 +17,8 @@ const MOST_ROWS = 500;
 // A delivery announces nothing by itself: what was published is looked at again once a receiver had the time to take it.
 const DELIVERED = 900;
 
+// Where there is room for both, the first one is shown beside the list.
+const isWide = () => matchMedia("(min-width: 60.01rem)").matches;
 const hrefOf = (id) => `/webhooks/${encodeURIComponent(id)}`;
 const pathOf = (id) => `/api/webhooks/${encodeURIComponent(id)}`;
 
@@ -77,6 +79,10 @@ export async function open(ctx) {
     const id = ctx.rest;
     split.classList.toggle("picked", Boolean(id));
     ctx.title(id ? `${id} · Webhooks` : "Webhooks");
+    if (!id && hooks.length && isWide()) {
+      ctx.go(hrefOf(hooks[0].id), { replace: true });
+      return;
+    }
     if (!id) {
       replace(side, empty("webhooks", "Pick a webhook", "Its last fifty calls are shown here."));
       return;
@@ -93,7 +99,7 @@ export async function open(ctx) {
 
   function hookView(hook, deliveries) {
     return [
-      h("header", h("a.button.quiet.icon.little", { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" }, icon("back")), h("h2.data", hook.id), statusOf(hook),
+      h("header", h("a.button.quiet.icon.little.narrow-only", { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" }, icon("back")), h("h2.data", hook.id), statusOf(hook),
         h("span.push",
           button("Test", async ({ currentTarget }) => {
             currentTarget.disabled = true;

@@ -72,7 +72,7 @@ function marked(lines, onLines, single) {
   const body = h("tbody");
   let before = 0;
   for (const number of shown) {
-    if (number !== before + 1) body.append(h("tr.skip", h("td", { colspan: 2 }, "⋯")));
+    if (number !== before + 1) body.append(h("tr.cut", h("td", { colspan: 2 }, "⋯")));
     before = number;
     const here = onLines.get(number) ?? [];
     body.append(h("tr", { class: here.length ? "hit" : "" },

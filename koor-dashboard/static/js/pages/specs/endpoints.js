@@ -51,25 +51,25 @@ function draw(name, endpoint, open) {
       endpoint?.response_status && h("span.badge", endpoint.response_status)),
     body);
   function fill() {
-    replace(body, given.length ? given.map(([fields, label, schema]) => part(label, endpoint[fields], schema && endpoint[schema])) : h("p.faint", "Nothing is promised about it."));
+    replace(body, given.length ? given.map(([fields, label, schema]) => part(name, label, endpoint[fields], schema && endpoint[schema])) : h("p.faint", "Nothing is promised about it."));
   }
   if (open) fill();
   return made;
 }
 
-function part(label, fields, schema) {
+function part(endpoint, label, fields, schema) {
   const rows = [];
   if (fields) flatten(fields, 0, rows);
   else ofSchema(schema, 0, rows);
   return h(".endpoint-part",
-    h("h4", label, schema && !fields && h("span.faint.small", " JSON Schema")),
-    rows.length > 0 && fieldTable(label, rows),
-    schema && !fields && h("details.schema", h("summary.small.soft", "The schema itself"), jsonTree(schema, `Schema of the ${label.toLowerCase()}`)),
+    h("h3", label, schema && !fields && h("span.faint.small", " JSON Schema")),
+    rows.length > 0 && fieldTable(`${endpoint}: ${label.toLowerCase()}`, rows),
+    schema && !fields && h("details.schema", h("summary.small.soft", "The schema itself"), jsonTree(schema, `Schema of ${endpoint}: ${label.toLowerCase()}`)),
     !rows.length && fields && h("p.faint.small", "No fields."));
 }
 
 function fieldTable(label, rows) {
-  return h(".table-wrap", { tabindex: 0, role: "region", "aria-label": `Fields of the ${label.toLowerCase()}` }, h("table.table.fields-table",
+  return h(".table-wrap", { tabindex: 0, role: "region", "aria-label": label }, h("table.table.fields-table",
     h("thead", h("tr", ["Field", "Type", "", "Values"].map((text) => h("th", { scope: "col" }, text || h("span.unseen", "Needed"))))),
     h("tbody", rows.map(({ name, depth, type, required, nullable, values, note }) => h("tr",
       h("th", { scope: "row" }, h("code.data", { class: `depth-${Math.min(depth, 6)}` }, name)),
