@@ -107,6 +107,10 @@ export async function open(ctx) {
       replace(side, empty("templates", "Pick a template", "It packs up rules and contracts, so that a new project begins with what others have learned."));
       return;
     }
+    if (!templates.some((one) => one.id === id)) {
+      replace(side, empty("templates", "This template is not there", "Somebody deleted it, or it never was. ", h("a", { href: "/templates" }, "Back to all templates")));
+      return;
+    }
     try {
       const template = await get(`/api/templates/${encodeURIComponent(id)}`, { signal: ctx.signal });
       if (turn !== mine) return;

@@ -87,6 +87,10 @@ export async function open(ctx) {
       replace(side, empty("webhooks", "Pick a webhook", "Its last fifty calls are shown here."));
       return;
     }
+    if (!hooks.some((hook) => hook.id === id)) {
+      replace(side, empty("webhooks", "This webhook is not there", "Somebody deleted it, or it never was. ", h("a", { href: "/webhooks" }, "Back to all webhooks")));
+      return;
+    }
     try {
       const [hook, deliveries] = await Promise.all([get(pathOf(id), { signal: ctx.signal }), get(`${pathOf(id)}/deliveries`, { signal: ctx.signal })]);
       if (turn === mine) replace(side, hookView(hook, deliveries));
