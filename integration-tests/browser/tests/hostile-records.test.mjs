@@ -13,7 +13,7 @@ const { source: AXE } = createRequire(import.meta.url)("axe-core");
 
 const EVIL = [
   "<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "\"><svg onload=alert(1)>", "javascript:alert(1)", "{{constructor.constructor('alert(1)')()}}",
-  "</textarea><iframe srcdoc='<script>alert(1)</script>'>", "‮evil‬ עברית", "x".repeat(3000), "__proto__", "constructor",
+  "</textarea><iframe srcdoc='<script>alert(1)</script>'>", "‮evil‬ עברית", "x".repeat(900), "__proto__", "constructor",
 ];
 
 async function fill(server) {
@@ -28,7 +28,7 @@ async function fill(server) {
       kind: "contract", endpoints: { [text]: { request: { [text]: { type: "string", required: true, enum: [text] } }, response_schema: { type: "object", properties: { [text]: { type: "string", description: text } } } }, "GET /empty": {} },
     });
     await server.call("PUT", `/api/specs/${encodeURIComponent(name)}/plain`, { [text]: text });
-    await server.call("POST", "/api/webhooks", { id: name, url: `http://127.0.0.1:9/${encodeURIComponent(text)}`, patterns: [`evil-${n}`] });
+    await server.call("POST", "/api/webhooks", { id: name, url: `http://127.0.0.1:9/${encodeURIComponent(text.slice(0, 200))}`, patterns: [`evil-${n}`] });
     await server.call("POST", "/api/templates", { id: name, name: text, description: text, kind: "bundle", tags: [text], data: { rules: [{ rule_id: name, pattern: "a", message: text }], specs: { [name]: { [text]: text } } } });
     await server.call("POST", "/api/llm/usage", { provider: text, model: text, instance_id: n % 2 ? agent.id : text, project: text, session_tag: text, cost_usd: 1 });
   }

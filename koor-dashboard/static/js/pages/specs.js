@@ -165,7 +165,7 @@ async function specsOf(project, signal) {
 }
 
 function sideHead(title, back, ...more) {
-  return h("header", h("a.button.quiet.icon.little.narrow-only", { href: back, "aria-label": "Back", title: "Back" }, icon("back")), h("h2.data", title), more);
+  return h("header", h("a.button.quiet.icon.little.only-narrow", { href: back, "aria-label": "Back", title: "Back" }, icon("back")), h("h2.data", title), more);
 }
 
 function projectsView(projects) {

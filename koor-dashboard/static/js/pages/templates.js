@@ -64,7 +64,9 @@ export async function open(ctx) {
 
   async function remove({ id, name }) {
     const sure = await confirm(`Delete ${name}?`, "What it was applied to stays as it is. The template itself can’t be brought back.", "Delete");
-    if (sure && await attempt(() => del(`/api/templates/${encodeURIComponent(id)}`), `${name} is deleted.`)) ctx.go(withQuery("/templates", Object.fromEntries(ctx.query)));
+    if (!sure || !(await attempt(() => del(`/api/templates/${encodeURIComponent(id)}`), `${name} is deleted.`))) return;
+    templates = templates.filter((one) => one.id !== id);
+    ctx.go(withQuery("/templates", Object.fromEntries(ctx.query)));
   }
 
   async function load() {
@@ -126,7 +128,7 @@ export async function open(ctx) {
   function templateView(template) {
     const contents = contentsOf(template);
     return [
-      h("header", h("a.button.quiet.icon.little.narrow-only", { href: withQuery("/templates", Object.fromEntries(ctx.query)), "aria-label": "Back to all templates", title: "Back to all templates" }, icon("back")), h("h2.data", template.name), badge(template.kind, "accent"),
+      h("header", h("a.button.quiet.icon.little.only-narrow", { href: withQuery("/templates", Object.fromEntries(ctx.query)), "aria-label": "Back to all templates", title: "Back to all templates" }, icon("back")), h("h2.data", template.name), badge(template.kind, "accent"),
         h("span.push", button("Apply", () => apply(template), { icon: "check", little: true, tone: "primary" }), button("Edit", () => edit(template), { icon: "edit", little: true }),
           button("Delete", () => remove(template), { icon: "trash", little: true, tone: "danger" }))),
       h(".body.stack",

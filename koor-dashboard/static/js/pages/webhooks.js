@@ -103,7 +103,7 @@ export async function open(ctx) {
 
   function hookView(hook, deliveries) {
     return [
-      h("header", h("a.button.quiet.icon.little.narrow-only", { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" }, icon("back")), h("h2.data", hook.id), statusOf(hook),
+      h("header", h("a.button.quiet.icon.little.only-narrow", { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" }, icon("back")), h("h2.data", hook.id), statusOf(hook),
         h("span.push",
           button("Test", async ({ currentTarget }) => {
             currentTarget.disabled = true;
@@ -129,7 +129,9 @@ export async function open(ctx) {
 
   async function remove(hook) {
     const sure = await confirm(`Delete ${hook.id}?`, `${hook.url} is told of no more events. ${hook.pending ? `${plural(hook.pending, "event")} that wait for it are not delivered. ` : ""}Its secret and its place in the log are forgotten.`, "Delete");
-    if (sure && await attempt(() => del(pathOf(hook.id)), `${hook.id} is deleted.`)) ctx.go("/webhooks");
+    if (!sure || !(await attempt(() => del(pathOf(hook.id)), `${hook.id} is deleted.`))) return;
+    hooks = hooks.filter(({ id }) => id !== hook.id);
+    ctx.go("/webhooks");
   }
 
   async function refresh() {
