@@ -61,7 +61,11 @@ export async function open(ctx) {
     const missing = wanted.filter((period, at) => !mine.has(period) || at >= n - 2);
     const [records, names] = await Promise.all([
       get("/api/llm/usage", { query: { limit: LATEST }, signal: ctx.signal }), agentNames({ signal: ctx.signal }),
-      inTurn(missing, async (period) => mine.set(period, (await get("/api/llm/usage/summary", { query: { group_by: by, ...rangeOf(period) }, signal: ctx.signal })).groups)),
+      inTurn(missing, async (period) => {
+        const { groups } = await get("/api/llm/usage/summary", { query: { group_by: by, ...rangeOf(period) }, signal: ctx.signal });
+        // A map: a project may be called "constructor".
+        mine.set(period, new Map(Object.entries(groups)));
+      }),
     ]);
     if (mine !== sums) return;
     latest = records;
@@ -75,7 +79,7 @@ export async function open(ctx) {
     const value = (total) => (typeof key === "string" ? total[key] : key(total));
     const groups = new Map();
     for (const period of wanted) {
-      for (const [name, total] of Object.entries(sums.get(period) ?? {})) groups.set(name, plus(groups.get(name) ?? EMPTY, total));
+      for (const [name, total] of sums.get(period) ?? []) groups.set(name, plus(groups.get(name) ?? EMPTY, total));
     }
     const ranked = [...groups].sort(([, a], [, b]) => value(b) - value(a));
     const all = ranked.reduce((sum, [, total]) => plus(sum, total), EMPTY);
@@ -88,7 +92,7 @@ export async function open(ctx) {
     }
     const top = ranked.slice(0, SERIES);
     const rest = ranked.slice(SERIES);
-    const at = (name) => wanted.map((period) => value(sums.get(period)?.[name] ?? EMPTY));
+    const at = (name) => wanted.map((period) => value(sums.get(period)?.get(name) ?? EMPTY));
     const parts = top.map(([name]) => ({ name: labelOf(by, name), values: at(name) }));
     if (rest.length) {
       const lines = rest.map(([name]) => at(name));

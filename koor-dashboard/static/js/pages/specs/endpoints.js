@@ -109,9 +109,7 @@ function ofSchema(schema, depth, rows) {
 
 /** A payload as the contract asks for it, to begin with. */
 export function example(fields, depth = 0) {
-  const made = {};
-  for (const [name, field] of Object.entries(fields ?? {})) made[name] = sample(field, depth);
-  return made;
+  return Object.fromEntries(Object.entries(fields ?? {}).map(([name, field]) => [name, sample(field, depth)]));
 }
 
 function sample(field, depth) {
