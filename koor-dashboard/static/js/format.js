@@ -3,6 +3,9 @@
 import { serverNow } from "./api.js";
 
 const whole = new Intl.NumberFormat("en");
+// Made once: making one for each time is what would take long.
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /** 12,345 */
@@ -55,12 +58,12 @@ export function age(time) {
 
 /** 14:03:27, in the visitor's time zone */
 export function clock(time) {
-  return new Date(time).toLocaleTimeString("en-GB");
+  return hours.format(new Date(time));
 }
 
 /** 16 Feb 2026 */
 export function day(time) {
-  return new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  return date.format(new Date(time));
 }
 
 /** 16 Feb 2026, 14:03:27 */

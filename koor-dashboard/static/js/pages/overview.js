@@ -16,6 +16,7 @@ const REFRESH = 5000;
 const MINUTE = 60_000;
 // Beyond this many agents a field for searching helps.
 const MANY = 12;
+const byName = new Intl.Collator();
 const ORDER = { active: 0, stale: 1, pending: 2 };
 
 export async function open(ctx) {
@@ -129,7 +130,7 @@ function agentCards() {
       const item = same ? before : { id: agent.id, agent, calls: n, look, text: look.toLowerCase() };
       next.set(agent.id, item);
       return item;
-    }).sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || a.agent.name.localeCompare(b.agent.name));
+    }).sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || byName.compare(a.agent.name, b.agent.name));
     known = next;
     filter.hidden = cards.length <= MANY;
     setText(sub, cards.length ? String(cards.length) : "");
