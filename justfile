@@ -28,6 +28,10 @@ bench:
 bench-get:
     scripts/bench-get
 
+# The command line beside curl, from start to exit.
+bench-cli:
+    scripts/bench-cli
+
 # The documentation of every crate.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
