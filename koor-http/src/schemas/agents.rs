@@ -74,8 +74,7 @@ pub(super) fn instances() -> Schemas {
 
 pub(super) fn rules() -> Schemas {
     let (severities, types) = (["error", "warning"], ["regex", "missing", "custom"]);
-    let sources = ["local", "learned", "external"];
-    let statuses = ["proposed", "accepted", "rejected"];
+    let (sources, statuses) = (["local", "learned", "external"], ["proposed", "accepted", "rejected"]);
     let free = || json!({"type": ["string", "null"]});
     let draft = |source: Value, status: Value| {
         [
