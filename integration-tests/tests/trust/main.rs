@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod crash;
 mod doors;
 mod injection;
+mod linear;
 mod outbound;
+mod random;
 mod secrets;
