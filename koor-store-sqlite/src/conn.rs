@@ -130,11 +130,12 @@ impl Conn {
         }
     }
 
-    /// What kept the last statements from being written, if it was want of room or permission.
+    /// What kept the last statements from being written, if it was want of room or permission, or somebody else.
     pub(crate) fn trouble(&self) -> Option<&'static str> {
         match self.failure {
             Some(Failure::Full(reason)) => Some(reason),
-            Some(Failure::Busy | Failure::Other) | None => None,
+            Some(Failure::Busy) => Some("locked by another program"),
+            Some(Failure::Other) | None => None,
         }
     }
 
