@@ -12,7 +12,9 @@ use crate::{
     rows::state,
 };
 
-const PROBE: &str = "INSERT INTO write_probe (filler) VALUES (zeroblob(8192)); DELETE FROM write_probe";
+/// Needs more room than a small change does. What it writes stays: pages that are freed in the transaction that filled
+/// them are never written, and so would show nothing.
+const PROBE: &str = "DELETE FROM write_probe; INSERT INTO write_probe (filler) VALUES (zeroblob(65536))";
 
 /// The tables whose rows a batch holds back until they are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
