@@ -146,6 +146,10 @@ fn read_document(row: Row<'_>, key: DocumentKey) -> StoreResult<Document> {
     if revision.size != value.len() as u64 {
         return Err(row.corrupt("size", format!("{} instead of {} bytes", revision.size, value.len())));
     }
+    // A page that has rotted need not look broken to SQLite. This is done once for what the cache then holds.
+    if !revision.deleted && Hash::of(&value) != revision.hash {
+        return Err(row.corrupt("value", "it does not have its hash".to_owned()));
+    }
     Ok(Document { key, revision, value })
 }
 
