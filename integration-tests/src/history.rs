@@ -40,7 +40,7 @@ pub struct Operation {
     pub key: u64,
     /// When it was called.
     pub called: u64,
-    /// When it was answered.
+    /// When it was answered; where nothing was told, the last moment at which it may have been done.
     pub answered: u64,
     /// What was asked.
     pub ask: Ask,
@@ -120,29 +120,36 @@ fn has_order(operations: &[Operation]) -> bool {
     let mut seen = HashSet::new();
     let mut left = vec![start];
     while let Some(place) = left.pop() {
-        // One that was told nothing need not have happened.
-        let open = |at: &usize| !place.has(*at);
-        let mut waiting = (place.first..operations.len()).filter(open);
-        if waiting.all(|at| operations[at].told == Told::Nothing) {
+        let open: Vec<usize> = (place.first..operations.len()).filter(|at| !place.has(*at)).collect();
+        // One that was told nothing need not have been done.
+        if open.iter().all(|at| operations[*at].told == Told::Nothing) {
             return true;
         }
-        // Next may be what was called before the first answer of those that are left.
-        let mut first_answer = u64::MAX;
-        for at in (place.first..operations.len()).filter(open) {
+        // Next may be what was called before the first end of those that are left.
+        let mut go = |next: Place| {
+            if seen.insert(next.clone()) {
+                left.push(next);
+            }
+        };
+        let mut first_end = (u64::MAX, None);
+        for at in open {
             let operation = &operations[at];
-            if operation.called > first_answer {
+            if operation.called > first_end.0 {
                 break;
             }
-            if operation.told != Told::Nothing {
-                first_answer = first_answer.min(operation.answered);
+            if operation.answered < first_end.0 {
+                first_end = (operation.answered, Some(at));
             }
             let (told, register) = place.register.apply(operation.ask);
             if told == operation.told || (operation.told == Told::Nothing && register != place.register) {
-                let next = place.with(at, register, operations.len());
-                if seen.insert(next.clone()) {
-                    left.push(next);
-                }
+                go(place.with(at, register, operations.len()));
             }
+        }
+        // The time of one that was told nothing is over: it has not been done.
+        if let (_, Some(at)) = first_end
+            && operations[at].told == Told::Nothing
+        {
+            go(place.with(at, place.register, operations.len()));
         }
     }
     false
@@ -202,13 +209,17 @@ mod tests {
 
     #[test]
     fn what_was_told_nothing_may_have_been_done_at_any_time_or_never() {
-        let lost = (0, 1, Put(7, None), Nothing);
+        let lost = (0, u64::MAX, Put(7, None), Nothing);
         assert!(holds(&[lost, (2, 3, Get, Absent)]));
         assert!(holds(&[lost, (2, 3, Get, Has(1, 7))]));
         assert!(holds(&[lost, (2, 3, Get, Absent), (4, 5, Get, Has(1, 7))]));
         assert!(!holds(&[lost, (2, 3, Get, Has(1, 7)), (4, 5, Get, Absent)]));
         assert!(!holds(&[lost, (2, 3, Get, Has(1, 8))]));
         assert!(!holds(&[(2, 3, Put(7, None), Nothing), (0, 1, Get, Has(1, 7))]), "before it was asked");
+        let over = (0, 3, Put(7, None), Nothing);
+        assert!(holds(&[over, (2, 5, Get, Absent), (6, 7, Get, Absent)]));
+        assert!(holds(&[over, (1, 2, Get, Absent), (4, 5, Get, Has(1, 7))]));
+        assert!(!holds(&[over, (4, 5, Get, Absent), (6, 7, Get, Has(1, 7))]), "after its time");
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: 
             5 => Answered::Rule { id: mark, cursor: cursor() },
             6 => Answered::Instance { id: text("id") },
             9 => {
-                assert_eq!(body["result"]["isError"].as_bool().unwrap_or(false), false, "{body}");
+                assert!(body["result"]["isError"] != true, "{body}");
                 let told = &body["result"]["structuredContent"];
                 match told["instance_id"].as_str() {
                     Some(id) => Answered::Instance { id: id.to_owned() },

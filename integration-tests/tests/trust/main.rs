@@ -3,10 +3,16 @@
 //! Those that are quick run with every test. The others are marked `#[ignore]`: `.ci/suites/trust` runs them, each with
 //! a line at its end that says what it found, and `just torture` runs them long.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
 
 mod crash;
 mod doors;
+mod faults;
 mod injection;
 mod linear;
 mod outbound;

@@ -1,0 +1,246 @@
+//! What the machine does to the server: no room, no right to write, a lock that somebody else holds, a broken file, no
+//! more files, a long pause. It says what is wrong, loses nothing that it has answered, and goes on when the fault is
+//! over, without being started again.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use integration_tests::{Server, Site, Start, until};
+use serde_json::{Value, json};
+
+/// A server on a small disk of its own, in a view of the file system of its own: other programs do not see it.
+fn on_small_disk(options: &str) -> Server {
+    let start = Start::default().args(["--data-dir", "disk", "--log-level", "warn"]);
+    fs::create_dir(start.directory().join("disk")).unwrap();
+    let script = format!(
+        "exec unshare --user --map-root-user --mount \
+         sh -c 'mount -t tmpfs -o {options} tmpfs disk && exec \"$@\"' sh \"$@\""
+    );
+    start.through(&script, Stdio::null()).start().unwrap()
+}
+
+/// A place on the disk of a server, as it sees it.
+fn seen_by(server: &Server, path: &str) -> PathBuf {
+    let directory = server.directory().path().strip_prefix("/").unwrap();
+    Path::new(&format!("/proc/{}/root", server.pid())).join(directory).join(path)
+}
+
+/// Writes values of that size until one is refused; how many were not.
+fn fill(site: &Site, bytes: usize) -> usize {
+    let value = "x".repeat(bytes);
+    let mut puts = (0..).map(|n| site.send("PUT", &format!("/api/state/fill/{bytes}/{n}"), &value));
+    let done = puts.by_ref().take(5000).take_while(|put| put.status != 503).count();
+    assert!(done < 5000, "it never gets full");
+    done
+}
+
+/// Holds that health says so, and why.
+fn degraded(site: &Site) -> String {
+    let health = site.get("/health").gives(503);
+    assert_eq!(health["status"], "degraded", "{health}");
+    let reason = health["reason"].as_str().unwrap().to_owned();
+    assert!(!reason.is_empty());
+    reason
+}
+
+/// Waits until a server does everything again.
+fn recovered(site: &Site) {
+    until(|| (site.get("/health").status == 200).then_some(()));
+    site.put("/api/state/after", &json!("all is well")).ok();
+    assert_eq!(site.get("/api/state/after").ok(), "all is well");
+    assert_eq!(site.get("/api/audit/verify").ok()["valid"], true);
+}
+
+#[test]
+#[ignore = "needs a mount of its own; .ci/suites/trust runs it"]
+fn a_full_disk_is_told_and_loses_nothing_and_is_over_when_there_is_room() {
+    let server = on_small_disk("size=8m");
+    let site = server.site();
+    site.put("/api/state/kept", &json!(1)).ok();
+    let ballast = seen_by(&server, "disk/ballast");
+    fs::write(&ballast, vec![0; 2 << 20]).unwrap();
+    let fitted = fill(&site, 64 << 10);
+    let fitted_small = fill(&site, 1000);
+    fill(&site, 1);
+    let reason = degraded(&site);
+    assert_eq!(site.get("/api/state/kept").ok(), 1);
+    fs::remove_file(&ballast).unwrap();
+    recovered(&site);
+    let list = site.get("/api/state?prefix=fill/").ok();
+    let count = |size: usize| {
+        let prefix = format!("fill/{size}/");
+        list.as_array()
+            .unwrap()
+            .iter()
+            .filter(|value| value["key"].as_str().unwrap().starts_with(&prefix))
+            .count()
+    };
+    assert_eq!((count(64 << 10), count(1000)), (fitted, fitted_small));
+    eprintln!(
+        "trust: faults: a full disk is 503 ({reason}), {} values kept, over when there is room",
+        fitted + fitted_small
+    );
+}
+
+#[test]
+#[ignore = "needs `prlimit`; .ci/suites/trust runs it"]
+fn a_disk_that_takes_no_more_writes_is_told_and_is_over_when_it_does() {
+    let start = Start::default().args(["--log-level", "warn"]);
+    let server = start.through("trap '' XFSZ; exec \"$@\"", Stdio::null()).start().unwrap();
+    let site = server.site();
+    site.put("/api/state/kept", &json!(1)).ok();
+    // As a disk that has gone bad would: every write fails from here on.
+    let limit = |bytes: &str| {
+        let pid = server.pid().to_string();
+        let set =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}")]).status().unwrap();
+        assert!(set.success());
+    };
+    limit("0:unlimited");
+    let refused = site.put("/api/state/refused", &json!(1));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    let reason = degraded(&site);
+    assert_eq!(site.get("/api/state/kept").ok(), 1);
+    limit("unlimited:unlimited");
+    recovered(&site);
+    eprintln!("trust: faults: a disk that takes no more writes is 503 ({reason}), and over when it does");
+}
+
+#[test]
+#[ignore = "needs Python; .ci/suites/trust runs it"]
+fn a_database_that_another_program_has_locked_is_told_and_is_over_when_it_lets_go() {
+    let server = Start::default().args(["--log-level", "error"]).start().unwrap();
+    let site = server.site();
+    site.put("/api/state/kept", &json!(1)).ok();
+    let script = "import sqlite3, sys; c = sqlite3.connect('data.db', isolation_level=None); \
+        c.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()";
+    let mut other = Command::new("python3")
+        .args(["-c", script])
+        .current_dir(server.directory().path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    other.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+    let refused = site.put("/api/state/refused", &json!(1));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    let reason = degraded(&site);
+    assert_eq!(site.get("/api/state/kept").ok(), 1);
+    drop(other.stdin.take());
+    assert!(other.wait().unwrap().success());
+    recovered(&site);
+    site.get("/api/state/refused").says(404, "key not found");
+    eprintln!(
+        "trust: faults: a database that somebody else has locked is 503 ({reason}), and over when he lets go"
+    );
+}
+
+#[test]
+fn a_broken_page_is_never_answered_as_if_it_were_whole() {
+    let server = Server::start();
+    let site = server.site();
+    let value = |n: usize| json!(format!("{n}:{}", "v".repeat(6000)));
+    for n in 0..100 {
+        site.put(&format!("/api/state/k/{n}"), &value(n)).ok();
+    }
+    let directory = server.directory().clone();
+    assert_eq!(server.stop().code, Some(0));
+    let database = directory.path().join("data.db");
+    let pages = fs::metadata(&database).unwrap().len() / 4096;
+    let mut file = OpenOptions::new().write(true).open(&database).unwrap();
+    for page in (pages / 2..pages).step_by(7) {
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xa5; 4096]).unwrap();
+    }
+    drop(file);
+    let server = match Start::default().within(&directory).start() {
+        Ok(server) => server,
+        Err(ended) => {
+            assert!(matches!(ended.code, Some(1 | 2)), "{ended:?}");
+            assert!(!ended.log.iter().any(|line| line.contains("panicked")), "{ended:?}");
+            return;
+        }
+    };
+    let site = server.client();
+    let mut broken = 0;
+    for n in 0..100 {
+        let answer = site.send("GET", &format!("/api/state/k/{n}"), "");
+        if answer.status == 200 {
+            assert!(answer.json() == value(n), "key {n} came back as something else");
+        } else {
+            assert!(answer.status >= 500, "{n}: {} {}", answer.status, answer.body);
+            assert!(!answer.body.contains("sqlite") && !answer.body.contains("malformed"), "{}", answer.body);
+            broken += 1;
+        }
+    }
+    assert!(broken > 0, "nothing that is read was broken");
+    assert!(!server.log().iter().any(|line| line.contains("panicked")));
+}
+
+#[test]
+fn a_server_out_of_files_goes_on_with_those_it_has_and_recovers() {
+    let start = Start::default().through("ulimit -n 64; exec \"$@\"", Stdio::null());
+    let server = start.start().unwrap();
+    let place = server.api.trim_start_matches("http://").to_owned();
+    let mut old = TcpStream::connect(&place).unwrap();
+    old.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut ask = || {
+        old.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        old.read_exact(&mut answer).unwrap();
+        let mut rest = [0; 4096];
+        assert!(old.read(&mut rest).unwrap() > 0);
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    };
+    ask();
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(&place).unwrap()).collect();
+    thread::sleep(Duration::from_millis(300));
+    ask();
+    drop(crowd);
+    recovered(&server.site());
+    // It does not fill the log with what it can't help.
+    assert!(server.log().len() < 1000, "{} lines", server.log().len());
+}
+
+#[test]
+#[ignore = "takes its time; .ci/suites/trust runs it"]
+fn a_server_that_was_stopped_for_a_while_answers_everybody_who_waited() {
+    let pause = Duration::from_secs(crate::random::number("TRUST_PAUSE", 3));
+    let server = Start::default().args(["--log-level", "warn"]).start().unwrap();
+    let client = server.client();
+    let instance = client.ok("POST", "/api/instances/register", r#"{"name": "sleeper"}"#).json();
+    client.ok("POST", &format!("/api/instances/{}/activate", instance["id"].as_str().unwrap()), "");
+    server.signal("STOP");
+    let begun = Instant::now();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let waiting: Vec<_> = (0..32)
+            .map(|n| {
+                let client = client.clone();
+                scope.spawn(move || client.send("PUT", &format!("/api/state/paused/{n}"), "1").status)
+            })
+            .collect();
+        thread::sleep(pause);
+        server.signal("CONT");
+        waiting.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(statuses, vec![200; 32]);
+    let last = begun.elapsed().saturating_sub(pause);
+    assert!(last < Duration::from_secs(5), "{last:?}");
+    let kept = client.ok("GET", "/api/state?prefix=paused/", "").json();
+    assert_eq!(kept.as_array().map(Vec::len), Some(32));
+    recovered(&server.site());
+    assert_eq!(client.ok("GET", "/api/instances/stale", "").json(), Value::Array(Vec::new()));
+    eprintln!(
+        "trust: faults: after a pause of {} s everybody was answered within {} ms",
+        pause.as_secs(),
+        last.as_millis()
+    );
+}
