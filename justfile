@@ -32,6 +32,10 @@ bench-get:
 bench-cli:
     scripts/bench-cli
 
+# Kills, pauses and fills the server, for long.
+torture *kills:
+    scripts/torture {{ kills }}
+
 # The documentation of every crate.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
