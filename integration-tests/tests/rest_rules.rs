@@ -128,7 +128,8 @@ fn every_built_in_check_finds_what_its_name_says() {
 
 #[test]
 fn a_rule_can_be_tried_without_being_stored() {
-    let site = SERVER.site();
+    let server = SERVER.server();
+    let site = server.site();
     site.put("/api/validate/trial/rules", &json!([{"rule_id": "stored", "pattern": "a"}])).ok();
     let tried = |rules: Value| json!({"content": "fine\na b\n", "filename": "x.rs", "rules": rules});
     let found = validate(
