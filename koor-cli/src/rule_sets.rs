@@ -11,7 +11,6 @@ const SETS: [(&str, &str); 9] = {
 };
 
 /// The set of that name: a JSON array of rules, as an import takes it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the import of rules is not here yet"))]
 pub(crate) fn get(name: &str) -> Option<&'static str> {
     SETS.iter().find(|(known, _)| *known == name).map(|(_, rules)| *rules)
 }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod commands;
 mod flags;
 mod plain;
 mod run;
 #[cfg(unix)]
 mod terminal;
+mod workflow;

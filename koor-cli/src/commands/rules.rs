@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     commands::documents,
@@ -11,6 +12,7 @@ use crate::{
     exit::Failure,
     input::{self, Pair},
     output::{Column, Kind, Rows, Table},
+    rule_sets,
 };
 
 /// What is done with rules.
@@ -42,15 +44,17 @@ Examples:
     #[command(after_help = "Example:\n  koor rules delete Truck-Wash/no-console")]
     Delete(Which),
 
-    /// Brings in rules from a file, all or none; they hold at once
-    #[command(
-        after_help = "Examples:\n  koor rules import --file rules.json\n  koor rules export --server http://other:9800 | koor rules import --file -"
-    )]
-    Import {
-        /// The file: a JSON array of rules; - is standard input
-        #[arg(long, value_name = "PATH")]
-        file: String,
-    },
+    /// Brings in rules from a file or a set that is built in, all or none; they hold at once
+    #[command(after_help = "\
+A set is for one stack, or for all: _global, c, flutter, go-api, goth, node, python, react, rust. Its rules hold in every
+project for whoever names that stack, or, with --project, in that one alone.
+
+Examples:
+  koor rules import --file rules.json
+  koor rules import --set rust
+  koor rules import --set _global --project Truck-Wash
+  koor rules export --server http://other:9800 | koor rules import --file -")]
+    Import(Import),
 
     /// Prints accepted rules, as import takes them
     #[command(
@@ -81,6 +85,41 @@ pub(crate) struct List {
     /// proposed, accepted or rejected
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
+}
+
+/// Where rules come from.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file: a JSON array of rules; - is standard input
+    #[arg(long, value_name = "PATH", required_unless_present = "set", conflicts_with = "set")]
+    file: Option<String>,
+    /// A set of rules that is built in
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rule_sets::names()))]
+    set: Option<String>,
+    /// Into this project, instead of all of them
+    #[arg(long, value_name = "PROJECT", requires = "set", conflicts_with = "file")]
+    project: Option<String>,
+}
+
+impl Import {
+    /// The rules, as they are sent.
+    fn rules(&self) -> Result<Vec<u8>, Failure> {
+        let Some(set) = self.set.as_deref().and_then(rule_sets::get) else {
+            return input::read(self.file.as_deref().unwrap_or("-"));
+        };
+        let Some(project) = &self.project else { return Ok(set.into()) };
+        let moved = |rules: Vec<Map<String, Value>>| -> Vec<Map<String, Value>> {
+            let into = |mut rule: Map<String, Value>| {
+                rule.insert("project".to_owned(), project.clone().into());
+                rule
+            };
+            rules.into_iter().map(into).collect()
+        };
+        serde_json::from_str(set)
+            .map(moved)
+            .and_then(|rules| serde_json::to_vec(&rules))
+            .map_err(|error| Failure::caused_by(&error))
+    }
 }
 
 /// Which rule.
@@ -195,8 +234,8 @@ pub(crate) fn run(command: &RulesCommand, context: &Context) -> Result<(), Failu
             context.show(client.post("/api/rules").pair(rule).segment("reject"))
         }
         RulesCommand::Delete(Which { rule }) => context.show(client.delete("/api/rules").pair(rule)),
-        RulesCommand::Import { file } => {
-            context.show(client.post("/api/rules/import").bytes(input::read(file)?, "application/json"))
+        RulesCommand::Import(import) => {
+            context.show(client.post("/api/rules/import").bytes(import.rules()?, "application/json"))
         }
         RulesCommand::Export { source, output } => {
             let answer = client.get("/api/rules/export").queries("source", source).send()?;

@@ -53,6 +53,7 @@ Examples:
 
 /// The flags of `init`, as they were typed.
 #[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct InitArgs {
     /// The project's name: letters, digits, '-', '_' and '.'
     #[arg(long, value_name = "NAME")]
@@ -129,15 +130,12 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
     write::apply(site, &files, &fates)
         .map_err(|error| Failure::refused(format_args!("cannot write: {error}; everything is as it was")))?;
     let next = report::next_steps(&wanted, &base);
-    match asker.as_deref_mut() {
-        Some(ask) => {
-            ask.note("What comes next", &next)?;
-            ask.end(&report::made(&wanted))?;
-        }
-        None => {
-            report::list(&files, &fates)?;
-            report::say(&format!("{}\n{next}", report::made(&wanted)));
-        }
+    if let Some(ask) = asker.as_deref_mut() {
+        ask.note("What comes next", &next)?;
+        ask.end(&report::made(&wanted))?;
+    } else {
+        report::list(&files, &fates)?;
+        report::say(&format!("{}\n{next}", report::made(&wanted)));
     }
     Ok(())
 }

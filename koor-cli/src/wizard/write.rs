@@ -172,14 +172,13 @@ fn stage(site: Site<'_>, staging: &TempDir, work: &[(&Planned, Fate)]) -> io::Re
         let path = staging.path().join("new").join(&file.path);
         let staged = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match &file.content {
             Content::Program => link_or_copy(site.program, &path),
-            Content::Text(text) => write(&path, text, 0o666),
             Content::Script(text) => write(&path, text, 0o777),
             Content::Secret(text) | Content::Settings(text) => write(&path, text, 0o600),
             Content::Lines(text) if *fate == Fate::Extend => {
                 let there = fs::read_to_string(site.base.join(&file.path))?;
                 write(&path, &missing_lines(&there, text).unwrap_or(there), 0o666)
             }
-            Content::Lines(text) => write(&path, text, 0o666),
+            Content::Text(text) | Content::Lines(text) => write(&path, text, 0o666),
         });
         staged.map_err(|error| about(&error, &file.path))?;
     }

@@ -144,7 +144,9 @@ fn an_agent_more_touches_no_file_of_the_others() {
 #[test]
 fn a_token_stays_whole_in_json() {
     let files = plan(&project(Stack::C, Some(r#"a"b\c"#))).unwrap();
-    for file in files.iter().filter(|file| file.path.ends_with(".json")) {
+    for file in
+        files.iter().filter(|file| Path::new(&file.path).extension().is_some_and(|kind| kind == "json"))
+    {
         let (Content::Secret(text) | Content::Settings(text)) = &file.content else { panic!("{file:?}") };
         let json: serde_json::Value = serde_json::from_str(text).unwrap();
         assert!(json.to_string().contains(r#"a\"b\\c"#), "{text}");

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{
+    Fate::{Conflict, Create, Extend, Keep, Replace},
+    *,
+};
 
 /// Everything below a directory: directories as `None`, files as what they hold.
 fn tree(base: &Path) -> BTreeMap<String, Option<String>> {
@@ -86,7 +89,6 @@ fn what_is_there_and_differs_is_in_the_way_unless_it_is_forced() {
         text("a/blocked/below", "new"),
         text("a/free", "new"),
     ];
-    use Fate::{Conflict, Create, Keep, Replace};
     let fates = survey(scene.site(), &files, false).unwrap();
     assert_eq!(fates, [Keep, Conflict, Conflict, Conflict, Create]);
     let forced = survey(scene.site(), &files[..2], true).unwrap();
@@ -134,7 +136,6 @@ fn a_failure_half_way_leaves_everything_as_it_was() {
         text("a/late", "mine"),
     ];
     let fates = survey(scene.site(), &files, true).unwrap();
-    use Fate::{Create, Extend, Replace};
     assert_eq!(fates, [Create, Replace, Extend, Create, Create]);
     // Somebody else is faster with the last one.
     fs::write(scene.directory.path().join("a/late"), "theirs").unwrap();
