@@ -47,6 +47,7 @@ fn wait(worker: &Worker, file: &str) -> Vec<Value> {
     answer["events"].as_array().unwrap().clone()
 }
 
+#[expect(clippy::too_many_lines, reason = "it is one story, in the order in which it happens")]
 fn play(server: &Server, token: Option<&str>) {
     let directory = TempDir::new().unwrap();
     let mut args =
