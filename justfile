@@ -40,6 +40,14 @@ torture *kills:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
+# What is shipped: an archive, a .deb and checksums, in target/release-files.
+release:
+    scripts/release
+
+# The documentation as a site, in target/book (needs `cargo install mdbook`).
+docs:
+    mdbook build
+
 # Licences, bans and sources of everything that comes in.
 deny:
     cargo deny check licenses bans sources

@@ -12,7 +12,7 @@ use koor_core::{
 /// Takes a task, unless somebody else has it: whether it is ours now.
 async fn claim(koor: &Koor, task: &str, who: &str) -> Result<bool, Error> {
     let key = StateKey::new(format!("tasks/{task}"))?;
-    let claim = PutDocument::state(key, who.to_owned(), ContentType::json())?.only_if(Precondition::Absent);
+    let claim = PutDocument::state(key, who.to_owned(), ContentType::json())?.only_if(Precondition::absent());
     match koor.execute(&Caller::local(), claim).await {
         Ok(_) => Ok(true),
         Err(Error::VersionConflict { .. }) => Ok(false),
