@@ -51,13 +51,13 @@ struct TimedStore<S> {
 #[async_trait]
 impl<S: Store> Store for TimedStore<S> {
     async fn submit(&self, mut job: WriteJob) -> StoreResult<()> {
-        let times = Arc::clone(&self.times);
+        let ran = Arc::clone(&self.times);
         let begun = Instant::now();
         // The store behind may run a job again: each time counts, because each took time.
         let timed: WriteJob = Box::new(move |tx| {
             let begun = Instant::now();
             let verdict = job(tx);
-            times.ran.add(begun.elapsed());
+            ran.ran.add(begun.elapsed());
             verdict
         });
         let result = self.behind.submit(timed).await;
