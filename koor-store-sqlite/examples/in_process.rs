@@ -1,4 +1,4 @@
-//! Koor inside another program, with its data in SQLite: a build tool that remembers what it built, across restarts.
+//! Koor inside another program, with its data in `SQLite`: a build tool that remembers what it built before.
 //!
 //! Run it twice: `cargo run -p koor-store-sqlite --example in_process -- some-directory`
 
