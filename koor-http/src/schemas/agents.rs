@@ -109,6 +109,11 @@ pub(super) fn rules() -> Schemas {
         ],
         [("proposed_by", text()), ("context", text())],
     );
+    let violation = object(
+        [rule_id.clone(), ("severity", words(&severities)), ("message", text())],
+        [("line", json!({"type": "integer", "minimum": 1})), ("match", text())],
+    );
+    let list = |items: Value| json!({"type": "array", "items": items});
     vec![
         ("Rule", rule),
         ("Rules", list_of("Rule")),
@@ -144,7 +149,7 @@ pub(super) fn rules() -> Schemas {
                 [],
                 [
                     ("filename", free()),
-                    ("content", json!({"type": ["string", "null"]})),
+                    ("content", free()),
                     ("stack", free()),
                     (
                         "rules",
@@ -157,22 +162,7 @@ pub(super) fn rules() -> Schemas {
                 ],
             ),
         ),
-        (
-            "Validation",
-            object(
-                [
-                    project,
-                    (
-                        "violations",
-                        json!({"type": "array", "items": object([
-            rule_id, ("severity", words(&severities)), ("message", text()),
-        ], [("line", json!({"type": "integer", "minimum": 1})), ("match", text())])}),
-                    ),
-                    ("count", whole()),
-                ],
-                [],
-            ),
-        ),
+        ("Validation", object([project, ("violations", list(violation)), ("count", whole())], [])),
     ]
 }
 
