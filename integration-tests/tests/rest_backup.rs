@@ -165,3 +165,12 @@ fn a_backup_is_of_one_moment_while_writes_go_on() {
     }
     writer.join().unwrap();
 }
+
+#[test]
+fn a_restore_has_a_limit_of_its_own_that_is_held_before_anything_is_read() {
+    let server = Server::start();
+    let length = ((1_u64 << 30) + 1).to_string();
+    let told = server.site().with("Content-Length", &length).with("Expect", "100-continue");
+    told.send("POST", "/api/backup/restore", "").says(413, "1073741824 bytes");
+    assert_eq!(server.site().get("/api/audit").ok(), json!([]));
+}

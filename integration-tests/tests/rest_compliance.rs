@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use integration_tests::{Server, Site};
+use integration_tests::{Server, Site, Start, until};
 use serde_json::{Value, json};
 
 fn active(site: &Site, name: &str, workspace: &str) -> String {
@@ -95,4 +95,21 @@ fn each_contract_of_each_active_instances_project_is_checked() {
     assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
     let keys: Vec<_> = history[0].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["contract", "id", "instance_id", "pass", "project", "run_at", "violations"]);
+}
+
+#[test]
+fn contracts_are_checked_by_the_clock_too_and_a_workspace_may_be_the_project() {
+    let server = Start::default().args(["--compliance-every", "1s"]).start().unwrap();
+    let site = server.site();
+    site.put("/api/specs/shop/empty", &json!({"kind": "contract", "endpoints": {"GET /x": {}}})).ok();
+    let id = active(&site, "by name", "shop");
+    let runs = until(|| {
+        let runs = site.get("/api/compliance/history").ok();
+        (runs != json!([])).then_some(runs)
+    });
+    assert_eq!(
+        (&runs[0]["instance_id"], &runs[0]["project"], &runs[0]["pass"]),
+        (&json!(id), &json!("shop"), &json!(false))
+    );
+    assert_ne!(site.get("/api/events/history?topic=compliance.violation").ok(), json!([]));
 }

@@ -245,3 +245,58 @@ fn an_answer_that_is_too_long_or_no_json_is_not_taken() {
     );
     assert!(plain["response_violations"][0]["message"].as_str().unwrap().starts_with("not JSON"), "{plain}");
 }
+
+#[test]
+fn json_schemas_hold_in_every_direction_and_refer_to_nothing_outside() {
+    let server = SERVER.server();
+    let site = server.site();
+    let schema =
+        json!({"$ref": "#/$defs/named", "$defs": {"named": {"type": "object", "required": ["name"]}}});
+    let endpoint = |schema: &Value| {
+        json!({"kind": "contract", "version": 1, "endpoints": {"POST /x": {
+            "query_schema": schema, "request_schema": schema, "response_schema": schema, "error_schema": schema,
+        }}})
+    };
+    site.put("/api/contracts/schemas/c", &endpoint(&schema)).ok();
+    let check = |direction: &str, payload: Value| {
+        let body = json!({"endpoint": "POST /x", "direction": direction, "payload": payload});
+        site.post("/api/contracts/schemas/c/validate", &body).ok()
+    };
+    for direction in ["query", "request", "response", "error"] {
+        let good = check(direction, json!({"name": "n"}));
+        assert_eq!(good, json!({"valid": true, "violations": []}), "{direction}");
+        let bad = check(direction, json!({}));
+        assert_eq!(
+            (&bad["valid"], bad["violations"].as_array().map(Vec::len)),
+            (&json!(false), Some(1)),
+            "{bad}"
+        );
+    }
+    let service = Service::new(|_| (200, "{}".to_owned()));
+    for outside in [service.url(), "file:///etc/passwd".to_owned(), "other.json".to_owned()] {
+        let refused = site.put("/api/contracts/schemas/c", &endpoint(&json!({"$ref": outside}))).gives(422);
+        assert_eq!(refused["violations"].as_array().map(Vec::len), Some(4), "{refused}");
+    }
+    assert!(!service.was_called());
+    assert_eq!(site.get("/api/specs/schemas/c").number("x-koor-version"), 1);
+}
+
+#[test]
+fn a_field_without_a_type_is_anything_and_what_is_not_required_may_be_absent() {
+    let server = SERVER.server();
+    let site = server.site();
+    let contract = json!({"kind": "contract", "version": 1, "endpoints": {"POST /x": {
+        "request": {"any": {"nullable": true}, "must": {"required": true}, "flag": {"type": "boolean"}},
+    }}});
+    site.put("/api/specs/wash/trucks-any", &contract).ok();
+    let valid = |payload: Value| {
+        let body = json!({"endpoint": "POST /x", "payload": payload});
+        site.post("/api/contracts/wash/trucks-any/validate", &body).ok()["valid"] == true
+    };
+    for any in [json!(1), json!("x"), json!([1]), json!({"a": {}}), json!(true), Value::Null] {
+        assert!(valid(json!({"any": any, "must": 0})), "{any}");
+    }
+    assert!(valid(json!({"must": [], "flag": false})));
+    assert!(!valid(json!({"must": 1, "flag": 0})));
+    assert!(!valid(json!({"any": 1})));
+}

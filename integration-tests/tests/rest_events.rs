@@ -235,3 +235,55 @@ fn a_wait_that_can_not_be_is_refused() {
     // Where to begin again: this log has lost nothing yet.
     assert_eq!((&error["code"], &error["oldest"]), (&json!(410), &json!(1)));
 }
+
+#[test]
+fn patterns_are_globs_over_the_whole_topic() {
+    let server = SERVER.server();
+    let site = server.site();
+    for topic in ["glob", "glob.a", "glob.b", "glob.ab", "glob.a.b", "glob.^"] {
+        publish(&site, topic, &json!(topic), "");
+    }
+    for (pattern, expected) in [
+        ("glob", vec!["glob"]),
+        ("glob.*", vec!["glob.a", "glob.b", "glob.ab", "glob.a.b", "glob.^"]),
+        ("glob.?", vec!["glob.a", "glob.b", "glob.^"]),
+        ("glob.[a-b]", vec!["glob.a", "glob.b"]),
+        ("glob.[^a-a]", vec!["glob.b", "glob.^"]),
+        ("glob.[b^]", vec!["glob.b", "glob.^"]),
+        ("glob%5C.a", vec!["glob.a"]),
+        ("glob.%5C^", vec!["glob.^"]),
+        ("g*b", vec!["glob", "glob.b", "glob.ab", "glob.a.b"]),
+        ("lob.a", vec![]),
+        ("GLOB", vec![]),
+    ] {
+        let mut found = data(&site.get(&format!("/api/events/history?topic={pattern}&last=10000")).ok());
+        found.reverse();
+        assert_eq!(found, expected, "{pattern}");
+    }
+    for bad in ["[", "[a", "[]", "a%5C", "[b-a]"] {
+        for path in ["history?topic", "wait?timeout=10ms&pattern", "subscribe?pattern", "stream?pattern"] {
+            site.get(&format!("/api/events/{path}={bad}")).says(400, "pattern");
+        }
+    }
+}
+
+#[test]
+fn a_wait_answers_a_hundred_unless_told_and_of_changes_only_to_those_who_ask() {
+    let server = Server::start();
+    let site = server.site();
+    let first = site.put("/api/state/a", &json!(1)).cursor();
+    for n in 0..101 {
+        publish(&site, "many", &json!(n), "");
+    }
+    let wait = |query: &str| site.get(&format!("/api/events/wait?timeout=50ms&{query}")).ok();
+    for query in ["since=0", "since=0&pattern=*", "since=0&pattern="] {
+        let part = wait(query);
+        assert_eq!(data(&part["events"]), (0..100).map(|n| json!(n)).collect::<Vec<_>>(), "{query}");
+        assert_eq!(part["more"], true, "{query}");
+        let rest = wait(&format!("since={}", part["cursor"]));
+        assert_eq!((data(&rest["events"]), &rest["more"]), (vec![json!(100)], &json!(false)), "{query}");
+    }
+    let changes = wait("since=0&pattern=$*");
+    assert_eq!(changes["events"].as_array().map(Vec::len), Some(1));
+    assert_eq!(changes["events"][0]["id"], first);
+}

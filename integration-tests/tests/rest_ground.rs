@@ -289,3 +289,55 @@ fn a_store_that_can_not_write_is_degraded_and_says_so_without_particulars() {
     // What is there can still be read.
     assert_eq!(site.get("/api/state/kept").ok(), 1);
 }
+
+#[test]
+fn without_a_number_a_list_has_fifty() {
+    let server = Start::default().args(["--durability", "normal"]).start().unwrap();
+    let site = server.site();
+    for n in 0..51 {
+        site.put("/api/state/k", &json!(n)).ok();
+        site.put(&format!("/api/specs/p/c{n}"), &json!({"kind": "contract", "endpoints": {}})).ok();
+        site.post("/api/events/publish", &json!({"topic": "a", "data": n})).ok();
+        site.post("/api/llm/usage", &json!({"provider": "p", "model": "m"})).ok();
+    }
+    let worker = site.post("/api/instances/register", &json!({"name": "worker", "workspace": "p"})).ok();
+    site.send("POST", &format!("/api/instances/{}/activate", worker["id"].as_str().unwrap()), "").ok();
+    assert_eq!(site.send("POST", "/api/compliance/run", "").ok()["count"], 51);
+    let length = |list: &serde_json::Value| list.as_array().unwrap().len();
+    for (path, more) in [
+        ("/api/events/history?topic=a", "&last=10000"),
+        ("/api/audit?action=state.put", "&limit=10000"),
+        ("/api/llm/usage", "?limit=10000"),
+        ("/api/compliance/history", "?limit=10000"),
+    ] {
+        assert_eq!(length(&site.get(path).ok()), 50, "{path}");
+        assert_eq!(length(&site.get(&format!("{path}{more}")).ok()), 51, "{path}{more}");
+    }
+    for path in ["/api/state/k?history=1", "/api/specs/p/c1?history=1"] {
+        let expected = if path.contains("state") { 50 } else { 1 };
+        assert_eq!(length(&site.get(path).ok()["versions"]), expected, "{path}");
+    }
+}
+
+#[test]
+fn both_ends_of_a_range_of_time_are_in_it() {
+    let server = SERVER.server();
+    let site = server.site();
+    site.put("/api/state/ground/when", &json!(1)).ok();
+    site.post("/api/llm/usage", &json!({"provider": "p", "model": "m", "project": "when"})).ok();
+    for (list, field) in [
+        ("/api/audit?resource=ground/when", "timestamp"),
+        ("/api/llm/usage?project=when", "created_at"),
+        ("/api/events/history?topic=$state.*&last=10000", "created_at"),
+    ] {
+        let listed = site.get(list).ok();
+        let at = listed[0][field].as_str().unwrap().to_owned();
+        let has = |range: String| site.get(&format!("{list}&{range}")).ok()[0][field] == at.as_str();
+        let (day, second) = (&at[..10], &at[..19]);
+        assert!(has(format!("from={at}&to={at}")), "{list} at {at}");
+        assert!(has(format!("from={second}")), "{list} from {second}");
+        // A day that ends a range is in it to its last moment.
+        assert!(has(format!("from={day}&to={day}")), "{list} on {day}");
+        assert!(!has("to=2026-01-01".to_owned()), "{list}");
+    }
+}

@@ -97,7 +97,15 @@ fn prometheus_gets_text_that_it_can_read() {
             "{part}…{end} in {text}"
         );
     }
-    for name in ["koor_events_delivered_total", "koor_events_missed_total", "koor_store_bytes"] {
+    for name in [
+        "koor_events_delivered_total",
+        "koor_events_missed_total",
+        "koor_store_bytes",
+        "koor_write_batch_size_sum",
+        "koor_write_batch_size_count",
+        "koor_webhook_deliveries_total",
+        "koor_webhook_failures_total",
+    ] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
     }
 }
@@ -240,4 +248,24 @@ fn usage_that_can_not_be_is_refused() {
     let text = "invalid group_by: must be instance, project, model, or session_tag";
     site.get("/api/llm/usage/summary?group_by=day").refused(400, text);
     assert_eq!(site.get("/api/llm/usage").ok(), json!([]));
+}
+
+#[test]
+fn what_was_counted_is_there_after_a_restart() {
+    let server = Server::start();
+    let site = server.site();
+    let id = register(&site, "worker");
+    site.instance(&id).put("/api/state/a", &json!(1)).ok();
+    site.instance(&id).get("/api/state/a").ok();
+    let path = format!("/api/metrics/agents/{id}");
+    let (before, seen) =
+        (site.get(&path).ok(), site.get(&format!("/api/instances/{id}")).ok()["last_seen"].clone());
+    assert_ne!(before, json!([]));
+    let directory = server.directory().clone();
+    // Sooner than counters are written down by the clock.
+    assert_eq!(server.stop().code, Some(0));
+    let again = Server::start_within(&directory);
+    let site = again.site();
+    assert_eq!(site.get(&path).ok(), before);
+    assert_eq!(site.get(&format!("/api/instances/{id}")).ok()["last_seen"], seen);
 }

@@ -141,3 +141,21 @@ fn a_spec_obeys_the_schema_beside_it_and_a_schema_must_be_one() {
     site.put("/api/specs/typed/truck", &json!({"id": "t1"})).ok();
     site.put("/api/specs/other/truck", &json!({"id": 7})).ok();
 }
+
+#[test]
+fn a_long_poll_hears_of_a_change_and_a_patch_leads_from_one_version_to_another() {
+    let server = SERVER.server();
+    let site = server.site();
+    let path = "/api/specs/poll/s";
+    let waiting = {
+        let site = site.clone();
+        std::thread::spawn(move || site.get("/api/specs/poll/s?wait=30s&version=1"))
+    };
+    site.put(path, &json!({"a": 1})).ok();
+    site.put(path, &json!({"a": 2})).ok();
+    let reply = waiting.join().unwrap();
+    assert_eq!((reply.ok(), reply.number("x-koor-version")), (json!({"a": 2}), 2));
+    let steps = site.get(&format!("{path}?diff=1,2&format=json-patch")).ok();
+    assert_eq!(steps, json!([{"op": "replace", "path": "/a", "value": 2}]));
+    site.get(&format!("{path}?wait=6m")).says(400, "wait");
+}

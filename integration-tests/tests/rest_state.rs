@@ -310,3 +310,43 @@ fn a_long_poll_answers_with_the_change_or_when_the_time_is_up() {
         site.get(&format!("/api/state/poll?wait={bad}")).says(400, "wait");
     }
 }
+
+#[test]
+fn a_long_poll_without_a_version_waits_for_the_next_one() {
+    let server = SERVER.server();
+    let site = server.site();
+    site.put("/api/state/next", &json!(0)).ok();
+    // Whoever is not there waits for the first version, whoever is for the one after that of now.
+    for (path, now) in [("/api/state/next", 1), ("/api/state/first", 0)] {
+        let waiting = {
+            let site = site.clone();
+            std::thread::spawn(move || site.get(&format!("{path}?wait=30s")))
+        };
+        // Nobody sees from outside when it has begun to wait: so there is always something new.
+        let mut last = now;
+        while !waiting.is_finished() {
+            last = site.put(path, &json!(last)).ok()["version"].as_u64().unwrap();
+        }
+        let reply = waiting.join().unwrap();
+        assert_eq!(reply.status, 200, "{path}");
+        assert!((now + 1..=last).contains(&reply.number("x-koor-version")), "{path}");
+    }
+}
+
+#[test]
+fn a_limit_of_history_keeps_the_newest_versions_and_the_current_one() {
+    let server = Start::default().args(["--history-limit", "2"]).start().unwrap();
+    let site = server.site();
+    for n in 1..=5 {
+        site.put("/api/state/k", &json!(n)).ok();
+        site.put("/api/specs/p/s", &json!(n)).ok();
+    }
+    for path in ["/api/state/k", "/api/specs/p/s"] {
+        let history = site.get(&format!("{path}?history=1")).ok();
+        let versions: Vec<_> =
+            history["versions"].as_array().into_iter().flatten().map(|v| v["version"].as_u64()).collect();
+        assert_eq!(versions, [Some(5), Some(4), Some(3)], "{path}");
+        site.get(&format!("{path}?version=2")).says(404, "version 2 not found");
+        assert_eq!(site.get(&format!("{path}?version=3")).ok(), 3, "{path}");
+    }
+}

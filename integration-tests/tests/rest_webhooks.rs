@@ -4,7 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use integration_tests::{Call, Service, Shared, Site, until};
+use integration_tests::{Call, Service, Shared, Site, Start, until};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -226,4 +226,21 @@ fn metadata_addresses_are_never_called() {
         let path = format!("/api/webhooks/{id}/test");
         site.post(&path, &Value::Null).says(400, "webhook test failed: address not allowed");
     }
+}
+
+#[test]
+fn the_last_fifty_attempts_are_kept_newest_first() {
+    let server = Start::default().args(["--durability", "normal"]).start().unwrap();
+    let site = server.site();
+    let service = receiver();
+    hook(&site, &json!({"id": "busy", "url": service.url(), "patterns": ["busy"]}));
+    let ids: Vec<_> = (0..52).map(|n| publish(&site, "busy", &json!(n))).collect();
+    let attempts = until(|| {
+        let attempts = site.get("/api/webhooks/busy/deliveries").ok();
+        (attempts[0]["event_id"] == ids[51]).then_some(attempts)
+    });
+    let shown: Vec<_> =
+        attempts.as_array().unwrap().iter().map(|a| a["event_id"].as_u64().unwrap()).collect();
+    let expected: Vec<_> = ids[2..].iter().rev().copied().collect();
+    assert_eq!(shown, expected);
 }
