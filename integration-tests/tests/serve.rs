@@ -209,3 +209,20 @@ fn a_socket_that_systemd_opened_is_used() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1."), "{answer}");
 }
+
+#[cfg(unix)]
+#[test]
+fn more_connections_are_served_than_the_soft_limit_of_open_files_allows() {
+    use std::{io::Write as _, time::Duration};
+    let low = r#"ulimit -Sn 256; exec "$@""#;
+    let server = Start::default().through(low, Stdio::null()).start().unwrap();
+    let place = server.api.trim_start_matches("http://");
+    let mut open: Vec<_> = (0..400).map(|_| TcpStream::connect(place).unwrap()).collect();
+    for (n, stream) in open.iter_mut().enumerate() {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET /health HTTP/1.1\r\nHost: {place}\r\n\r\n").unwrap();
+        let mut status = [0; 15];
+        stream.read_exact(&mut status).unwrap_or_else(|error| panic!("{error} on connection {n}"));
+        assert_eq!(&status, b"HTTP/1.1 200 OK");
+    }
+}

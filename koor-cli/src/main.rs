@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod listen;
 mod log;
+mod open_files;
 mod output;
 mod rule_sets;
 mod serve;

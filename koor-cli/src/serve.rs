@@ -16,7 +16,7 @@ use crate::{
     args::serve::ServeArgs,
     exit::Failure,
     listen::Bound,
-    log,
+    log, open_files,
     settings::serve::ServeSettings,
     signals::Signals,
     systemd::{self, Inherited, Notice},
@@ -35,6 +35,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = ServeSettings::resolve(args, &|name| std::env::var(name).ok())?;
     let _log = log::start(settings.log_level, settings.log_format)?;
+    open_files::raise_limit();
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
