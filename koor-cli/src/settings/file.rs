@@ -62,7 +62,7 @@ pub(crate) fn write(path: &Path, file: &Map<String, Value>) -> Result<(), Failur
 /// Writes a file of that text, in the same way.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |why: &dyn Display| Failure::refused(format!("cannot write {}: {why}", path.display()));
     // A link stays one.

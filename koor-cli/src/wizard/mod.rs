@@ -2,7 +2,7 @@
 //! program.
 //!
 //! Asking, planning and writing are apart: [`ask`] and [`gather`] find out what is wanted, [`plan`] makes a list of
-//! files of it without touching the disk, and [`write`] puts all of them there, or none.
+//! files of it without touching the disk, and [`mod@write`] puts all of them there, or none.
 
 mod ask;
 mod gather;
