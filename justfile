@@ -20,13 +20,15 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-# Durable puts beside the naive way, in one run.
-bench:
-    cargo bench -p koor-store-sqlite
+# The server beside bare hyper, Redis, etcd and NATS, in one run; without parts, writes docs/performance.md.
+bench *parts:
+    cargo build --release -p koor-cli -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/release/koor-bench" full {{ parts }}
 
-# Reads over HTTP beside bare hyper, in one run.
-bench-get:
-    scripts/bench-get
+# A few minutes of the same; fails if something does not reach two thirds of what is asked for.
+bench-short *parts:
+    cargo build --release -p koor-cli -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/release/koor-bench" short {{ parts }}
 
 # The command line beside curl, from start to exit.
 bench-cli:

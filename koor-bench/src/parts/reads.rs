@@ -1,0 +1,107 @@
+//! GET: beside bare hyper, a query for each request, Redis.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use super::{Depth, Ground, Lanes};
+use crate::{
+    load, peers,
+    report::{Report, Target},
+    wire::{Http, Redis, command, request},
+};
+
+const PATH: &str = "/api/state/bench/value";
+const CONNECTIONS: usize = 64;
+
+pub(super) fn measure(ground: &Ground, report: &mut Report) {
+    let span = ground.depth.span();
+    let body = format!("{{\"filler\":\"{}\"}}", "x".repeat(2034)).into_bytes();
+    let koor = peers::koor(&ground.directory("reads-koor"), &[]);
+    let put = |out: &mut Vec<u8>| request(out, "PUT", PATH, &body);
+    peers::once(
+        koor.place,
+        &mut Http { next: put, check: |answer: crate::wire::Status<'_>| assert_eq!(answer.code, 200) },
+    );
+
+    // What Koor answers is what the bare server answers.
+    let directory = ground.directory("reads-bare");
+    let file = |name: &str| directory.join(name).display().to_string();
+    let answered = peers::once(koor.place, &mut get(None));
+    let (_, head, _) = crate::wire::head_of(&answered).unwrap();
+    let text = String::from_utf8_lossy(&answered[..head]).into_owned();
+    let tag = text.lines().find_map(|line| line.strip_prefix("etag: ")).expect("an entity tag").to_owned();
+    let known = peers::once(koor.place, &mut get(Some(&tag)));
+    let (code, known_head, _) = crate::wire::head_of(&known).unwrap();
+    assert_eq!(code, 304, "a matching tag");
+    fs::write(file("body"), &body).unwrap();
+    fs::write(file("head"), &text).unwrap();
+    fs::write(file("known"), &known[..known_head]).unwrap();
+    let bare = peers::own(&directory, "bare", &[&file("body"), &file("head"), &file("known")]);
+    let pool = peers::own(&ground.directory("reads-pool"), "pool", &["pool.db", &file("body")]);
+    let redis = peers::redis(&ground.directory("reads-redis"), "everysec");
+
+    let url = |peer: &peers::Peer| format!("http://{}{PATH}", peer.place);
+    let (koor_url, bare_url, pool_url) = (url(&koor), url(&bare), url(&pool));
+    let header = format!("If-None-Match: {tag}");
+    let mut lanes = Lanes::default();
+    if Command::new("wrk").arg("--version").output().is_ok() {
+        lanes.add("bare hyper, 200, by wrk", || wrk(&bare_url, None, span));
+        lanes.add("koor, 200, by wrk", || wrk(&koor_url, None, span));
+        lanes.add("koor, 304, by wrk", || wrk(&koor_url, Some(&header), span));
+        lanes.add("bare hyper, 304, by wrk", || wrk(&bare_url, Some(&header), span));
+        lanes.add("a query for each request, by wrk", || wrk(&pool_url, None, span));
+    } else {
+        report.missing("wrk");
+    }
+    if let Some(redis) = &redis {
+        peers::ask_redis(redis.place, &[b"SET", b"bench/value", &body]);
+        lanes.add("koor, 200", || load::rate(koor.place, CONNECTIONS, span, |_| get(None)));
+        lanes.add("Redis GET", || {
+            load::rate(redis.place, CONNECTIONS, span, |_| {
+                Redis(|out: &mut Vec<u8>| command(out, &[b"GET", b"bench/value"]))
+            })
+        });
+    } else {
+        report.missing("redis-server");
+    }
+    let found = lanes.run(if ground.depth == Depth::Full { 7 } else { ground.depth.rounds() });
+    report.table(
+        "GET of 2 KB over 64 connections, requests/s",
+        &["what", "median", "least", "most"],
+        &found.rows(),
+    );
+    for (what, ours, theirs, against, target) in [
+        ("GET", "koor, 200, by wrk", "bare hyper, 200, by wrk", "bare hyper, the same bytes", 0.75),
+        ("GET", "koor, 200", "Redis GET", "Redis GET", 1.0),
+        ("GET", "koor, 200, by wrk", "a query for each request, by wrk", "a query for each request", 3.5),
+        ("GET with a matching `If-None-Match`", "koor, 304, by wrk", "koor, 200, by wrk", "GET", 1.0),
+    ] {
+        if let Some(ratio) = found.ratio(ours, theirs) {
+            report.target(what, against, ratio, "×", Target::AtLeast(target));
+        }
+    }
+}
+
+/// A GET of the value, which must be there.
+fn get(tag: Option<&str>) -> impl crate::wire::Exchange + use<> {
+    let tag = tag.map_or_else(String::new, |tag| format!("If-None-Match: {tag}\r\n"));
+    let text = format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\n{tag}\r\n").into_bytes();
+    Http {
+        next: move |out: &mut Vec<u8>| out.extend_from_slice(&text),
+        check: |answer: crate::wire::Status<'_>| assert!(matches!(answer.code, 200 | 304), "{}", answer.code),
+    }
+}
+
+/// Requests a second.
+fn wrk(url: &str, header: Option<&str>, span: Duration) -> f64 {
+    let mut command = Command::new(Path::new("wrk"));
+    command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
+    command.args(["--duration", &format!("{}s", span.as_secs())]);
+    if let Some(header) = header {
+        command.args(["--header", header]);
+    }
+    let told = command.arg(url).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(!told.contains("Socket errors") && !told.contains("Non-2xx"), "{told}");
+    let rate = told.lines().find_map(|line| line.strip_prefix("Requests/sec:")).expect("wrk says so");
+    rate.trim().parse().unwrap()
+}
