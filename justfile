@@ -38,6 +38,10 @@ bench-cli:
 torture *kills:
     scripts/torture {{ kills }}
 
+# An hour of mixed load, as plots and figures in docs/reliability.md; `just soak 60` for a minute, in target/soak alone.
+soak *seconds:
+    scripts/soak {{ seconds }}
+
 # The documentation of every crate.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

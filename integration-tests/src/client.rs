@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Client {
     agent: Agent,
     base: String,
-    token: Option<String>,
+    headers: Vec<(String, String)>,
 }
 
 /// What a server answered.
@@ -49,13 +49,19 @@ impl Client {
             .proxy(None)
             .timeout_global(Some(PATIENCE))
             .build();
-        Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), token: None }
+        Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), headers: Vec::new() }
     }
 
     /// The same, with that bearer token.
     #[must_use]
-    pub fn token(mut self, token: &str) -> Self {
-        self.token = Some(token.to_owned());
+    pub fn token(self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// The same, with that header in each request.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -69,8 +75,8 @@ impl Client {
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         let mut answer = self.agent.run(request.body(body.to_owned()).unwrap()).ok()?;
         let body = answer.body_mut().read_to_string().ok()?;
