@@ -1,7 +1,7 @@
 //! The documentation does as it says: every command in it runs, every link leads somewhere, every page can be found.
 //!
-//! Each page gets a fresh server and an empty directory, and its fenced `sh` blocks run there from top to bottom. The
-//! addresses that the pages name stand for those of that server. ```` ```sh no-run ```` marks what can't run in a test,
+//! Each page gets a fresh server and an empty directory, and its fenced `sh` blocks run there from top to bottom, as if
+//! typed into one shell: a variable that one block sets is there in the next. The addresses that the pages name stand for those of that server. ```` ```sh no-run ```` marks what can't run in a test,
 //! ```` ```sh fails ```` what must end with an error.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail as tests do")]
@@ -115,12 +115,16 @@ fn run(path: &str, page: &Page) -> Vec<String> {
         [programs.path().to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())),
     );
     let found = found.unwrap();
+    let session = programs.path().join("session");
+    fs::write(&session, "").unwrap();
+    let session = session.display();
     let mut wrong = Vec::new();
     for (line, script, expected) in &page.scripts {
         if *expected == Expected::Nothing {
             continue;
         }
         let script = script.replace("localhost:9800", &api).replace("localhost:9847", &dashboard);
+        let script = format!(". {session}\nset -a\ntrap 'export -p > {session}' EXIT\n{script}");
         let done = Command::new("timeout")
             .args(["60", "bash", "-euo", "pipefail", "-c", &script])
             .current_dir(directory.path())
