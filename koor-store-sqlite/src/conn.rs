@@ -84,6 +84,8 @@ impl Statement {
 
 impl Statement {
     fn query(self, begin: bool) -> Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error> {
+        #[cfg(test)]
+        crate::plans::note(self.attempted, self.sql.as_str());
         let sql = if begin {
             AssertSqlSafe(format!("{BEGIN}{}", self.sql.as_str())).into_sql_str()
         } else {

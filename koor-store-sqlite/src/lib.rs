@@ -16,6 +16,8 @@ mod heads;
 mod lock;
 mod open;
 mod original;
+#[cfg(test)]
+mod plans;
 mod reader;
 mod rows;
 mod script;

@@ -15,15 +15,11 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
-    rows::{Conditions, ends},
+    rows::{Conditions, FEW, ends},
     tx::{Mode, Part, Tx},
 };
 
 const TABLE: &str = "audit_log";
-
-/// Up to so many entries in a span of time are found through the index on time, and put in order afterwards. More are
-/// found by walking through the log until enough have been met.
-const FEW: i64 = 4096;
 
 const SELECT_HEAD: &str = "SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT 1";
 const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_log \

@@ -21,6 +21,10 @@ use koor_core::{
 };
 use serde::Serialize;
 
+/// Up to so many rows in a span of time are found through the index on time, and put in order afterwards. More are found
+/// by walking through the table until enough have been met.
+pub(crate) const FEW: i64 = 4096;
+
 /// From where to where a name lies that begins with a prefix, in the order of bytes: the end as a value that compares
 /// greater than all of them.
 pub(crate) enum End {

@@ -10,7 +10,7 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
-    rows::{Conditions, ends},
+    rows::{Conditions, FEW, ends},
     tx::{Mode, Tx},
 };
 
@@ -24,6 +24,9 @@ macro_rules! usage {
 }
 
 const SELECT: &str = usage!();
+const BY_TIME: &str = " INDEXED BY llm_usage_created";
+const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM llm_usage \
+    WHERE created_at BETWEEN ? AND ? LIMIT ?)";
 const SELECT_AFTER: &str = concat!(usage!(), " WHERE id > ? ORDER BY id LIMIT ?");
 const SELECT_LAST: &str = "SELECT id FROM llm_usage ORDER BY id DESC LIMIT 1";
 const APPEND: &str = "INSERT INTO llm_usage (id, provider, model, instance_id, project, tokens_in, tokens_out, \
@@ -91,6 +94,16 @@ fn in_range(statement: Statement, range: TimeRange) -> Statement {
     statement.bind(from).bind(to)
 }
 
+/// Whether a span of time has so few records that putting them in order is less than walking to them.
+fn few_in_range(conn: &mut Conn, range: TimeRange) -> StoreResult<bool> {
+    if range == TimeRange::default() {
+        return Ok(false);
+    }
+    let statement = in_range(Statement::new("list usage records", COUNT_RANGE), range).bind(FEW);
+    let count = conn.row(statement, TABLE, |row| row.get::<i64>("n"))?;
+    Ok(count.is_some_and(|count| count < FEW))
+}
+
 impl<M: Mode> UsageRead for Tx<'_, M> {
     fn usage(&mut self, filter: &UsageFilter, most: usize) -> StoreResult<Vec<UsageRecord>> {
         let UsageFilter { instance, project, session_tag, range } = filter;
@@ -100,9 +113,12 @@ impl<M: Mode> UsageRead for Tx<'_, M> {
         for (condition, _) in texts.iter().filter(|(_, text)| text.is_some()) {
             conditions.and(condition);
         }
+        let alone = texts.iter().all(|(_, text)| text.is_none());
+        let timely = alone && few_in_range(self.conn, *range)?;
         // The sign keeps the index on time from being taken, after which all would have to be put in order again.
-        conditions.and("+created_at BETWEEN ? AND ?");
-        let sql = format!("{SELECT}{} ORDER BY id DESC LIMIT ?", conditions.as_str());
+        conditions.and(if timely { "created_at BETWEEN ? AND ?" } else { "+created_at BETWEEN ? AND ?" });
+        let way = if timely { BY_TIME } else { "" };
+        let sql = format!("{SELECT}{way}{} ORDER BY id DESC LIMIT ?", conditions.as_str());
         let mut statement = Statement::assembled("list usage records", sql.into());
         for text in texts.iter().filter_map(|(_, text)| text.as_ref()) {
             statement.push(text.as_str());

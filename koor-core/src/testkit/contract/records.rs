@@ -13,8 +13,9 @@ use crate::{
     app::Koor,
     caller::Caller,
     commands::{
-        CreateTemplate, CreateWebhook, DecideRule, Decision, EnableWebhook, ImportRules, ProposeRule,
-        PublishEvent, PutRules, RecordUsage, ReplaceTemplate, TemplateDraft, UsageDraft, WebhookDraft,
+        CreateTemplate, CreateWebhook, DecideRule, Decision, DeleteTemplate, EnableWebhook, ImportRules,
+        ProposeRule, PublishEvent, PutRules, RecordUsage, ReplaceTemplate, TemplateDraft, UsageDraft,
+        WebhookDraft,
     },
     domain::{
         RawJson,
@@ -269,6 +270,10 @@ pub(super) async fn a_template_is_applied_as_a_whole(ground: Ground) {
     assert_eq!(ids(None, Some("tag".into())).await, [""; 0]);
     let twice = scene.run(CreateTemplate::new(template("t", "", &json!([]))).unwrap()).await.unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Conflict);
+    scene.run(DeleteTemplate("copy".parse().unwrap())).await.unwrap();
+    assert_eq!(ids(None, None).await, ["t"]);
+    let gone = scene.run(DeleteTemplate("copy".parse().unwrap())).await.unwrap_err();
+    assert_eq!(gone.to_string(), "template not found: copy");
     assert!(CreateTemplate::new(template("bad", "contracts", &json!({"a": 1}))).is_err());
     let nameless = CreateTemplate::new(TemplateDraft::default()).unwrap_err();
     assert_eq!(nameless.to_string(), "id and name are required");
