@@ -56,29 +56,41 @@ def subscribe(koor):
     return stream, reader
 
 
+PING, PONG = 0x89, 0x8A
+
+
+def frame(reader):
+    """The next frame's first byte and its payload; nothing when the connection has ended."""
+    head = reader.read(2)
+    return (head[0], reader.read(head[1])) if head else (None, b"")
+
+
 def silent_peers(koor):
     """One answers no ping and is dropped after 60 s; one does and is not."""
     begun = time.monotonic()
     (_, silent), (lively_stream, lively) = subscribe(koor), subscribe(koor)
-    stop = threading.Event()
+    answered = threading.Event()
+
+    def send(kind, payload=b""):
+        # Masked with zeros, as a client has to.
+        lively_stream.sendall(bytes([kind, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
 
     def answer():
-        while not stop.is_set():
-            if lively.read(2) == b"\x89\x00":
-                # A pong, masked with zeros.
-                lively_stream.sendall(b"\x8a\x80\0\0\0\0")
+        while (got := frame(lively))[0] == PING:
+            send(PONG, got[1])
+        if got == (PONG, b"still there"):
+            answered.set()
     threading.Thread(target=answer, daemon=True).start()
     pings = []
-    while (frame := silent.read(2)) == b"\x89\x00":
+    while (got := frame(silent))[0] == PING:
+        assert got[1].startswith(b"cursor="), got
         pings.append(time.monotonic() - begun)
     dropped = time.monotonic() - begun
-    assert frame == b"", frame
+    assert got[0] is None, got
     assert len(pings) == 2 and all(abs(at - due) < 3 for at, due in zip(pings, (20, 40))), pings
     assert 58 < dropped < 66, dropped
-    stop.set()
-    # The other is still there: what is written to it arrives.
-    time.sleep(1)
-    lively_stream.sendall(b"\x89\x80\0\0\0\0")
+    send(PING, b"still there")
+    assert answered.wait(5), "the one that answers was dropped too"
     return f"a silent WebSocket: pinged after {', '.join(f'{at:.0f} s' for at in pings)}, dropped after {dropped:.0f} s"
 
 
