@@ -1,8 +1,9 @@
 //! The documentation does as it says: every command in it runs, every link leads somewhere, every page can be found.
 //!
 //! Each page gets a fresh server and an empty directory, and its fenced `sh` blocks run there from top to bottom, as if
-//! typed into one shell: a variable that one block sets is there in the next. The addresses that the pages name stand for those of that server. ```` ```sh no-run ```` marks what can't run in a test,
-//! ```` ```sh fails ```` what must end with an error.
+//! typed into one shell: what one block sets, and where it goes, holds for the next. The addresses that the pages name
+//! stand for those of that server. ```` ```sh no-run ```` marks what can't run in a test, ```` ```sh fails ```` what must
+//! end with an error.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail as tests do")]
 
@@ -36,6 +37,12 @@ struct Page {
     anchors: Vec<String>,
 }
 
+/// Takes up where the block before left off, and leaves that for the next one.
+const SHELL: &str = r#". "$SESSION"
+set -a
+leave() { export -p; printf 'cd %q\n' "$PWD"; }
+trap 'leave > "$SESSION"' EXIT"#;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -66,7 +73,9 @@ fn read(path: &str) -> Page {
                 script = expected(path, line, &info).map(|expected| (line, String::new(), expected));
             }
             Event::End(TagEnd::CodeBlock) => page.scripts.extend(script.take()),
-            Event::Start(Tag::Link { dest_url, .. }) => page.links.push((line, dest_url.into_string())),
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                page.links.push((line, dest_url.into_string()))
+            }
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => page.anchors.extend(heading.take().map(|text| anchor(&text))),
             Event::Text(words) | Event::Code(words) => {
@@ -117,19 +126,19 @@ fn run(path: &str, page: &Page) -> Vec<String> {
     let found = found.unwrap();
     let session = programs.path().join("session");
     fs::write(&session, "").unwrap();
-    let session = session.display();
     let mut wrong = Vec::new();
     for (line, script, expected) in &page.scripts {
         if *expected == Expected::Nothing {
             continue;
         }
         let script = script.replace("localhost:9800", &api).replace("localhost:9847", &dashboard);
-        let script = format!(". {session}\nset -a\ntrap 'export -p > {session}' EXIT\n{script}");
+        let script = format!("{SHELL}\n{script}");
         let done = Command::new("timeout")
             .args(["60", "bash", "-euo", "pipefail", "-c", &script])
             .current_dir(directory.path())
             .env("PATH", &found)
             .env("HOME", directory.path())
+            .env("SESSION", &session)
             .env("KOOR_SERVER", &server.api)
             .env_remove("KOOR_TOKEN")
             // Otherwise an answer of 4xx or 5xx would pass for success.
