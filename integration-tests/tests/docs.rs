@@ -2,8 +2,10 @@
 //!
 //! Each page gets a fresh server and an empty directory, and its fenced `sh` blocks run there from top to bottom, as if
 //! typed into one shell: what one block sets, and where it goes, holds for the next. The addresses that the pages name
-//! stand for those of that server. ```` ```sh no-run ```` marks what can't run in a test, ```` ```sh fails ```` what must
-//! end with an error.
+//! stand for those of that server, and the paths of an old database and of a data directory for some of its own.
+//!
+//! ```` ```sh fails ```` marks what must end with an error, ```` ```sh endless ```` what goes on until it is interrupted,
+//! ```` ```sh no-run ```` what can't run in a test.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail as tests do")]
 
@@ -24,6 +26,7 @@ use tempfile::TempDir;
 enum Expected {
     Success,
     Failure,
+    NoEnd,
     Nothing,
 }
 
@@ -74,7 +77,7 @@ fn read(path: &str) -> Page {
             }
             Event::End(TagEnd::CodeBlock) => page.scripts.extend(script.take()),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                page.links.push((line, dest_url.into_string()))
+                page.links.push((line, dest_url.into_string()));
             }
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => page.anchors.extend(heading.take().map(|text| anchor(&text))),
@@ -96,6 +99,7 @@ fn expected(path: &str, line: usize, info: &str) -> Option<Expected> {
     match info.split_whitespace().collect::<Vec<_>>()[..] {
         ["sh"] => Some(Expected::Success),
         ["sh", "fails"] => Some(Expected::Failure),
+        ["sh", "endless"] => Some(Expected::NoEnd),
         ["sh", "no-run"] => Some(Expected::Nothing),
         ["sh", ..] => panic!("{path}:{line}: `{info}` means nothing here"),
         _ => None,
@@ -132,9 +136,13 @@ fn run(path: &str, page: &Page) -> Vec<String> {
             continue;
         }
         let script = script.replace("localhost:9800", &api).replace("localhost:9847", &dashboard);
+        let script = script
+            .replace("/srv/old/data.db", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/original.db"))
+            .replace("/var/lib/koor", &format!("data-{line}"));
         let script = format!("{SHELL}\n{script}");
+        let patience = if *expected == Expected::NoEnd { "1" } else { "60" };
         let done = Command::new("timeout")
-            .args(["60", "bash", "-euo", "pipefail", "-c", &script])
+            .args([patience, "bash", "-euo", "pipefail", "-c", &script])
             .current_dir(directory.path())
             .env("PATH", &found)
             .env("HOME", directory.path())
@@ -147,6 +155,8 @@ fn run(path: &str, page: &Page) -> Vec<String> {
             .unwrap();
         let as_expected = match expected {
             Expected::Failure => done.status.code() == Some(1),
+            // What `timeout` ends with when it had to end it.
+            Expected::NoEnd => done.status.code() == Some(124),
             Expected::Success | Expected::Nothing => done.status.success(),
         };
         if !as_expected {
@@ -171,7 +181,7 @@ fn every_command_does_as_it_says() {
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let count = |expected| pages.values().flat_map(|page| &page.scripts).filter(|s| s.2 == expected).count();
-    assert!(count(Expected::Success) >= 25, "the runner has not found the commands");
+    assert!(count(Expected::Success) >= 100, "the runner has not found the commands");
     assert!(count(Expected::Failure) >= 3, "the runner has not found the commands that fail");
 }
 

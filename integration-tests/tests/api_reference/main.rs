@@ -115,7 +115,9 @@ fn route(page: &mut String, method: &str, path: &str, operation: &Value, example
     if !others.is_empty() {
         lines.push(format!("May also answer {}.", others.join(", ")));
     }
-    write!(page, "\n{}\n\n```sh\n{example}\n```\n", lines.join(" ")).unwrap();
+    // These go on until somebody ends them; `docs.rs` does.
+    let endless = if ["streamEvents", "subscribe"].contains(&text("operationId")) { " endless" } else { "" };
+    write!(page, "\n{}\n\n```sh{endless}\n{example}\n```\n", lines.join(" ")).unwrap();
 }
 
 fn decapitalised(text: &str) -> String {
