@@ -2,7 +2,8 @@
 //!
 //! `koor-bench full [part…]` measures everything, or these parts; without parts it writes what it found into
 //! `docs/performance.md` and `docs/images`. `koor-bench short [part…]` takes a few minutes, and fails if something is
-//! slower than two thirds of what is asked for. `KOOR_BENCHED` is the binary under test, else `koor` beside this one.
+//! slower than two thirds of what is asked for. `koor-bench instructions` counts the instructions of a request.
+//! `KOOR_BENCHED` is the binary under test, else `koor` beside this one.
 //!
 //! Peers are processes of their own, on loopback, with their data in one temporary directory. What is compared takes
 //! turns, round by round, and a ratio is the median of the ratios within each round: what disturbs one side of it mostly
@@ -24,6 +25,7 @@
     reason = "counts and times of a measurement fit, and its figures are rounded anyway"
 )]
 
+mod instructions;
 mod load;
 mod paced;
 mod parts;
@@ -44,11 +46,13 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["serve", kind, rest @ ..] => servers::serve(kind, rest),
+        ["instructions"] => instructions::check(false),
+        ["instructions", "write"] => instructions::check(true),
         ["full", parts @ ..] => measure(Depth::Full, parts),
         ["short", parts @ ..] => measure(Depth::Short, parts),
         _ => {
             eprintln!(
-                "usage: koor-bench full|short [part…]\nparts: {}",
+                "usage: koor-bench full|short [part…] | instructions [write]\nparts: {}",
                 parts::ALL.map(|(name, _)| name).join(" ")
             );
             ExitCode::from(2)
