@@ -27,7 +27,7 @@ def run(program, token):
         koor.must("PUT", "/api/contracts/fuzz/api", CONTRACT, token)
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": HERE}
         return subprocess.run(command, cwd=koor.directory.name, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
 
 
 def main():

@@ -115,6 +115,9 @@ fn every_change_of_an_instance_answers_with_what_it_is_now() {
     }
     let set = call("capabilities", &json!({"capabilities": [" tests ", "", "docs", "tests"]}));
     assert_eq!(set.ok(), json!({"id": id, "capabilities": ["tests", "docs"]}));
+    // Also those that would be dropped count: a million of them must not be compared with each other.
+    let many = call("capabilities", &json!({"capabilities": vec![""; 201]}));
+    many.refused(400, "201 capabilities were given, at most 200 are allowed");
     assert_eq!(call("intent", &json!({"intent": "ship it"})).ok(), json!({"id": id, "intent": "ship it"}));
     let now = site.get(&path).ok();
     assert_eq!(

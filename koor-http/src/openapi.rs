@@ -17,6 +17,82 @@ pub(crate) fn text(guarded: bool) -> Bytes {
     if guarded { GUARDED.clone() } else { OPEN.clone() }
 }
 
+/// What can be done with what a call has made: the calls that make it, those that it can go on with, and where they find
+/// the parameters of their paths.
+struct Made {
+    by: &'static [&'static str],
+    then: &'static [&'static str],
+    found: &'static [(&'static str, &'static str)],
+}
+
+const PROJECT_AND_NAME: &[(&str, &str)] =
+    &[("project", "$request.path.project"), ("name", "$request.path.name")];
+const ID: &[(&str, &str)] = &[("id", "$response.body#/id")];
+
+const MADE: [Made; 7] = [
+    Made {
+        by: &["putState", "rollbackState"],
+        then: &["getState", "putState", "deleteState"],
+        found: &[("key", "$response.body#/key")],
+    },
+    Made {
+        by: &["putSpec", "rollbackSpec"],
+        then: &["getSpec", "putSpec", "deleteSpec", "listSpecs"],
+        found: PROJECT_AND_NAME,
+    },
+    Made {
+        by: &["putContract"],
+        then: &["getSpec", "validatePayload", "listContracts", "deleteSpec"],
+        found: PROJECT_AND_NAME,
+    },
+    Made {
+        by: &["registerInstance"],
+        then: &[
+            "getInstance",
+            "activateInstance",
+            "heartbeat",
+            "setIntent",
+            "setCapabilities",
+            "renewToken",
+            "agentMetricsOf",
+            "deregisterInstance",
+        ],
+        found: ID,
+    },
+    Made {
+        by: &["createTemplate", "captureTemplate", "replaceTemplate"],
+        then: &["getTemplate", "replaceTemplate", "applyTemplate", "deleteTemplate"],
+        found: ID,
+    },
+    Made {
+        by: &["createWebhook", "enableWebhook"],
+        then: &["getWebhook", "testWebhook", "webhookDeliveries", "enableWebhook", "deleteWebhook"],
+        found: ID,
+    },
+    Made {
+        by: &["proposeRule"],
+        then: &["acceptRule", "rejectRule", "deleteRule"],
+        found: &[("project", "$response.body#/project"), ("rule_id", "$response.body#/rule_id")],
+    },
+];
+
+/// The calls that can follow one that went well; each gets the parameters that its path has.
+fn links(route: &Route) -> Value {
+    let mut links = Map::new();
+    for made in MADE.iter().filter(|made| made.by.contains(&route.id)) {
+        for then in ROUTES.iter().filter(|other| made.then.contains(&other.id)) {
+            let names: Vec<Value> =
+                path_parameters(then).map(|parameter| parameter["name"].clone()).collect();
+            let found: Map<String, Value> = (made.found.iter())
+                .filter(|(name, _)| names.iter().any(|wanted| wanted == name))
+                .map(|(name, place)| ((*name).to_owned(), json!(place)))
+                .collect();
+            links.insert(then.id.to_owned(), json!({"operationId": then.id, "parameters": found}));
+        }
+    }
+    links.into()
+}
+
 fn document(guarded: bool) -> Value {
     let mut paths = Map::new();
     for route in ROUTES {
@@ -181,6 +257,10 @@ fn responses(route: &Route) -> Value {
     let mut all = json!({
         status: {"description": "Done.", "headers": headers, "content": content},
     });
+    let links = links(route);
+    if links != json!({}) {
+        all[status]["links"] = links;
+    }
     for status in statuses(route) {
         let (schema, what) = match status {
             304 => {
@@ -262,6 +342,29 @@ mod tests {
         let there: BTreeSet<_> =
             document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(named, there);
+    }
+
+    #[test]
+    fn every_link_leads_to_a_route_and_gives_it_all_that_its_path_needs() {
+        let known: BTreeSet<_> = ROUTES.iter().map(|route| route.id).collect();
+        for made in MADE {
+            for id in made.by.iter().chain(made.then) {
+                assert!(known.contains(id), "{id}");
+            }
+        }
+        let mut seen = 0;
+        for route in ROUTES {
+            for (id, link) in links(route).as_object().unwrap() {
+                let then = ROUTES.iter().find(|other| other.id == id).unwrap();
+                let needed: BTreeSet<_> = path_parameters(then)
+                    .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                    .collect();
+                let given: BTreeSet<_> = link["parameters"].as_object().unwrap().keys().cloned().collect();
+                assert_eq!(given, needed, "{} to {id}", route.id);
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 
     #[test]
