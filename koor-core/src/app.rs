@@ -20,6 +20,7 @@ use crate::{
     ports::{CommitObserver, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
     roster::Roster,
     settings::Settings,
+    workshop::Workshop,
 };
 
 /// Koor: state, specs, events, instances and the rest, on the store it was opened with. Cheap to clone.
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) sender: Option<Arc<dyn HttpSender>>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) engine: RuleEngine,
+    pub(crate) workshop: Workshop,
     pub(crate) activity: Activity,
     pub(crate) live: Arc<Live>,
     started: Timestamp,
@@ -110,6 +112,7 @@ impl Builder {
                 sender: self.sender,
                 settings: Arc::new(self.settings),
                 engine: RuleEngine::default(),
+                workshop: Workshop::default(),
                 activity: Activity::default(),
                 live,
                 started,

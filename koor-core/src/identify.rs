@@ -119,3 +119,34 @@ impl From<&Instance> for InstanceRef {
         Self { id: instance.id, name: instance.name.as_str().into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_same_or_not_as_wholes() {
+        let token = Secret::new("token").unwrap();
+        for (shown, is_same) in [
+            ("token", true),
+            ("", false),
+            ("toke", false),
+            ("tokens", false),
+            ("Token", false),
+            ("tokex", false),
+        ] {
+            assert_eq!(same(&token, shown), is_same, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn no_token_is_compared_in_any_other_way() {
+        // What is compared has one length and nothing of the texts in it, and is compared to its end.
+        let source = include_str!("identify.rs");
+        let body = source.split_once("fn same(").and_then(|(_, rest)| rest.split_once("\n}")).unwrap().0;
+        assert_eq!((body.matches("Hash::of").count(), body.matches(".ct_eq(").count()), (2, 1), "{body}");
+        assert!(!body.contains("=="), "{body}");
+        let shown = source.split_once("#[cfg(test)]").unwrap().0;
+        assert_eq!(shown.matches("reveal()").count(), 1, "the token is looked at elsewhere, too");
+    }
+}

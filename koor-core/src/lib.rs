@@ -44,6 +44,7 @@ mod identify;
 mod memory;
 mod roster;
 mod settings;
+mod workshop;
 
 pub use activity::Plane;
 pub use announcement::Announcement;

@@ -21,7 +21,7 @@ use crate::{
     mount::{CalledBy, Mount},
     origin::{self, Gate},
     prometheus::{self, Meters},
-    request::{Call, Query, drop_body, read_all},
+    request::{Call, Query, Room, drop_body, read_all},
     response::{self, Answer, X_KOOR_WARNING},
     router::{self, EVERY_METHOD, Found},
     server::Place,
@@ -41,6 +41,7 @@ pub(crate) struct App {
     pub(crate) koor: Koor,
     pub(crate) settings: HttpSettings,
     pub(crate) meters: Meters,
+    pub(crate) room: Room,
     assets: Assets,
     mounts: Vec<Mount>,
     doors: Vec<Door>,
@@ -71,7 +72,17 @@ impl App {
         let addresses = doors.iter().map(|door| door.address);
         let gate = Gate::new(&settings.allow_origins, &settings.allow_hosts, addresses, guarded);
         let ids = RequestIds::new(koor.now().millis().unsigned_abs());
-        Self { koor, settings, meters: Meters::default(), assets, mounts, doors, gate, ids }
+        Self {
+            koor,
+            settings,
+            meters: Meters::default(),
+            room: Room::default(),
+            assets,
+            mounts,
+            doors,
+            gate,
+            ids,
+        }
     }
 
     /// Where the API and the dashboard are, as `GET /api/metrics` says it.
@@ -189,7 +200,8 @@ impl App {
             Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body, place.peer).await,
             Way::Route(route, params, caller) => {
                 let counted = passed.plane.is_some();
-                let call = Call { app: Arc::clone(self), caller, head, body, params, place, counted };
+                let call =
+                    Call { app: Arc::clone(self), caller, head, body, params, place, counted, claim: None };
                 (route.handler)(call).await
             }
         }
@@ -262,7 +274,8 @@ impl App {
         peer: Option<SocketAddr>,
     ) -> Result<Answer, Failure> {
         let within: Duration = self.settings.body_timeout;
-        let body = read_all(&head.headers, &mut body, self.settings.max_body, within).await?;
+        let (body, _claim) =
+            read_all(&head.headers, &mut body, self.settings.max_body, within, &self.room).await?;
         head.extensions.insert(caller);
         if let Some(peer) = peer {
             head.extensions.insert(peer);

@@ -7,6 +7,8 @@ use serde::{
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use koor_core::domain::json::{MOST_TREE, fits};
+
 use crate::error::Failure;
 
 /// A value that was sent as an object. Left to itself, a struct would take an array of its fields, too.
@@ -35,9 +37,20 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// How deep a body may nest: as deep as those who read it back will follow.
 const DEEPEST: usize = 127;
 
-/// Reads a body as JSON.
+/// Reads a body as JSON whose values are all taken apart.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     check_depth(bytes)?;
+    fits(bytes, MOST_TREE).map_err(|error| invalid(&error))?;
+    parse(bytes)
+}
+
+/// Reads a body as JSON of which the large part is kept unread, whatever is in there.
+pub(crate) fn read_any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    check_depth(bytes)?;
+    parse(bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let error = match serde_json::from_slice(bytes) {
         Ok(value) => return Ok(value),
         Err(error) => error,
@@ -151,6 +164,18 @@ mod tests {
         name: String,
         list: Vec<String>,
         data: Option<RawJson>,
+    }
+
+    #[test]
+    fn what_would_fill_the_memory_is_refused_where_it_is_taken_apart() {
+        let many = format!(
+            r#"{{"list":[{}],"data":[{}]}}"#,
+            r#""","#.repeat(9) + r#""""#,
+            "{},".repeat(99_999) + "{}"
+        );
+        let said = read::<Sent>(many.as_bytes()).unwrap_err().to_string();
+        assert!(said.starts_with("invalid JSON body: the JSON has too many values: "), "{said}");
+        assert_eq!(read_any::<Sent>(many.as_bytes()).unwrap().list.len(), 10);
     }
 
     #[test]

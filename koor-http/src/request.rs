@@ -16,15 +16,20 @@ use koor_core::{
     ids::Version,
     page::{Limit, TimeRange},
     pattern::{Pattern, TopicFilter},
+    ports::StoreError,
 };
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     app::App,
     duration,
     error::Failure,
     json_body::{self, Object},
+    response::{HEAVY, off_thread},
     router::Params,
     server::Place,
 };
@@ -39,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) place: Arc<Place>,
     /// Whether this is counted as a call.
     pub(crate) counted: bool,
+    /// The room that the body takes up, until the call is answered.
+    pub(crate) claim: Claim,
 }
 
 impl Call {
@@ -76,24 +83,72 @@ impl Call {
 
     /// The whole body.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, Failure> {
-        let settings = &self.app.settings;
-        read_all(&self.head.headers, &mut self.body, settings.max_body, settings.body_timeout).await
+        let App { settings, room, .. } = &*self.app;
+        let (bytes, claim) =
+            read_all(&self.head.headers, &mut self.body, settings.max_body, settings.body_timeout, room)
+                .await?;
+        self.claim = claim;
+        Ok(bytes)
     }
 
     /// The body as a JSON object, whatever its content type says.
-    pub(crate) async fn object<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        json_body::read::<Object<T>>(&self.bytes().await?).map(|Object(value)| value)
+    pub(crate) async fn object<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<T, Failure> {
+        self.read(json_body::read::<Object<T>>).await.map(|Object(value)| value)
+    }
+
+    /// The same, of a body whose large part is kept as it was sent.
+    pub(crate) async fn object_kept<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<T, Failure> {
+        self.read(json_body::read_any::<Object<T>>).await.map(|Object(value)| value)
     }
 
     /// The body as a JSON array of objects, likewise.
-    pub(crate) async fn objects<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, Failure> {
-        let objects: Vec<Object<T>> = json_body::read(&self.bytes().await?)?;
+    pub(crate) async fn objects<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<Vec<T>, Failure> {
+        let objects = self.read(json_body::read::<Vec<Object<T>>>).await?;
         Ok(objects.into_iter().map(|Object(value)| value).collect())
+    }
+
+    /// Reads the body; a large one on a thread that nobody waits for.
+    async fn read<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let bytes = self.bytes().await?;
+        if bytes.len() > HEAVY { off_thread(move || read(&bytes)).await } else { read(&bytes) }
     }
 }
 
-/// More than this is not set aside for a body before any of it is here.
-const SET_ASIDE: usize = 1 << 20;
+/// A body as small as this is read wherever there is a connection for it.
+const SMALL: u64 = 64 << 10;
+
+/// What all larger bodies may take up in memory together, until they are answered. The others wait for their turn.
+const ROOM: u64 = 64 << 20;
+
+/// Room is counted in these.
+const UNIT: u64 = 64 << 10;
+
+/// Room for the bodies of all connections.
+#[derive(Debug)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// A part of that room; none, for a small body.
+pub(crate) type Claim = Option<OwnedSemaphorePermit>;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(usize::try_from(ROOM / UNIT).unwrap_or(Semaphore::MAX_PERMITS))))
+    }
+}
+
+impl Room {
+    /// All of a body's room at once: bodies that grew side by side could each wait for what the others hold.
+    async fn claim(&self, bytes: u64, within: Duration) -> Result<Claim, Failure> {
+        let units = u32::try_from(bytes.min(ROOM).div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match timeout(within, Arc::clone(&self.0).acquire_many_owned(units)).await {
+            Ok(claim) => Ok(claim.ok()),
+            Err(_) => Err(Failure::Core(StoreError::Busy.into())),
+        }
+    }
+}
 
 /// Reads a body to its end, if it is small enough and in time.
 pub(crate) async fn read_all(
@@ -101,18 +156,33 @@ pub(crate) async fn read_all(
     body: &mut Incoming,
     most: u64,
     within: Duration,
-) -> Result<Bytes, Failure> {
+    room: &Room,
+) -> Result<(Bytes, Claim), Failure> {
     let told = body.size_hint().lower();
     if told > most {
         drop_body(headers, body).await;
         return Err(Failure::TooLarge(most));
     }
+    let mut claim = None;
+    if told > SMALL {
+        claim = match room.claim(told, within).await {
+            Ok(claim) => claim,
+            Err(busy) => {
+                drop_body(headers, body).await;
+                return Err(busy);
+            }
+        };
+    }
     let reading = async {
-        let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(SET_ASIDE).min(SET_ASIDE));
+        // What was told is claimed, or small.
+        let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or_default());
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| Failure::BrokenOff)?.into_data() else { continue };
             if bytes.len() as u64 + data.len() as u64 > most {
                 return Ok::<_, Failure>(None);
+            }
+            if claim.is_none() && bytes.len() as u64 + data.len() as u64 > SMALL {
+                claim = room.claim(most, within).await?;
             }
             bytes.extend_from_slice(&data);
         }
@@ -122,7 +192,7 @@ pub(crate) async fn read_all(
     if read.is_none() {
         drop_body(headers, body).await;
     }
-    read.ok_or(Failure::TooLarge(most))
+    Ok((read.ok_or(Failure::TooLarge(most))?, claim))
 }
 
 /// The most of an unwanted body that is read and dropped.

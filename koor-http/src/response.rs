@@ -70,7 +70,7 @@ const WORTH_PACKING: usize = 1024;
 /// Larger bodies take milliseconds to pack: not on a thread that others wait for.
 pub(crate) const HEAVY: usize = 64 << 10;
 
-/// Does what takes a while on a thread that nobody waits for.
+/// Does what takes a while, and next to no memory, on a thread that nobody waits for.
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {

@@ -1,5 +1,6 @@
 //! What a client posts, as far as it must be known before the protocol's library reads it.
 
+use koor_core::domain::json::fits;
 use rmcp::{ErrorData, model::ErrorCode};
 use serde_json::Value;
 
@@ -12,6 +13,9 @@ pub(crate) struct Message {
     pub(crate) is_call: bool,
 }
 
+/// What the values of a message may take up in memory: the tools take some texts each.
+const MOST_TREE: usize = 4 << 20;
+
 /// Why a body is no message, and the id that the answer to it carries.
 pub(crate) type Refusal = (Value, ErrorData);
 
@@ -21,6 +25,8 @@ impl Message {
     /// # Errors
     /// When it is not JSON, or not one message of JSON-RPC 2.0.
     pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        fits(body, MOST_TREE)
+            .map_err(|error| (Value::Null, ErrorData::parse_error(error.to_string(), None)))?;
         let message: Value = serde_json::from_slice(body)
             .map_err(|error| (Value::Null, ErrorData::parse_error(format!("parse error: {error}"), None)))?;
         let refuse = |id: Value, text: &'static str| (id, ErrorData::invalid_request(text, None));

@@ -11,7 +11,7 @@ use crate::{
     command::{Command, Done, Intent, Work},
     domain::{
         audit::Action,
-        rules::{Intake, Rule, RuleDraft, RuleFilter, RuleStatus},
+        rules::{Intake, MAX_RULES, MAX_WEIGHT, Rule, RuleDraft, RuleFilter, RuleStatus, TOO_LARGE},
     },
     error::{Error, Invalid},
     ids::{ProjectName, RuleId},
@@ -57,6 +57,7 @@ impl Command for PutRules {
             }
         }
         store(work, &self.rules)?;
+        bound(work, &self.project)?;
         let count = self.rules.len();
         work.announce(Announcement::RulesChanged, &json!({"project": self.project, "count": count}))?;
         Ok(Done::with(count, json!({"count": count})))
@@ -98,6 +99,7 @@ pub(super) fn import(work: &mut Work<'_>, rules: &[Rule]) -> Result<(), Error> {
     store(work, rules)?;
     let projects: BTreeSet<&ProjectName> = rules.iter().map(|rule| &rule.project).collect();
     for project in projects {
+        bound(work, project)?;
         let count = rules.iter().filter(|rule| rule.project == *project).count();
         work.announce(Announcement::RulesChanged, &json!({"project": project, "count": count}))?;
     }
@@ -110,6 +112,22 @@ fn store(work: &mut Work<'_>, rules: &[Rule]) -> Result<(), Error> {
         let old = work.tx.rule(&rule.project, &rule.rule_id)?;
         let created_at = old.map_or(work.now, |old| old.created_at);
         work.tx.put_rule(&Rule { created_at, ..rule.clone() })?;
+    }
+    Ok(())
+}
+
+/// Holds a project to as many rules as one request may bring: each check of a file reads them all.
+fn bound(work: &mut Work<'_>, project: &ProjectName) -> Result<(), Error> {
+    let rules = work.tx.rules(&RuleFilter { projects: vec![project.clone()], ..RuleFilter::default() })?;
+    if rules.len() > MAX_RULES {
+        let count = rules.len();
+        return Err(Invalid::new(format!(
+            "project {project} would have {count} rules, at most {MAX_RULES} are allowed"
+        ))
+        .into());
+    }
+    if rules.iter().map(Rule::weight).sum::<usize>() > MAX_WEIGHT {
+        return Err(Invalid::new(format!("project {project}: {TOO_LARGE}")).into());
     }
     Ok(())
 }
@@ -150,6 +168,7 @@ impl Command for ProposeRule {
         }
         let rule = Rule { created_at: work.now, ..self.0.clone() };
         work.tx.put_rule(&rule)?;
+        bound(work, &rule.project)?;
         announce(work, Announcement::RuleProposed, &rule.project, &rule.rule_id)?;
         Ok(Done::new(rule))
     }

@@ -6,6 +6,7 @@ pub mod compliance;
 pub mod contracts;
 pub mod events;
 pub mod instances;
+pub mod json;
 pub mod metrics;
 pub mod original;
 pub mod rules;
@@ -14,7 +15,6 @@ pub mod templates;
 pub mod usage;
 pub mod webhooks;
 
-mod json;
 mod text;
 mod words;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     clock::Timestamp,
+    domain::json::tree,
     domain::{
         RawJson,
         contracts::Contract,
@@ -81,7 +82,7 @@ impl Contents {
     /// # Errors
     /// When the data does not fit the kind, or holds a rule or contract that could not be stored.
     pub fn read(id: &TemplateId, kind: TemplateKind, data: &RawJson) -> Result<Self, Invalid> {
-        let data: Value = data.read()?;
+        let data = tree(data.as_str().as_bytes())?;
         let misfit =
             |error: &dyn fmt::Display| Invalid::new(format!("data does not fit kind {kind}: {error}"));
         if data.is_null() || data.as_object().is_some_and(serde_json::Map::is_empty) {

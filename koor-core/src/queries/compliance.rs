@@ -7,6 +7,7 @@ use crate::{
     caller::Caller,
     command::Committed,
     commands::{Finding, RecordRuns, write_down},
+    domain::json::tree,
     domain::{
         compliance::{ComplianceRun, RunFilter, project_names},
         contracts::{Contract, Violation},
@@ -85,7 +86,7 @@ impl Koor {
                 violations.push(at(format!("key not found: {}", check.state)));
                 continue;
             };
-            match serde_json::from_slice(&document.value) {
+            match tree(&document.value) {
                 Ok(payload) => {
                     violations.extend(contract.check(&check.endpoint, check.direction, &payload));
                 }

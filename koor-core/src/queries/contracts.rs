@@ -1,6 +1,6 @@
 //! Contracts: held against payloads, and against live services.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,11 @@ use crate::{
     caller::Caller,
     clock::Timestamp,
     domain::{
+        RawJson,
         contracts::{Contract, Direction, Violation},
+        json::{room, tree},
         metrics::Metric,
+        state::Document,
     },
     error::{Error, Invalid},
     ids::{DocumentKey, ProjectName, SpecKey, SpecName, Version},
@@ -48,7 +51,7 @@ pub struct TestRequest {
     /// Where the service is.
     pub base_url: String,
     /// What to send.
-    pub test_data: Option<Value>,
+    pub test_data: Option<RawJson>,
 }
 
 /// What a live service made of it.
@@ -107,7 +110,7 @@ impl Koor {
         Ok(documents
             .into_iter()
             .filter_map(|(name, document)| {
-                let value: Value = serde_json::from_slice(&document.value).ok()?;
+                let value = tree(&document.value).ok()?;
                 let claims = value.get("kind").is_some_and(|kind| kind == "contract");
                 let (version, updated_at) = (document.revision.version, document.revision.updated_at);
                 claims.then_some(Found { name, version, updated_at, value })
@@ -125,32 +128,32 @@ impl Koor {
         key: &SpecKey,
         endpoint: &str,
         direction: &str,
-        payload: &Value,
+        payload: RawJson,
     ) -> Result<Vec<Violation>, Error> {
         if endpoint.is_empty() {
             return Err(Invalid::new("endpoint is required").into());
         }
-        let contract = self.contract(key).await?;
+        let document = self.contract_document(key).await?;
         let direction = if direction.is_empty() { "request" } else { direction };
-        let violations = match direction.parse::<Direction>() {
-            Ok(direction) => contract.check(endpoint, direction, payload),
-            Err(unknown) => vec![Violation { path: String::new(), message: unknown.to_string() }],
-        };
+        let (endpoint, direction) = (endpoint.to_owned(), direction.parse::<Direction>());
+        // Compiling schemas and following them through megabytes: not on a thread that others wait for.
+        let violations = self
+            .apart(room(&document.value) + room(payload.as_str().as_bytes()), move || {
+                let contract = read_contract(&document)?;
+                let payload = tree(payload.as_str().as_bytes())?;
+                Ok(match direction {
+                    Ok(direction) => contract.check(&endpoint, direction, &payload),
+                    Err(unknown) => vec![Violation { path: String::new(), message: unknown.to_string() }],
+                })
+            })
+            .await?;
         self.count(caller, Metric::Violations, violations.len());
         Ok(violations)
     }
 
-    async fn contract(&self, key: &SpecKey) -> Result<Contract, Error> {
+    async fn contract_document(&self, key: &SpecKey) -> Result<Arc<Document>, Error> {
         let document = self.newest(&key.clone().into()).await?;
-        let document = document.ok_or_else(|| Error::not_found("contract", key))?;
-        let reason = match serde_json::from_slice(&document.value) {
-            Ok(value) => match Contract::parse(&value) {
-                Ok(contract) => return Ok(contract),
-                Err(violations) => violations.first().map(describe).unwrap_or_default(),
-            },
-            Err(error) => error.to_string(),
-        };
-        Err(Invalid::new(format!("stored spec is not a valid contract: {reason}")).into())
+        document.ok_or_else(|| Error::not_found("contract", key))
     }
 
     /// Calls a live service and holds what it is sent, and what it answers, against a contract.
@@ -166,8 +169,10 @@ impl Koor {
         if request.endpoint.is_empty() {
             return Err(Invalid::new("endpoint is required").into());
         }
-        let contract = self.contract(key).await?;
+        let document = self.contract_document(key).await?;
+        let contract = self.apart(room(&document.value), move || Ok(read_contract(&document)?)).await?;
         let TestRequest { endpoint, base_url, test_data } = request;
+        let test_data = test_data.map(|data| tree(data.as_str().as_bytes())).transpose()?;
         let call = LiveCall::new(&endpoint, &base_url, test_data)?;
         let mut test = ContractTest {
             valid: false,
@@ -304,13 +309,25 @@ fn check_answer(contract: &Contract, endpoint: &str, answer: &OutboundAnswer) ->
         violations.push(unexpected);
     }
     if contract.defines(endpoint, direction) {
-        match serde_json::from_slice(&answer.body) {
+        match tree(&answer.body) {
             Ok(body) => violations.extend(contract.check(endpoint, direction, &body)),
             Err(error) => violations
                 .push(Violation { path: "response".to_owned(), message: format!("not JSON: {error}") }),
         }
     }
     violations
+}
+
+/// The contract that a document is.
+fn read_contract(document: &Document) -> Result<Contract, Invalid> {
+    let reason = match tree(&document.value) {
+        Ok(value) => match Contract::parse(&value) {
+            Ok(contract) => return Ok(contract),
+            Err(violations) => violations.first().map(describe).unwrap_or_default(),
+        },
+        Err(error) => error.to_string(),
+    };
+    Err(Invalid::new(format!("stored spec is not a valid contract: {reason}")))
 }
 
 fn describe(violation: &Violation) -> String {

@@ -1,7 +1,8 @@
 //! Rules: listed, exported, and held against files.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
 use crate::{
     app::Koor,
@@ -9,13 +10,16 @@ use crate::{
     domain::{
         metrics::Metric,
         rules::{
-            GLOBAL_PROJECT, Input, Intake, Rule, RuleDraft, RuleFilter, RuleSource, RuleStatus, RuleViolation,
+            GLOBAL_PROJECT, Input, Intake, RULES_ROOM, Rule, RuleDraft, RuleFilter, RuleSource, RuleStatus,
+            RuleViolation,
         },
     },
     error::{Error, Invalid},
     ids::ProjectName,
-    ports::StoreError,
 };
+
+/// How long the rules may take for one file, all together: as long as anybody waits for an answer.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A file as a client sends it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -95,12 +99,13 @@ impl Koor {
     ) -> Result<Vec<RuleViolation>, Error> {
         let koor = self.clone();
         // Thousands of regexes over megabytes: not on a thread that others wait for.
-        let checked = spawn_blocking(move || -> Result<Vec<RuleViolation>, Invalid> {
+        self.apart(RULES_ROOM, move || {
             let input = Input::new(file.filename.as_deref(), &file.content, file.stack.as_deref())?;
-            Ok(koor.inner.engine.validate(&rules()?, &input))
-        });
-        Ok(checked
-            .await
-            .map_err(|source| StoreError::Backend { attempted: "run the rules", source: source.into() })??)
+            let rules = rules()?;
+            let begun = koor.now();
+            let still = || koor.now().since(begun) < LONGEST;
+            Ok(koor.inner.engine.validate_while(&rules, &input, &still))
+        })
+        .await
     }
 }

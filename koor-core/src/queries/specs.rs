@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 
 use crate::{
     app::Koor,
@@ -16,11 +15,12 @@ use crate::{
     },
     domain::{
         contracts::{Contract, Schema, Violation},
+        json::{room, syntax, tree},
         state::{Document, Precondition, Revision},
     },
     error::{Error, Invalid},
     ids::{ProjectName, SpecKey, SpecName},
-    ports::{SpecProject, StoreError},
+    ports::SpecProject,
 };
 
 /// How often a change is tried anew whose checks were overtaken.
@@ -54,7 +54,7 @@ impl Koor {
         value: Bytes,
         condition: Precondition,
     ) -> Result<Committed<Written>, Error> {
-        self.put_checked(caller, key, value, condition, |_| Vec::new()).await
+        self.put_checked(caller, key, value, condition, None).await
     }
 
     /// As [`put_spec`](Self::put_spec), for what must be a well-formed contract, too.
@@ -68,10 +68,8 @@ impl Koor {
         value: Bytes,
         condition: Precondition,
     ) -> Result<Committed<Written>, Error> {
-        self.put_checked(caller, key, value, condition, |value| {
-            Contract::parse(value).err().unwrap_or_default()
-        })
-        .await
+        let check: Check = |value| Contract::parse(value).err().unwrap_or_default();
+        self.put_checked(caller, key, value, condition, Some(check)).await
     }
 
     async fn put_checked(
@@ -80,18 +78,18 @@ impl Koor {
         key: &SpecKey,
         value: Bytes,
         condition: Precondition,
-        check: fn(&Value) -> Vec<Violation>,
+        check: Option<Check>,
     ) -> Result<Committed<Written>, Error> {
         let mut tried = 0;
         loop {
             let beside = self.schema_beside(key).await?;
             let (key, value) = (key.clone(), value.clone());
             // Parsing and hashing megabytes, and compiling a schema: not on a thread that others wait for.
-            let checked = spawn_blocking(move || checked(key, value, beside, check));
-            let put = checked.await.map_err(|source| StoreError::Backend {
-                attempted: "check a spec",
-                source: source.into(),
-            })??;
+            let stored = beside.as_ref().and_then(|(_, schema)| schema.as_ref());
+            let taken_apart = check.is_some() || stored.is_some() || is_schema(&key);
+            let space =
+                if taken_apart { room(&value) + stored.map_or(0, |schema| room(&schema.value)) } else { 0 };
+            let put = self.apart(space, move || Ok(checked(key, value, beside, check)?)).await?;
             match self.execute(caller, put.only_if(condition.clone())).await {
                 Err(Error::Moved(_)) if tried < TRIES => tried += 1,
                 answer => return answer,
@@ -117,20 +115,26 @@ impl Koor {
 /// The schema beside a spec: its key, if it can have one, and what is stored under it.
 type Beside = Option<(SpecKey, Option<Arc<Document>>)>;
 
+/// What else is wrong with a spec.
+type Check = fn(&Value) -> Vec<Violation>;
+
 /// The command that stores a spec, with all that is slow about it done.
-fn checked(
-    key: SpecKey,
-    value: Bytes,
-    beside: Beside,
-    check: fn(&Value) -> Vec<Violation>,
-) -> Result<PutDocument, Invalid> {
+fn checked(key: SpecKey, value: Bytes, beside: Beside, check: Option<Check>) -> Result<PutDocument, Invalid> {
     if value.is_empty() {
         return Err(Invalid::new("empty body"));
     }
-    let parsed: Value = serde_json::from_slice(&value)
-        .map_err(|error| Invalid::new(format!("invalid JSON body: {error}")))?;
+    let invalid = |error: Invalid| Invalid::new(format!("invalid JSON body: {error}"));
+    if let Some((schema, None)) = &beside
+        && check.is_none()
+    {
+        // Nobody looks into it: it need not be taken apart, however many values it has.
+        syntax(&value).map_err(invalid)?;
+        let schema = SchemaCheck { against: Some((schema.clone(), None)), violations: Vec::new() };
+        return PutDocument::spec(key, value, schema);
+    }
+    let parsed = tree(&value).map_err(invalid)?;
     let mut schema = held(&key, &parsed, beside);
-    schema.violations.extend(check(&parsed));
+    schema.violations.extend(check.map_or_else(Vec::new, |check| check(&parsed)));
     PutDocument::spec(key, value, schema)
 }
 
@@ -144,7 +148,7 @@ fn held(key: &SpecKey, value: &Value, beside: Beside) -> SchemaCheck {
         return SchemaCheck { against: None, violations: Vec::new() };
     };
     let violations = schema.as_ref().map_or_else(Vec::new, |schema| {
-        match serde_json::from_slice::<Value>(&schema.value) {
+        match tree(&schema.value) {
             Ok(schema) => against(&schema, value),
             // Stored before it was a schema by name; it binds nobody.
             Err(_) => Vec::new(),

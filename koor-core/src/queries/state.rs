@@ -10,6 +10,7 @@ use crate::{
     app::Koor,
     commands::no_such_version,
     diff,
+    domain::json::{MOST_TREE, tree},
     domain::state::{Document, Revision},
     error::{Error, Invalid},
     ids::{DocumentKey, StateKey, Version},
@@ -98,17 +99,29 @@ impl Koor {
         self.read(move |tx| tx.revisions(&key, limit.get())).await
     }
 
-    /// Two versions of a document, to be compared.
+    /// Two versions of a document, compared; `render` says what is made of it.
     ///
     /// # Errors
     /// When one of them is not there, or not JSON.
-    pub async fn compare(&self, key: &DocumentKey, old: Version, new: Version) -> Result<Diff, Error> {
-        let parse = |version: Version, document: Document| {
-            serde_json::from_slice(&document.value)
-                .map_err(|error| Invalid::new(format!("version {version} of {key} is not JSON: {error}")))
-        };
+    pub async fn compare<T: Send + 'static>(
+        &self,
+        key: &DocumentKey,
+        old: Version,
+        new: Version,
+        render: impl FnOnce(&Diff) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        // First: many who wait must not hold two documents each meanwhile.
+        let turn = self.turn(2 * MOST_TREE).await?;
         let (before, after) = (self.document_at(key, old).await?, self.document_at(key, new).await?);
-        Ok(Diff { old: parse(old, before)?, new: parse(new, after)? })
+        let key = key.clone();
+        turn.work(move || {
+            let parse = |version: Version, document: Document| {
+                tree(&document.value)
+                    .map_err(|error| Invalid::new(format!("version {version} of {key} is not JSON: {error}")))
+            };
+            Ok(render(&Diff { old: parse(old, before)?, new: parse(new, after)? }))
+        })
+        .await
     }
 
     /// The state documents, by key.

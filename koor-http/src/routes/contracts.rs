@@ -1,8 +1,8 @@
 //! Contracts, held against payloads and live services.
 
-use koor_core::{ids::ProjectName, queries::TestRequest};
+use koor_core::{domain::RawJson, ids::ProjectName, queries::TestRequest};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     conditional::precondition,
@@ -31,18 +31,18 @@ pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
 struct PayloadBody {
     endpoint: String,
     direction: String,
-    payload: Value,
+    payload: RawJson,
 }
 
 pub(crate) async fn validate(mut call: Call) -> Result<Answer, Failure> {
-    let PayloadBody { endpoint, direction, payload } = call.object().await?;
+    let PayloadBody { endpoint, direction, payload } = call.object_kept().await?;
     let key = specs::key(&call)?;
-    let violations = call.koor().check_payload(&call.caller, &key, &endpoint, &direction, &payload).await?;
+    let violations = call.koor().check_payload(&call.caller, &key, &endpoint, &direction, payload).await?;
     response::json(&json!({"valid": violations.is_empty(), "violations": violations}))
 }
 
 pub(crate) async fn test(mut call: Call) -> Result<Answer, Failure> {
-    let request: TestRequest = call.object().await?;
+    let request: TestRequest = call.object_kept().await?;
     let key = specs::key(&call)?;
     response::json(&call.koor().test_contract(&call.caller, &key, request).await?)
 }

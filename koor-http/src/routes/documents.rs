@@ -15,6 +15,7 @@ use koor_core::{
     },
     ids::{DocumentKey, Hash, Version},
     page::Limit,
+    queries::Diff,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -152,16 +153,14 @@ async fn diff(
     new: Version,
     form: DiffForm,
 ) -> Result<Answer, Failure> {
-    let found = call.koor().compare(key, old, new).await?;
-    // Large documents take a while to compare: not on a thread that others wait for.
-    let key = key.to_string();
-    response::off_thread(move || match form {
+    let name = key.to_string();
+    let render = move |found: &Diff| match form {
         DiffForm::JsonPatch => response::json(&found.json_patch()),
         DiffForm::Changes => {
-            response::json(&json!({"key": key, "v1": old, "v2": new, "diffs": found.changes()}))
+            response::json(&json!({"key": name, "v1": old, "v2": new, "diffs": found.changes()}))
         }
-    })
-    .await
+    };
+    call.koor().compare(key, old, new, render).await?
 }
 
 fn two_versions(text: &str) -> Result<(Version, Version), Failure> {

@@ -28,7 +28,7 @@ struct PublishBody {
 }
 
 pub(crate) async fn publish(mut call: Call) -> Result<Answer, Failure> {
-    let PublishBody { topic, data, source } = call.object().await?;
+    let PublishBody { topic, data, source } = call.object_kept().await?;
     let command = PublishEvent::new(Topic::new(topic)?, data, source)?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }

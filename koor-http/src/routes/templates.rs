@@ -3,7 +3,7 @@
 use koor_core::{
     clock::Timestamp,
     commands::{CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft},
-    domain::templates::TemplateKind,
+    domain::{json, rules::RULES_ROOM, templates::TemplateKind},
     ids::{ProjectName, TemplateId},
 };
 use serde::{Deserialize, Serialize};
@@ -52,16 +52,21 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
-    let draft: TemplateDraft = call.object().await?;
-    let command = response::off_thread(move || Ok(CreateTemplate::new(draft)?)).await?;
+    let draft: TemplateDraft = call.object_kept().await?;
+    let command = call.koor().apart(room(&draft), move || Ok(CreateTemplate::new(draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }
 
 pub(crate) async fn replace(mut call: Call) -> Result<Answer, Failure> {
-    let draft: TemplateDraft = call.object().await?;
+    let draft: TemplateDraft = call.object_kept().await?;
     let id: TemplateId = call.name(0)?;
-    let command = response::off_thread(move || Ok(ReplaceTemplate::new(&id, draft)?)).await?;
+    let command = call.koor().apart(room(&draft), move || Ok(ReplaceTemplate::new(&id, draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
+}
+
+/// What checking a template may take up in memory.
+fn room(draft: &TemplateDraft) -> usize {
+    RULES_ROOM + draft.data.as_ref().map_or(0, |data| json::room(data.as_str().as_bytes()))
 }
 
 pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {

@@ -13,7 +13,17 @@ use crate::{
 };
 
 /// Every rule of a request is compiled before any is stored: this many take about a second.
-const MAX_RULES: usize = 5_000;
+pub(crate) const MAX_RULES: usize = 5_000;
+
+/// What the rules of one request, or of one project, may take up in memory together: five thousand of three kilobytes.
+pub(crate) const MAX_WEIGHT: usize = 16 << 20;
+
+/// What the patterns of one request may compile to together. Most compile to next to nothing; a thousand that hold a
+/// class such as `\w` several times take a second or two.
+const MAX_COMPILED: usize = 512 << 20;
+
+/// What a request with rules may take up while it is worked on: its rules, and compiled patterns.
+pub const RULES_ROOM: usize = 32 << 20;
 
 /// A message is repeated with every violation.
 const MAX_MESSAGE: usize = 4096;
@@ -67,13 +77,14 @@ impl RuleDraft {
             Some(id) => format!("rule {id}"),
             None => "rule".to_owned(),
         };
-        self.into_rule(intake, now).map_err(|cause| labelled(&label, &cause))
+        self.into_rule(intake, now, &mut 0).map_err(|cause| labelled(&label, &cause))
     }
 
     /// The rules that these drafts mean, or the first thing that is wrong with one of them.
     ///
     /// # Errors
-    /// As for [`check`](Self::check), and when two of them would be the same rule, or there are more than 5000.
+    /// As for [`check`](Self::check), and when two of them would be the same rule, or there are more than 5000, or they
+    /// are too large together.
     pub fn check_all(drafts: Vec<Self>, intake: Intake<'_>, now: Timestamp) -> Result<Vec<Rule>, Invalid> {
         if drafts.len() > MAX_RULES {
             return Err(Invalid::new(format!(
@@ -82,12 +93,22 @@ impl RuleDraft {
             )));
         }
         let mut rules: Vec<Rule> = Vec::with_capacity(drafts.len());
+        let (mut weight, mut compiled) = (0, 0);
         for (index, draft) in drafts.into_iter().enumerate() {
             let label = match given(draft.rule_id.as_ref()) {
                 Some(id) => format!("rule {id}"),
                 None => format!("rule number {}", index + 1),
             };
-            rules.push(draft.into_rule(intake, now).map_err(|cause| labelled(&label, &cause))?);
+            let rule =
+                draft.into_rule(intake, now, &mut compiled).map_err(|cause| labelled(&label, &cause))?;
+            weight += rule.weight();
+            if weight > MAX_WEIGHT {
+                return Err(labelled(&label, &TOO_LARGE));
+            }
+            if compiled > MAX_COMPILED {
+                return Err(labelled(&label, &"up to here, the patterns take too long to compile"));
+            }
+            rules.push(rule);
         }
         let mut seen = HashSet::new();
         match rules.iter().find(|rule| !seen.insert((&rule.project, &rule.rule_id))) {
@@ -96,7 +117,7 @@ impl RuleDraft {
         }
     }
 
-    fn into_rule(self, intake: Intake<'_>, now: Timestamp) -> Result<Rule, Invalid> {
+    fn into_rule(self, intake: Intake<'_>, now: Timestamp, compiled: &mut usize) -> Result<Rule, Invalid> {
         let (project, source, status) = match intake {
             Intake::Put(project) => (
                 project.clone(),
@@ -137,12 +158,17 @@ impl RuleDraft {
                 rule.message.len()
             )));
         }
-        check_pattern(rule.match_type, &rule.pattern)?;
+        *compiled += check_pattern(rule.match_type, &rule.pattern)?;
         Ok(rule)
     }
 }
 
-fn check_pattern(match_type: MatchType, pattern: &str) -> Result<(), Invalid> {
+/// Why rules are refused that are too large together.
+pub(crate) const TOO_LARGE: &str =
+    "the rules are too large together: they would fill more than 16 MiB of memory";
+
+/// How large a pattern compiles, at most.
+fn check_pattern(match_type: MatchType, pattern: &str) -> Result<usize, Invalid> {
     if pattern.is_empty() {
         return Err(Invalid::new("pattern is required"));
     }
@@ -150,7 +176,7 @@ fn check_pattern(match_type: MatchType, pattern: &str) -> Result<(), Invalid> {
         MatchType::Regex => matcher::check_lines(pattern),
         MatchType::Missing => matcher::check_whole(pattern),
         MatchType::Custom => match Custom::named(pattern)? {
-            Custom::Lines { .. } | Custom::LongLines(_) => Ok(()),
+            Custom::Lines { .. } | Custom::LongLines(_) => Ok(0),
             Custom::Unknown => matcher::check_lines(pattern),
         },
     };
@@ -318,6 +344,17 @@ mod tests {
             .map_err(|invalid| invalid.to_string())
         };
         let good = json!({"project": "p", "rule_id": "a", "pattern": "x"});
+        let many = |count: usize, pattern: &str, message: &str| -> Value {
+            let rule = |n| json!({"project": "p", "rule_id": format!("r{n}"), "pattern": pattern, "message": message});
+            (0..count).map(rule).collect()
+        };
+        assert_eq!(all(many(5000, "x", "")), Ok(5000));
+        assert_eq!(all(many(5001, "x", "")), Err("5001 rules at once, at most 5000 are allowed".into()));
+        assert_eq!(
+            all(many(5000, "x", &"m".repeat(4000))),
+            Err("rule r3546: the rules are too large together: they would fill more than 16 MiB of memory"
+                .into())
+        );
         assert_eq!(all(json!([good, {"project": "q", "rule_id": "a", "pattern": "x"}])), Ok(2));
         assert_eq!(all(json!([good, {"project": "p"}])), Err("rule number 2: rule_id is required".into()));
         assert_eq!(all(json!([good, good])), Err("rule a: it is there twice".into()));

@@ -85,6 +85,17 @@ impl RuleEngine {
     /// A rule that cannot be applied is a violation that says so. After 10000 violations it stops, and says so.
     #[must_use]
     pub fn validate(&self, rules: &[Rule], input: &Input<'_>) -> Vec<RuleViolation> {
+        self.validate_while(rules, input, &|| true)
+    }
+
+    /// The same, for as long as `still` says so: then it stops, and says so.
+    #[must_use]
+    pub fn validate_while(
+        &self,
+        rules: &[Rule],
+        input: &Input<'_>,
+        still: &dyn Fn() -> bool,
+    ) -> Vec<RuleViolation> {
         let content = Content::new(input.content);
         let mut report = Report::default();
         for rule in rules {
@@ -94,21 +105,34 @@ impl RuleEngine {
             {
                 continue;
             }
-            if self.apply(rule, &content, &mut report).is_err() {
+            let applied = if still() {
+                self.apply(rule, &content, still, &mut report)
+            } else {
+                report.time_is_up(rule, None)
+            };
+            if applied.is_err() {
                 break;
             }
         }
         report.violations
     }
 
-    fn apply(&self, rule: &Rule, content: &Content<'_>, report: &mut Report) -> Result<(), Full> {
+    fn apply(
+        &self,
+        rule: &Rule,
+        content: &Content<'_>,
+        still: &dyn Fn() -> bool,
+        report: &mut Report,
+    ) -> Result<(), Full> {
         match rule.match_type {
-            MatchType::Regex => self.lines(rule, &rule.pattern, false, content, report),
+            MatchType::Regex => self.lines(rule, (&rule.pattern, false), content, still, report),
             MatchType::Missing => self.missing(rule, content, report),
             MatchType::Custom => match Custom::named(&rule.pattern) {
-                Ok(Custom::Lines { pattern, secret }) => self.lines(rule, pattern, secret, content, report),
+                Ok(Custom::Lines { pattern, secret }) => {
+                    self.lines(rule, (pattern, secret), content, still, report)
+                }
                 Ok(Custom::LongLines(longest)) => long_lines(rule, longest, content, report),
-                Ok(Custom::Unknown) => self.lines(rule, &rule.pattern, false, content, report),
+                Ok(Custom::Unknown) => self.lines(rule, (&rule.pattern, false), content, still, report),
                 Err(cause) => report.add(rule, cause.to_string(), None, None),
             },
         }
@@ -117,22 +141,23 @@ impl RuleEngine {
     fn lines(
         &self,
         rule: &Rule,
-        pattern: &str,
-        secret: bool,
+        (pattern, secret): (&str, bool),
         content: &Content<'_>,
+        still: &dyn Fn() -> bool,
         report: &mut Report,
     ) -> Result<(), Full> {
         let matcher = match self.caches.lines.get(pattern, LineMatcher::compile) {
             Ok(matcher) => matcher,
             Err(cause) => return report.add(rule, broken(&cause), None, None),
         };
-        for finding in matcher.search(content) {
+        for finding in matcher.search(content, still) {
             match finding {
                 Finding::Match { line, text } => {
                     let shown = if secret { builtin::masked(text) } else { shortened(text) };
                     report.add(rule, matched_message(rule), Some(line), Some(shown))?;
                 }
                 Finding::GaveUp { line } => report.add(rule, gave_up(rule), Some(line), None)?,
+                Finding::TimeIsUp { line } => report.time_is_up(rule, Some(line))?,
             }
         }
         Ok(())
@@ -187,7 +212,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// No more violations are listed.
+/// No more violations are looked for.
 struct Full;
 
 #[derive(Default)]
@@ -196,6 +221,13 @@ struct Report {
 }
 
 impl Report {
+    /// The last thing that is said.
+    fn time_is_up(&mut self, rule: &Rule, line: Option<usize>) -> Result<(), Full> {
+        let message = "the time for all rules together is up: this rule, from here on, and those after it were not applied";
+        self.add(rule, message.to_owned(), line, None)?;
+        Err(Full)
+    }
+
     fn add(
         &mut self,
         rule: &Rule,

@@ -13,6 +13,9 @@ const MAX_PATTERN: usize = 8192;
 /// The size that a compiled pattern may have: a few Unicode classes repeated a hundred times.
 pub(super) const MAX_COMPILED: usize = 4 << 20;
 
+/// Sizes that patterns are told apart by: what most have, what a few Unicode classes need, and the most.
+const SIZES: [usize; 3] = [64 << 10, 512 << 10, MAX_COMPILED];
+
 /// How often a pattern may backtrack on one line, first cheaply, then more and more patiently. The first limit
 /// holds for every line; what the others may cost together is bounded by [`PATIENCE`].
 const FIRST_LIMIT: usize = 1_000;
@@ -28,14 +31,19 @@ const WHOLE_LIMIT: usize = 5_000_000;
 #[derive(Debug)]
 pub(super) struct LineMatcher {
     pattern: String,
-    first: fancy_regex::Regex,
+    size: usize,
+    /// Not there before it is needed: where a scanner finds no line, it never is.
+    first: OnceLock<Option<fancy_regex::Regex>>,
     retries: [OnceLock<Option<fancy_regex::Regex>>; RETRY_LIMITS.len()],
     scanner: Option<Scanner>,
 }
 
 /// A pattern, compiled to be looked for anywhere, its anchors those of lines.
 #[derive(Debug)]
-pub(super) struct WholeMatcher(fancy_regex::Regex);
+pub(super) struct WholeMatcher {
+    regex: fancy_regex::Regex,
+    size: usize,
+}
 
 /// What a search over lines comes upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,20 +52,22 @@ pub(super) enum Finding<'a> {
     Match { line: usize, text: &'a str },
     /// The pattern backtracked too much on this line, and the search ended there.
     GaveUp { line: usize },
+    /// The time for all rules was up at this line.
+    TimeIsUp { line: usize },
 }
 
 /// The backtracking limit was reached before there was an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GaveUp;
 
-/// Whether the pattern would compile for lines; if not, why.
-pub(super) fn check_lines(pattern: &str) -> Result<(), String> {
-    build(pattern, FIRST_LIMIT, Anchors::Text).map(drop)
+/// How large the pattern compiles for lines, at most; if it does not, why.
+pub(super) fn check_lines(pattern: &str) -> Result<usize, String> {
+    build(pattern, FIRST_LIMIT, Anchors::Text).map(|(_, size)| size)
 }
 
-/// Whether the pattern would compile for a whole content; if not, why.
-pub(super) fn check_whole(pattern: &str) -> Result<(), String> {
-    build(pattern, WHOLE_LIMIT, Anchors::Lines).map(drop)
+/// How large the pattern compiles for a whole content, at most; if it does not, why.
+pub(super) fn check_whole(pattern: &str) -> Result<usize, String> {
+    build(pattern, WHOLE_LIMIT, Anchors::Lines).map(|(_, size)| size)
 }
 
 /// What `^` and `$` stand for.
@@ -67,17 +77,39 @@ enum Anchors {
     Lines,
 }
 
-fn build(pattern: &str, backtrack_limit: usize, anchors: Anchors) -> Result<fancy_regex::Regex, String> {
+/// Compiles a pattern; with which of the sizes it fits.
+fn build(
+    pattern: &str,
+    backtrack_limit: usize,
+    anchors: Anchors,
+) -> Result<(fancy_regex::Regex, usize), String> {
     if pattern.len() > MAX_PATTERN {
         return Err(format!("it is {} bytes long, at most {MAX_PATTERN} are allowed", pattern.len()));
     }
-    fancy_regex::RegexBuilder::new(pattern)
-        .backtrack_limit(backtrack_limit)
-        .delegate_size_limit(MAX_COMPILED)
-        .multi_line(anchors == Anchors::Lines)
-        .crlf(anchors == Anchors::Lines)
-        .build()
-        .map_err(|error| what_is_wrong(&error))
+    let mut sizes = SIZES.into_iter().peekable();
+    loop {
+        let size = sizes.next().unwrap_or(MAX_COMPILED);
+        let built = fancy_regex::RegexBuilder::new(pattern)
+            .backtrack_limit(backtrack_limit)
+            .delegate_size_limit(size)
+            .multi_line(anchors == Anchors::Lines)
+            .crlf(anchors == Anchors::Lines)
+            .build();
+        match built {
+            Ok(regex) => return Ok((regex, size)),
+            Err(error) if sizes.peek().is_some() && is_too_large(&error) => {}
+            Err(error) => return Err(what_is_wrong(&error)),
+        }
+    }
+}
+
+fn is_too_large(error: &fancy_regex::Error) -> bool {
+    if let fancy_regex::Error::CompileError(error) = error
+        && let fancy_regex::CompileError::InnerError(inner) = &**error
+    {
+        return inner.size_limit().is_some();
+    }
+    false
 }
 
 /// What is wrong with the pattern itself: the outer errors only say that a regex was being built.
@@ -99,44 +131,84 @@ fn what_is_wrong(error: &fancy_regex::Error) -> String {
 
 impl WholeMatcher {
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
-        build(pattern, WHOLE_LIMIT, Anchors::Lines).map(Self)
+        build(pattern, WHOLE_LIMIT, Anchors::Lines).map(|(regex, size)| Self { regex, size })
     }
 
     pub(super) fn is_in(&self, content: &str) -> Result<bool, GaveUp> {
-        self.0.is_match(content).map_err(|_| GaveUp)
+        self.regex.is_match(content).map_err(|_| GaveUp)
     }
 }
 
 impl LineMatcher {
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
-        Ok(Self {
-            pattern: pattern.to_owned(),
-            first: build(pattern, FIRST_LIMIT, Anchors::Text)?,
-            retries: [const { OnceLock::new() }; RETRY_LIMITS.len()],
-            scanner: Scanner::of(pattern),
-        })
+        let (mut size, first) = (SIZES[0], OnceLock::new());
+        let scanner = SIZES.into_iter().find_map(|within| {
+            size = within;
+            Scanner::of(pattern, within)
+        });
+        if scanner.is_none() {
+            let (regex, needed) = build(pattern, FIRST_LIMIT, Anchors::Text)?;
+            size = needed;
+            first.get_or_init(|| Some(regex));
+        }
+        let retries = [const { OnceLock::new() }; RETRY_LIMITS.len()];
+        Ok(Self { pattern: pattern.to_owned(), size, first, retries, scanner })
     }
 
     /// The first match on each line that has one, in order. A newline ends a line, and a carriage return before
     /// it, or before the end, is not part of it.
-    pub(super) fn search<'a>(&'a self, content: &'a Content<'a>) -> impl Iterator<Item = Finding<'a>> {
+    pub(super) fn search<'a>(
+        &'a self,
+        content: &'a Content<'a>,
+        still: &'a dyn Fn() -> bool,
+    ) -> impl Iterator<Item = Finding<'a>> {
         let scanner = self.scanner.as_ref().filter(|scanner| scanner.may_read(content));
-        Search { matcher: self, scanner, lines: Lines::of(content.text), patience: PATIENCE, ended: false }
+        let lines = Lines::of(content.text);
+        Search { matcher: self, scanner, lines, still, patience: PATIENCE, ended: false }
     }
 
     fn find<'t>(&self, line: &'t str, patience: &mut usize) -> Result<Option<&'t str>, GaveUp> {
-        if let Ok(found) = self.first.find(line) {
+        let first = self.first.get_or_init(|| self.build(FIRST_LIMIT)).as_ref().ok_or(GaveUp)?;
+        if let Ok(found) = first.find(line) {
             return Ok(found.map(|found| found.as_str()));
         }
         for (limit, regex) in RETRY_LIMITS.into_iter().zip(&self.retries) {
             *patience = patience.checked_sub(limit).ok_or(GaveUp)?;
-            let regex = regex.get_or_init(|| build(&self.pattern, limit, Anchors::Text).ok());
+            let regex = regex.get_or_init(|| self.build(limit));
             if let Ok(found) = regex.as_ref().ok_or(GaveUp)?.find(line) {
                 return Ok(found.map(|found| found.as_str()));
             }
         }
         Err(GaveUp)
     }
+
+    fn build(&self, limit: usize) -> Option<fancy_regex::Regex> {
+        build(&self.pattern, limit, Anchors::Text).ok().map(|(regex, _)| regex)
+    }
+}
+
+/// What is kept compiled, and what it takes up.
+pub(super) trait Compiled {
+    /// In bytes, roughly.
+    fn weight(&self) -> usize;
+}
+
+impl Compiled for LineMatcher {
+    fn weight(&self) -> usize {
+        weight(self.size)
+    }
+}
+
+impl Compiled for WholeMatcher {
+    fn weight(&self) -> usize {
+        weight(self.size)
+    }
+}
+
+/// What a pattern of that size takes up once it has been used: the engines keep as much again for themselves, and those
+/// of larger ones grow with what they read.
+fn weight(size: usize) -> usize {
+    if size == SIZES[0] { size } else { 3 * size }
 }
 
 /// A file's content, and what is worth knowing of it once for all rules.
@@ -199,9 +271,13 @@ struct Search<'a> {
     matcher: &'a LineMatcher,
     scanner: Option<&'a Scanner>,
     lines: Lines<'a>,
+    still: &'a dyn Fn() -> bool,
     patience: usize,
     ended: bool,
 }
+
+/// How often a search looks at the clock: every so many lines.
+const LOOK: usize = 256;
 
 impl<'a> Iterator for Search<'a> {
     type Item = Finding<'a>;
@@ -212,6 +288,10 @@ impl<'a> Iterator for Search<'a> {
                 self.lines.skip_to(scanner.find_from(self.lines.text, self.lines.at)?);
             }
             let (line, text) = self.lines.next()?;
+            if line % LOOK == 0 && !(self.still)() {
+                self.ended = true;
+                return Some(Finding::TimeIsUp { line });
+            }
             match self.matcher.find(text, &mut self.patience) {
                 Ok(Some(text)) => return Some(Finding::Match { line, text }),
                 Ok(None) => {}
@@ -247,10 +327,10 @@ mod tests {
     fn searched(pattern: &str, content: &str) -> Vec<(usize, String)> {
         let matcher = LineMatcher::compile(pattern).unwrap();
         matcher
-            .search(&Content::new(content))
+            .search(&Content::new(content), &|| true)
             .map(|finding| match finding {
                 Finding::Match { line, text } => (line, text.to_owned()),
-                Finding::GaveUp { line } => panic!("gave up on line {line}"),
+                Finding::GaveUp { line } | Finding::TimeIsUp { line } => panic!("gave up on line {line}"),
             })
             .collect()
     }

@@ -10,8 +10,9 @@ mod scanner;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::draft::{MAX_RULES, MAX_WEIGHT, TOO_LARGE};
 pub use self::{
-    draft::{Intake, RuleDraft},
+    draft::{Intake, RULES_ROOM, RuleDraft},
     engine::{Input, RuleEngine, RuleViolation},
     filter::RuleFilter,
 };
@@ -64,6 +65,18 @@ impl Rule {
     #[must_use]
     pub fn is_for_stack(&self, stack: Option<&str>) -> bool {
         self.stack.is_empty() || stack.is_none_or(|stack| stack == self.stack)
+    }
+
+    /// What it takes up in memory, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        /// The rule itself, and what each text costs beside its bytes.
+        const BARE: usize = 640;
+        /// What a glob takes up for each of its bytes.
+        const GLOB: usize = 25;
+        let texts = [&self.pattern, &self.message, &self.stack, &self.proposed_by, &self.context];
+        let texts: usize = texts.into_iter().map(String::len).sum();
+        let globs: usize = self.applies_to.iter().map(|glob| GLOB * glob.as_str().len() + 64).sum();
+        BARE + texts + globs
     }
 
     /// Whether it is for this file: one of its globs matches the path or the base name. Without a name, every

@@ -5,7 +5,7 @@ use regex_syntax::{
     hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look},
 };
 
-use super::matcher::{Content, MAX_COMPILED};
+use super::matcher::Content;
 
 /// A regex that finds, in one pass over a whole content, the lines on which a pattern matches.
 #[derive(Debug)]
@@ -15,13 +15,13 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    /// The scanner of a pattern, if it can have one.
+    /// The scanner of a pattern, if it can have one within that size.
     ///
     /// That takes a pattern that the plain regex parser reads as fancy-regex does, and anchors that mean the same
     /// at the edge of a line as at the edge of a text. Newlines are taken out of its classes, so that no match
     /// leaves its line: otherwise each search might run to the end of the content, and all of them together
     /// would take quadratic time.
-    pub(super) fn of(pattern: &str) -> Option<Self> {
+    pub(super) fn of(pattern: &str, size: usize) -> Option<Self> {
         if !reads_alike(pattern) {
             return None;
         }
@@ -32,7 +32,7 @@ impl Scanner {
             return None;
         }
         let plain = within_lines(&hir)?.to_string();
-        let regex = regex::RegexBuilder::new(&plain).size_limit(MAX_COMPILED).build().ok()?;
+        let regex = regex::RegexBuilder::new(&plain).size_limit(size).build().ok()?;
         Some(Self { regex, ascii_only: looks.contains_word_unicode() })
     }
 

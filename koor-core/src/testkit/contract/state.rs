@@ -16,6 +16,7 @@ use crate::{
     error::{Error, ErrorKind},
     ids::{Hash, StateKey},
     page::Limit,
+    queries::Diff,
     queries::StateQuery,
     settings::Settings,
     testkit::{
@@ -234,7 +235,7 @@ pub(super) async fn two_versions_are_compared(ground: Ground) {
     scene.put("k", r#"{"a":{"b":[1,2]},"c":true}"#).await;
     scene.put("k", r#"{"a":{"b":[1,3,4]}}"#).await;
     scene.put("k", "not json").await;
-    let diff = scene.koor.compare(&key("k"), version(1), version(2)).await.unwrap();
+    let diff = scene.koor.compare(&key("k"), version(1), version(2), Diff::clone).await.unwrap();
     assert_eq!(
         serde_json::to_value(diff.changes()).unwrap(),
         json!([
@@ -243,9 +244,9 @@ pub(super) async fn two_versions_are_compared(ground: Ground) {
             {"path": "c", "kind": "removed", "old": true},
         ])
     );
-    let wrong = scene.koor.compare(&key("k"), version(1), version(3)).await.unwrap_err();
+    let wrong = scene.koor.compare(&key("k"), version(1), version(3), Diff::clone).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Invalid);
-    let missing = scene.koor.compare(&key("k"), version(1), version(4)).await.unwrap_err();
+    let missing = scene.koor.compare(&key("k"), version(1), version(4), Diff::clone).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 }
 

@@ -103,6 +103,29 @@ fn violations_end_at_a_bound_that_is_told() {
 }
 
 #[test]
+fn rules_that_take_too_long_together_end_with_a_word_that_says_so() {
+    let rules = ["a", "b", "c"].map(|id| rule(json!({"rule_id": id, "pattern": "(?=x)x", "message": "m"})));
+    let content = "x\n".repeat(600);
+    let asked = std::cell::Cell::new(0);
+    let run = |most: u32| -> Vec<Value> {
+        asked.set(0);
+        let still = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= most
+        };
+        let found =
+            RuleEngine::default().validate_while(&rules, &Input::new(None, &content, None).unwrap(), &still);
+        let last = found.last().unwrap();
+        vec![json!(found.len()), json!(last.rule_id), json!(last.line), json!(last.message != "m")]
+    };
+    // It is asked before each rule, and on each 256th line.
+    assert_eq!(run(100), [json!(1800), json!("c"), json!(600), json!(false)]);
+    assert_eq!(run(0), [json!(1), json!("a"), Value::Null, json!(true)]);
+    assert_eq!(run(3), [json!(601), json!("b"), Value::Null, json!(true)]);
+    assert_eq!(run(4), [json!(600 + 255 + 1), json!("b"), json!(256), json!(true)]);
+}
+
+#[test]
 fn only_accepted_rules_for_this_stack_and_file_fire() {
     let rules = [
         rule(json!({"rule_id": "all", "pattern": "x"})),

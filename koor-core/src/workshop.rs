@@ -1,0 +1,140 @@
+//! Work that takes a processor, or memory, for itself: only so much of it at a time.
+
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
+
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{JoinError, spawn_blocking},
+};
+
+use crate::{app::Koor, error::Error, ports::StoreError};
+
+/// What all pieces of work may take up in memory together, in bytes.
+const ROOM: usize = 96 << 20;
+
+/// Room is counted in these.
+const UNIT: usize = 1 << 20;
+
+/// How long a piece of work waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where such work is done.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    turns: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        // Requests that need no such work share the processors with it: more threads than that would only take turns,
+        // and everybody else would wait for all of theirs.
+        let turns = available_parallelism().map_or(1, NonZero::get).max(2);
+        Self { turns: Arc::new(Semaphore::new(turns)), room: Arc::new(Semaphore::new(ROOM / UNIT)) }
+    }
+}
+
+/// The right to do a piece of such work.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _room: OwnedSemaphorePermit,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Workshop {
+    async fn turn(&self, room: usize) -> Option<Turn> {
+        let units = u32::try_from(room.div_ceil(UNIT).clamp(1, ROOM / UNIT)).ok()?;
+        // Room first: whoever waits for much of it must not hold a turn meanwhile.
+        let room = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
+        Some(Turn { _room: room, _turn: Arc::clone(&self.turns).acquire_owned().await.ok()? })
+    }
+}
+
+impl Turn {
+    /// Does the work on a thread that nobody waits for.
+    pub(crate) async fn work<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        // The work goes on when nobody waits for it any more, and keeps its turn until it is done.
+        let worked = spawn_blocking(move || {
+            let done = work();
+            drop(self);
+            done
+        });
+        let broken = |source: JoinError| StoreError::Backend {
+            attempted: "finish a piece of work",
+            source: source.into(),
+        };
+        worked.await.map_err(broken)?
+    }
+}
+
+impl Koor {
+    /// Does work that takes long, or about so many bytes of memory, on a thread that nobody waits for, in its turn.
+    ///
+    /// # Errors
+    /// What the work says; [`StoreError::Busy`] when its turn does not come within ten seconds.
+    pub async fn apart<T: Send + 'static>(
+        &self,
+        room: usize,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.turn(room).await?.work(work).await
+    }
+
+    /// Waits for the right to do such work: for work that needs something large to begin with.
+    pub(crate) async fn turn(&self, room: usize) -> Result<Turn, Error> {
+        let turn = select! {
+            turn = self.inner.workshop.turn(room) => turn,
+            () = self.inner.clock.sleep(PATIENCE) => None,
+        };
+        Ok(turn.ok_or(StoreError::Busy)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    #[tokio::test]
+    async fn work_that_needs_much_room_waits_for_it_and_not_for_ever() {
+        let koor = Koor::on(MemoryStore::default()).open().await.unwrap();
+        let all = koor.inner.workshop.turn(ROOM).await;
+        let mut waits = std::pin::pin!(koor.apart(UNIT, || Ok(7)));
+        assert!(futures_poll(waits.as_mut()).await.is_none());
+        drop(all);
+        assert_eq!(waits.await.unwrap(), 7);
+    }
+
+    /// Whether a future is done by now.
+    async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match future.as_mut().poll(cx) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_whose_turn_does_not_come_is_refused() {
+        let koor = Koor::on(MemoryStore::default()).open().await.unwrap();
+        let all = koor.inner.workshop.turn(ROOM).await;
+        let refused = koor.apart(UNIT, || Ok(())).await.unwrap_err();
+        assert!(matches!(refused, Error::Store(StoreError::Busy)), "{refused:?}");
+        drop(all);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_turn_back() {
+        let koor = Koor::on(MemoryStore::default()).open().await.unwrap();
+        for _ in 0..50 {
+            assert!(koor.apart(ROOM, || -> Result<(), Error> { panic!("on purpose") }).await.is_err());
+        }
+        assert_eq!(koor.apart(ROOM, || Ok(1)).await.unwrap(), 1);
+    }
+}
