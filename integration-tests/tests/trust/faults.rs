@@ -114,6 +114,28 @@ fn a_disk_that_takes_no_more_writes_is_told_and_is_over_when_it_does() {
 }
 
 #[test]
+#[ignore = "needs a mount of its own; .ci/suites/trust runs it"]
+fn a_read_only_disk_is_told_at_the_start_and_nothing_on_it_changes() {
+    let server = Start::default().args(["--data-dir", "disk"]).start().unwrap();
+    server.site().put("/api/state/kept", &json!(1)).ok();
+    let directory = server.directory().clone();
+    assert_eq!(server.stop().code, Some(0));
+    let database = directory.path().join("disk/data.db");
+    let before = fs::read(&database).unwrap();
+    let script = "exec unshare --user --map-root-user --mount \
+         sh -c 'mount --bind disk disk && mount -o remount,bind,ro disk && exec \"$@\"' sh \"$@\"";
+    let start = Start::default().within(&directory).args(["--data-dir", "disk"]);
+    let ended = start.through(script, Stdio::null()).start().expect_err("it can't write");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let said = ended.log.join("\n").to_lowercase();
+    assert!(said.contains("read-only") && !said.contains("panicked"), "{said}");
+    assert!(fs::read(&database).unwrap() == before);
+    let server = Start::default().within(&directory).args(["--data-dir", "disk"]).start().unwrap();
+    assert_eq!(server.site().get("/api/state/kept").ok(), 1);
+    eprintln!("trust: faults: on a disk that is read-only it does not start, and says why");
+}
+
+#[test]
 #[ignore = "needs Python; .ci/suites/trust runs it"]
 fn a_database_that_another_program_has_locked_is_told_and_is_over_when_it_lets_go() {
     let server = Start::default().args(["--log-level", "error"]).start().unwrap();

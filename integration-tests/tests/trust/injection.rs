@@ -190,3 +190,47 @@ fn one_request_is_one_request_whatever_its_framing_says() {
     }
     server.site().get("/health").ok();
 }
+
+#[test]
+fn every_file_of_the_dashboard_comes_with_the_policy_that_keeps_foreign_code_out() {
+    let server = SERVER.server();
+    let dashboard = Site::new(server.dashboard.as_ref().unwrap());
+    let page = dashboard.get("/").text().to_owned();
+    // No script and no style stands in the page itself, so that the policy need not allow any there.
+    assert!(
+        !page.contains("<script>")
+            && !page.contains("<style")
+            && !page.contains(" style=")
+            && !page.contains(" on")
+    );
+    let files = page
+        .split(['"', '\''])
+        .filter(|text| text.starts_with('/') && text.contains('.') && !text.starts_with("/api"));
+    let files: Vec<_> = std::iter::once("/").chain(files).collect();
+    assert!(files.len() > 2, "{page}");
+    for file in files {
+        let reply = dashboard.get(file);
+        assert_eq!(reply.status, 200, "{file}");
+        let policy = reply.header("content-security-policy").unwrap();
+        let directives: Vec<_> = policy.split(';').map(str::trim).collect();
+        for wanted in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ] {
+            assert!(directives.contains(&wanted), "{file}: {policy}");
+        }
+        assert!(
+            !policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"),
+            "{file}: {policy}"
+        );
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{file}");
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{file}");
+    }
+    // An error at the same door is no page.
+    assert_eq!(dashboard.get("/<script>").header("content-type"), Some("application/json"));
+}

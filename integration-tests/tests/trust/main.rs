@@ -10,11 +10,14 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod clock;
 mod crash;
 mod doors;
 mod faults;
+mod hostile;
 mod injection;
 mod linear;
 mod outbound;
 mod random;
 mod secrets;
+mod timing;
