@@ -48,6 +48,10 @@ torture *kills:
 soak *seconds:
     scripts/soak {{ seconds }}
 
+# Feeds each reader of foreign bytes with what nobody would send, for so many seconds.
+fuzz seconds="600":
+    scripts/fuzz {{ seconds }}
+
 # The documentation of every crate.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
