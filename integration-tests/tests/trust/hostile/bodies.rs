@@ -125,7 +125,7 @@ fn versions_that_are_costly_to_compare() {
         "versions of a hundred thousand objects and of a million numbers, compared with one another",
         |server| {
             let values = ["1", "2", "{\"\":0}", "{\"\":1}"]
-                .map(|value| wide(value, if value.len() == 1 { 2 << 20 } else { 450_000 }));
+                .map(|value| wide(value, if value.len() == 1 { 1_200_000 } else { 350_000 }));
             for (version, value) in values.iter().enumerate() {
                 assert_eq!(status(server, "PUT", "/api/state/wide", value), 200, "version {version}");
             }
