@@ -147,7 +147,7 @@ pub fn fits(text: &[u8], most: usize) -> Result<(), Invalid> {
     )))
 }
 
-/// What [`tree`] may take up for such a text, without looking at it.
+/// What the tree of values may take up of a text of this size, without looking at it.
 #[must_use]
 pub fn room(text: &[u8]) -> usize {
     /// What a byte weighs at most, in `{},{},`.
