@@ -111,8 +111,10 @@ fn section(record: &Record) -> String {
     }
     text.push_str(
         "\nIt counts from when an operation was due, not from when it was sent, so that waiting for the one before shows. The \
-         machine was used for other work at the same time, and the load came from it, too: the longest ones are the \
-         machine's. What this shows is that nothing grows.\n\n",
+         load came from the same machine, and whatever else ran on it shows as \"busy\": read the latencies beside that, and \
+         take absolute ones from [performance.md](performance.md). What an hour shows is whether something grows. Memory \
+         counts the pages of the database that are mapped for reading; the system takes those back when it needs \
+         them.\n\n",
     );
     let tenth = (record.samples.len() / 10).max(1);
     let (early, late) = (
