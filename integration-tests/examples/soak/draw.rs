@@ -111,7 +111,8 @@ fn section(record: &Record) -> String {
     }
     text.push_str(
         "\nIt counts from when an operation was due, not from when it was sent, so that waiting for the one before shows. The \
-         load came from the same machine, and whatever else ran on it shows as \"busy\": read the latencies beside that, and \
+         load came from the same machine, and whatever else ran on it shows as \"busy\": read the latencies beside that, \
+         of which the server's own share is the lower line, and \
          take absolute ones from [performance.md](performance.md). What an hour shows is whether something grows. Memory \
          counts the pages of the database that are mapped for reading; the system takes those back when it needs \
          them.\n\n",
