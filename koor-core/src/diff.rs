@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What the changes of one diff may weigh, values aside. A long key over a long array would otherwise turn ten
 /// megabytes of document into terabytes of answer.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// One place where two documents differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use hyper::{
 use koor_core::{
     clock::Timestamp,
     commands::DeleteDocument,
+    diff::Change,
     domain::{
         Actor, ContentType,
         state::{Document, Revision},
@@ -146,6 +147,15 @@ impl DiffForm {
     }
 }
 
+/// Written as it is: as values, a hundred thousand changes would fill a hundred megabytes.
+#[derive(Serialize)]
+struct Changes<'a> {
+    key: &'a str,
+    v1: Version,
+    v2: Version,
+    diffs: Vec<Change>,
+}
+
 async fn diff(
     call: &Call,
     key: &DocumentKey,
@@ -157,7 +167,7 @@ async fn diff(
     let render = move |found: &Diff| match form {
         DiffForm::JsonPatch => response::json(&found.json_patch()),
         DiffForm::Changes => {
-            response::json(&json!({"key": name, "v1": old, "v2": new, "diffs": found.changes()}))
+            response::json(&Changes { key: &name, v1: old, v2: new, diffs: found.changes() })
         }
     };
     call.koor().compare(key, old, new, render).await?
