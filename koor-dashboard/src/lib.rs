@@ -1,11 +1,15 @@
 //! The dashboard of Koor, as files inside the binary.
 //!
 //! A debug build reads them from disk each time, so that a reload shows a change. How the pages are put together is told in
-//! this crate's `README.md`.
+//! this crate's `README.md`. The pages of the documentation are made of `docs/` when the crate is built.
 
-use std::path::{Component, Path};
+use std::{
+    io::Read as _,
+    path::{Component, Path},
+};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use include_dir::{Dir, include_dir};
 
 /// One file of the dashboard.
@@ -19,6 +23,9 @@ pub struct File {
 
 /// Every file there is, as it was when the binary was built.
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/static");
+
+/// The documentation, as `build.rs` made and packed it.
+static BOOK: Dir<'static> = include_dir!("$OUT_DIR/docs");
 
 /// The document that every page is drawn into.
 const SHELL: &str = "index.html";
@@ -34,9 +41,22 @@ const PAGES: [&str; 10] =
 #[must_use]
 pub fn file(path: &str) -> Option<File> {
     let path = path.strip_prefix('/')?;
+    if let Some(rest) = path.strip_prefix("docs").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return of_the_book(rest.trim_matches('/'));
+    }
     let page = path.is_empty() || path.split('/').next().is_some_and(|first| PAGES.contains(&first));
     let path = if page { SHELL } else { path };
     Some(File { content_type: content_type(path), bytes: read(path)? })
+}
+
+/// A page of the documentation, whose address does not say that it is HTML; or one of its drawings.
+fn of_the_book(path: &str) -> Option<File> {
+    let page = if path.is_empty() { "index.html.gz".to_owned() } else { format!("{path}.html.gz") };
+    let file = BOOK.get_file(page).or_else(|| BOOK.get_file(format!("{path}.gz")))?;
+    let name = file.path().to_str()?.trim_end_matches(".gz");
+    let mut bytes = Vec::new();
+    GzDecoder::new(file.contents()).read_to_end(&mut bytes).ok()?;
+    Some(File { content_type: content_type(name), bytes: bytes.into() })
 }
 
 /// The file as it is on disk, where a developer may just have changed it; the embedded one where the sources are not.
@@ -119,6 +139,60 @@ mod tests {
         for name in names.filter_map(|rest| rest.split('"').next()).filter(|name| !name.starts_with("/api/"))
         {
             assert!(file(name).is_some(), "{name}");
+        }
+    }
+
+    /// What follows each of those in a text, up to the next quotation mark.
+    fn quoted<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(before).skip(1).filter_map(|rest| rest.split('"').next())
+    }
+
+    #[test]
+    fn every_page_of_the_documentation_is_there_and_leads_to_others_that_are() {
+        let contents = text("/docs");
+        assert_eq!(text("/docs/"), contents);
+        let pages: Vec<_> = quoted(&contents, "<li><a href=\"").collect();
+        let sources = ["docs", "docs/decisions"].map(|directory| {
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(directory);
+            let found = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+            found.filter(|path| path.extension().is_some_and(|extension| extension == "md")).count()
+        });
+        assert_eq!(pages.len(), sources.iter().sum::<usize>() - 1, "all but SUMMARY.md");
+
+        let mut dead = Vec::new();
+        for page in pages.iter().copied().chain(["/docs"]) {
+            let html = text(page);
+            for link in quoted(&html, "href=\"")
+                .chain(quoted(&html, "src=\""))
+                .filter(|link| !link.starts_with("http"))
+            {
+                let (target, section) = link.split_once('#').unwrap_or((link, ""));
+                let there = if target.is_empty() { file(page) } else { file(target) };
+                let id = format!("id=\"{section}\"");
+                let found = there.is_some_and(|file| {
+                    section.is_empty() || String::from_utf8_lossy(&file.bytes).contains(&id)
+                });
+                if !found {
+                    dead.push(format!("{page}: {link}"));
+                }
+            }
+        }
+        assert_eq!(dead, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_page_of_the_documentation_holds_nothing_that_a_browser_would_refuse() {
+        for page in ["/docs", "/docs/dashboard", "/docs/api-reference", "/docs/performance"] {
+            let page = text(page);
+            for refused in [" style=", "<style", " onclick=", "<picture", "<!--", "javascript:"] {
+                assert!(!page.contains(refused), "{refused}");
+            }
+            assert_eq!(page.matches("<script").count(), page.matches("<script src=\"/js/").count() + 1);
+            assert_eq!(page.matches("<script type=\"module\" src=\"/js/docs.js\"></script>").count(), 1);
+        }
+        assert_eq!(file("/docs/images/bench-latency.svg").unwrap().content_type, "image/svg+xml");
+        for missing in ["/docsx", "/docs/nothing", "/docs/../docs/deployment", "/docs/SUMMARY"] {
+            assert_eq!(file(missing), None, "{missing}");
         }
     }
 

@@ -1,25 +1,13 @@
 // axe-core finds nothing serious on any page, in light and in dark, on a screen and on a phone.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, test } from "node:test";
 
+import { faults } from "../axe.mjs";
 import { demo, everyView } from "../demo.mjs";
 import { Server, closeBrowser, settled, visit } from "../harness.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
 after(closeBrowser);
-
-async function faults(page) {
-  // Given to the browser by its debugger: the page itself would refuse a foreign script.
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map(({ target, failureSummary }) => `${target} ${failureSummary.split("\n")[1] ?? ""}`).join(" | ")}`);
-}
 
 for (const [name, options] of [
   ["light", { colorScheme: "light" }],

@@ -106,7 +106,7 @@ function sidebar() {
   ]);
   return h("aside.sidebar", { "aria-label": "Navigation", onkeydown: (event) => event.key === "Escape" && openNav(false) },
     h("a.brand", { href: "/" }, mark(), "Koor"),
-    h("nav.nav", { "aria-label": "Pages" }, links),
+    h("nav.nav", { "aria-label": "Pages" }, links, h("a.to-docs", { href: "/docs" }, icon("docs"), "Documentation")),
     h(".foot", h("span.link-state.link"), h(".row", themeButton(), token() && signOutButton())));
 }
 
