@@ -212,6 +212,7 @@ fn every_route_has_a_row_and_every_row_a_route() {
     let rows = ROWS.iter().map(|(_, call, ..)| call.replace("{key*}", "{key}")).collect();
     assert_eq!(routes, rows);
     assert_eq!(rows.len(), ROWS.len(), "a route has one row");
+    eprintln!("trust: doors: {} routes, each with its row", routes.len());
 }
 
 #[test]
@@ -256,6 +257,10 @@ fn whoever_shows_no_valid_token_gets_health_and_changes_nothing() {
         unknown(&reply, "a token in the query", *row);
     }
     assert_eq!(house.everything(), before);
+    eprintln!(
+        "trust: doors: {} pairs of stranger and route, each as the table says, and nothing changed",
+        strangers.len() * ROWS.len()
+    );
 }
 
 #[test]
@@ -265,13 +270,15 @@ fn an_agent_gets_what_its_role_allows_and_changes_nothing_else() {
     let before = house.everything();
     // Whoever it says it is: a token says more than a header.
     let masks = [("an agent", agent.clone()), ("an agent with a mask", agent.instance(&house.other.0))];
+    let (mut refused, mut allowed) = (0, 0);
     for (who, site) in &masks {
         for row in ROWS {
             match row.0 {
                 Admins => forbidden(&house.call(site, &house.me.0, *row), who, *row),
                 Own => forbidden(&house.call(site, &house.other.0, *row), who, *row),
-                All | Agents => {}
+                All | Agents => continue,
             }
+            refused += 1;
         }
     }
     assert_eq!(house.everything(), before);
@@ -279,10 +286,15 @@ fn an_agent_gets_what_its_role_allows_and_changes_nothing_else() {
     for row in ROWS.iter().filter(|row| row.0 != Admins) {
         let reply = house.call(&agent, &house.me.0, *row);
         let_in(&reply, "an agent", *row);
+        allowed += 1;
         if row.1.ends_with("/token") {
             agent = house.server.site().token(reply.json()["token"].as_str().unwrap());
         }
     }
+    eprintln!(
+        "trust: doors: {} pairs of agent and route, each as the table says: {allowed} let in, {refused} refused",
+        allowed + refused
+    );
 }
 
 #[test]
@@ -303,4 +315,5 @@ fn an_admin_gets_everything_and_so_does_everybody_without_a_token() {
     for row in ROWS {
         let_in(&house.call(&house.admin.instance(&house.other.0), &house.me.0, *row), "a named admin", *row);
     }
+    eprintln!("trust: doors: {} pairs of admin and route, each let in", 3 * ROWS.len());
 }

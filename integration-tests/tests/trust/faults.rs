@@ -205,6 +205,9 @@ fn a_broken_page_is_never_answered_as_if_it_were_whole() {
     }
     assert!(broken > 0, "nothing that is read was broken");
     assert!(!server.log().iter().any(|line| line.contains("panicked")));
+    eprintln!(
+        "trust: faults: with pages overwritten, {broken} of 100 values are errors, and the others whole"
+    );
 }
 
 #[test]
@@ -230,6 +233,9 @@ fn a_server_out_of_files_goes_on_with_those_it_has_and_recovers() {
     recovered(&server.site());
     // It does not fill the log with what it can't help.
     assert!(server.log().len() < 1000, "{} lines", server.log().len());
+    eprintln!(
+        "trust: faults: out of file descriptors, who is connected is served, and all are when there are some"
+    );
 }
 
 #[test]

@@ -90,6 +90,11 @@ fn a_guarded_server_calls_nothing_private_however_it_is_written() {
         }
         assert!(!service.was_called(), "{host}");
     }
+    eprintln!(
+        "trust: outbound: a guarded server called none of {} spellings of loopback, private and metadata addresses, by \
+         webhook or by contract",
+        LOOPBACK.len() + NEVER.len() + PRIVATE.len()
+    );
 }
 
 #[test]
@@ -106,12 +111,13 @@ fn an_open_server_calls_this_machine_and_still_nobodys_credentials() {
         }
         assert!(!service.was_called(), "{host}");
     }
+    eprintln!("trust: outbound: an open server called this machine, and none of {} others", NEVER.len());
 }
 
 #[test]
 fn a_url_that_is_no_web_address_is_no_webhook() {
     let (_server, site) = server(Start::default());
-    for url in [
+    let urls = [
         "file:///etc/passwd",
         "gopher://127.0.0.1:6379/_SET",
         "ftp://127.0.0.1/",
@@ -124,11 +130,13 @@ fn a_url_that_is_no_web_address_is_no_webhook() {
         "http://[::1/",
         "http://x:99999/",
         "http://a\r\nX-Evil: 1/",
-    ] {
+    ];
+    for url in urls {
         let hook = site.post("/api/webhooks", &json!({"id": "bad", "url": url}));
         assert_eq!(hook.status, 400, "{url:?}: {}", hook.text());
     }
     assert_eq!(site.get("/api/webhooks").ok(), json!([]));
+    eprintln!("trust: outbound: {} URLs that are no web addresses became no webhooks", urls.len());
 }
 
 /// A machine on which names resolve to what its owner did not mean: another view of `/etc/hosts`.
@@ -147,13 +155,15 @@ fn a_name_is_held_against_the_address_it_resolves_to() {
     let script = "exec unshare --mount --map-root-user --user \
         sh -c 'mount --bind hosts /etc/hosts && exec \"$@\"' sh \"$@\"";
     let (_server, site) = server(start.through(script, Stdio::null()));
-    for host in ["inside.example", "inside6.example", "meta.example", "private.example"] {
+    let names = ["inside.example", "inside6.example", "meta.example", "private.example"];
+    for host in names {
         for said in ask(&site, host, port) {
             assert!(said.contains("not allowed"), "{host}: {said}");
         }
         assert!(!service.was_called(), "{host}");
     }
     eprintln!(
-        "trust: outbound: names that resolve to loopback, private and metadata addresses are not called"
+        "trust: outbound: {} names that resolve to loopback, private and metadata addresses are not called",
+        names.len()
     );
 }

@@ -76,7 +76,7 @@ fn a_wrong_token_is_refused_as_fast_whatever_of_it_is_right() {
     let differences: Vec<f64> = times[1..].iter().map(|other| difference(other, &times[0])).collect();
     let worst = differences.iter().map(|z| z.abs()).fold(0.0, f64::max);
     eprintln!(
-        "trust: doors: {} wrong tokens: what is right of them shows in no time (z at most {worst:.1}, told from {SURE} on)",
+        "trust: timing: {} wrong tokens: what is right of them shows in no time (z at most {worst:.1}, told from {SURE} on)",
         times.iter().map(Vec::len).sum::<usize>()
     );
     assert!(worst < SURE, "{differences:?}");

@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use integration_tests::until;
 use serde_json::json;
 
-use super::{attacked, push, status, tally, together, wire};
+use super::{attacked, long_or, push, status, tally, together, wire};
 
 /// The largest body that is taken, less what may stand around it.
 const LARGE: usize = (10 << 20) - 1000;
@@ -14,14 +14,17 @@ const LARGE: usize = (10 << 20) - 1000;
 #[test]
 #[ignore = "takes its time; .ci/suites/trust runs it"]
 fn large_bodies_from_everywhere_at_once() {
-    attacked("60 bodies of 10 MiB at once, and 60 of which the end never comes", |server| {
+    // The fewer of them are still more than the memory that there may be.
+    let count = long_or(60, 30);
+    let name = format!("{count} bodies of 10 MiB at once, and {count} of which the end never comes");
+    attacked(&name, |server| {
         let body = format!("\"{}\"", "x".repeat(LARGE));
-        let statuses = together(60, |n| status(server, "PUT", &format!("/api/state/large/{n}"), &body));
+        let statuses = together(count, |n| status(server, "PUT", &format!("/api/state/large/{n}"), &body));
         // What there is no room for within ten seconds is refused, and may be tried again. A client that is still
         // sending may not hear of it.
         assert!(statuses.iter().all(|status| [0, 200, 503].contains(status)), "{}", tally(&statuses));
         assert!(statuses.contains(&200), "{}", tally(&statuses));
-        let held: Vec<_> = (0..60)
+        let held: Vec<_> = (0..count)
             .map(|n| {
                 let stream = wire(server);
                 let head = format!(
@@ -44,10 +47,11 @@ fn large_bodies_from_everywhere_at_once() {
 #[test]
 #[ignore = "takes its time; .ci/suites/trust runs it"]
 fn a_packed_body_is_taken_as_it_is() {
-    attacked("bodies that say they are packed and would unfold to 1 GiB", |server| {
+    let mib = long_or(1024, 300);
+    attacked(&format!("bodies that say they are packed and would unfold to {mib} MiB"), |server| {
         let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
         let zeros = vec![b' '; 1 << 20];
-        for _ in 0..1024 {
+        for _ in 0..mib {
             bomb.write_all(&zeros).unwrap();
         }
         let bomb = bomb.finish().unwrap();
@@ -92,7 +96,7 @@ fn json_that_is_deep_or_wide() {
         site.put("/api/specs/p/s.schema", &json!({"type": "array"})).ok();
         let mut texts = ["{\"\":0}", "1", "[]", "\"\""].map(|value| wide(value, LARGE)).to_vec();
         texts.push("[".repeat(1_000_000));
-        let statuses = together(10, |n| {
+        let statuses = together(long_or(10, 5), |n| {
             let text = &texts[n % texts.len()];
             let payload = format!("{{\"endpoint\":\"POST /x\",\"payload\":{text}}}");
             let template = format!("{{\"id\":\"t{n}\",\"name\":\"t\",\"data\":{text}}}");
@@ -129,7 +133,7 @@ fn versions_that_are_costly_to_compare() {
             for (version, value) in values.iter().enumerate() {
                 assert_eq!(status(server, "PUT", "/api/state/wide", value), 200, "version {version}");
             }
-            let statuses = together(12, |n| {
+            let statuses = together(long_or(12, 6), |n| {
                 let form = if n % 2 == 0 { "" } else { "&format=json-patch" };
                 let versions = ["1,2", "3,4", "1,4"][n % 3];
                 status(server, "GET", &format!("/api/state/wide?diff={versions}{form}"), "")
