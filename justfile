@@ -56,7 +56,7 @@ fuzz seconds="600":
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# What is shipped: an archive, a .deb and checksums, in target/release-files.
+# What is shipped: an archive, a .deb, a bill of materials and checksums, in target/release-files.
 release:
     scripts/release
 
