@@ -22,10 +22,12 @@ pub(crate) fn serve(kind: &str, args: &[&str]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match (kind, args) {
         ("bare", [body, head, known]) => runtime.block_on(bare::run(body, head, known)),
-        ("pool", [database, body]) => runtime.block_on(pool::run(database, body)),
+        ("pool", [database, body, how]) => runtime.block_on(pool::run(database, body, *how == "tuned")),
         ("naive", [database]) => runtime.block_on(naive::run(database)),
         _ => {
-            eprintln!("usage: koor-bench serve bare BODY HEAD HEAD304 | pool DATABASE BODY | naive DATABASE");
+            eprintln!(
+                "usage: koor-bench serve bare BODY HEAD HEAD304 | pool DATABASE BODY plain|tuned | naive DATABASE"
+            );
             return ExitCode::from(2);
         }
     }

@@ -1,6 +1,6 @@
 //! GET: beside bare hyper, a query for each request, Redis.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use super::{Depth, Ground, Lanes};
 use crate::{
@@ -36,11 +36,14 @@ pub(super) fn measure(ground: &Ground, report: &mut Report) {
     fs::write(file("head"), &text).unwrap();
     fs::write(file("known"), &known[..known_head]).unwrap();
     let bare = peers::own(&directory, "bare", &[&file("body"), &file("head"), &file("known")]);
-    let pool = peers::own(&ground.directory("reads-pool"), "pool", &["pool.db", &file("body")]);
+    let pool = |how| {
+        peers::own(&ground.directory(&format!("reads-pool-{how}")), "pool", &["pool.db", &file("body"), how])
+    };
+    let (plain, tuned) = (pool("plain"), pool("tuned"));
     let redis = peers::redis(&ground.directory("reads-redis"), "everysec");
 
     let url = |peer: &peers::Peer| format!("http://{}{PATH}", peer.place);
-    let (koor_url, bare_url, pool_url) = (url(&koor), url(&bare), url(&pool));
+    let (koor_url, bare_url, plain_url, tuned_url) = (url(&koor), url(&bare), url(&plain), url(&tuned));
     let header = format!("If-None-Match: {tag}");
     let mut lanes = Lanes::default();
     if Command::new("wrk").arg("--version").output().is_ok() {
@@ -48,14 +51,19 @@ pub(super) fn measure(ground: &Ground, report: &mut Report) {
         lanes.add("koor, 200, by wrk", || wrk(&koor_url, None, span));
         lanes.add("koor, 304, by wrk", || wrk(&koor_url, Some(&header), span));
         lanes.add("bare hyper, 304, by wrk", || wrk(&bare_url, Some(&header), span));
-        lanes.add("a query for each request, by wrk", || wrk(&pool_url, None, span));
+        lanes.add("a query for each request, by wrk", || wrk(&plain_url, None, span));
+        lanes.add("the same, its pool tuned, by wrk", || wrk(&tuned_url, None, span));
     } else {
         report.missing("wrk");
     }
     if let Some(redis) = &redis {
         peers::ask_redis(redis.place, &[b"SET", b"bench/value", &body]);
-        lanes.add("koor, 200", || load::rate(koor.place, CONNECTIONS, span, |_| get(None)));
-        lanes.add("Redis GET", || {
+        lanes.add("Redis GET, by redis-benchmark", || redis_benchmark(redis.place, span));
+        lanes.add("bare hyper, 200, by koor-bench", || {
+            load::rate(bare.place, CONNECTIONS, span, |_| get(None))
+        });
+        lanes.add("koor, 200, by koor-bench", || load::rate(koor.place, CONNECTIONS, span, |_| get(None)));
+        lanes.add("Redis GET, by koor-bench", || {
             load::rate(redis.place, CONNECTIONS, span, |_| {
                 Redis(|out: &mut Vec<u8>| command(out, &[b"GET", b"bench/value"]))
             })
@@ -71,7 +79,13 @@ pub(super) fn measure(ground: &Ground, report: &mut Report) {
     );
     for (what, ours, theirs, against, target) in [
         ("GET", "koor, 200, by wrk", "bare hyper, 200, by wrk", "bare hyper, the same bytes", 0.75),
-        ("GET", "koor, 200", "Redis GET", "Redis GET", 1.0),
+        (
+            "GET, by wrk",
+            "koor, 200, by wrk",
+            "Redis GET, by redis-benchmark",
+            "Redis GET, by redis-benchmark",
+            1.0,
+        ),
         ("GET", "koor, 200, by wrk", "a query for each request, by wrk", "a query for each request", 3.5),
         ("GET with a matching `If-None-Match`", "koor, 304, by wrk", "koor, 200, by wrk", "GET", 1.0),
     ] {
@@ -79,6 +93,20 @@ pub(super) fn measure(ground: &Ground, report: &mut Report) {
             report.target(what, against, ratio, "×", Target::AtLeast(target));
         }
     }
+    // What shows where the limits are: nothing was asked for.
+    let ratios: Vec<_> = [
+        ("koor, 200, by koor-bench", "Redis GET, by koor-bench"),
+        ("bare hyper, 200, by koor-bench", "Redis GET, by koor-bench"),
+        ("koor, 200, by wrk", "the same, its pool tuned, by wrk"),
+        ("bare hyper, 200, by wrk", "the same, its pool tuned, by wrk"),
+        ("koor, 304, by wrk", "bare hyper, 304, by wrk"),
+    ]
+    .into_iter()
+    .filter_map(|(ours, theirs)| {
+        Some(vec![ours.to_owned(), theirs.to_owned(), format!("{:.2}", found.ratio(ours, theirs)?)])
+    })
+    .collect();
+    report.table("Other ratios of the same rounds", &["what", "against", "ratio"], &ratios);
 }
 
 /// A GET of the value, which must be there.
@@ -89,6 +117,28 @@ fn get(tag: Option<&str>) -> impl crate::wire::Exchange + use<> {
         next: move |out: &mut Vec<u8>| out.extend_from_slice(&text),
         check: |answer: crate::wire::Status<'_>| assert!(matches!(answer.code, 200 | 304), "{}", answer.code),
     }
+}
+
+/// Requests a second of Redis's own generator, which stops after a number of them.
+fn redis_benchmark(place: SocketAddr, span: Duration) -> f64 {
+    let rate = |requests: u64| -> f64 {
+        let told = Command::new("redis-benchmark")
+            .args([
+                "-h",
+                &place.ip().to_string(),
+                "-p",
+                &place.port().to_string(),
+                "-c",
+                &CONNECTIONS.to_string(),
+            ])
+            .args(["-n", &requests.to_string(), "--csv", "GET", "bench/value"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        let line = told.lines().last().expect("a line for the command");
+        line.split("\",\"").nth(1).expect("its rate").parse().unwrap()
+    };
+    rate((rate(20_000) * span.as_secs_f64()) as u64)
 }
 
 /// Requests a second.

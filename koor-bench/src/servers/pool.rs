@@ -9,24 +9,24 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
-/// Readers in the pool; more of them were no faster.
+/// Readers in the pool as it is tuned; more of them were no faster.
 const READERS: u32 = 8;
 
 const SCHEMA: &str = "CREATE TABLE state (key TEXT PRIMARY KEY, version INTEGER NOT NULL, hash TEXT NOT NULL, \
     content_type TEXT NOT NULL, value BLOB NOT NULL)";
 
-/// Keeps that body under each key that is asked for below, in a database there.
-pub(super) async fn run(database: &str, body: &str) {
+/// Keeps that body under each key that is asked for below, in a database there. The pool is as it comes, or `tuned`:
+/// then it has a fixed number of readers, and does not try a connection before it is used.
+pub(super) async fn run(database: &str, body: &str, tuned: bool) {
     let options = SqliteConnectOptions::new()
         .filename(Path::new(database))
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .unwrap();
+    let mut pool = SqlitePoolOptions::new();
+    if tuned {
+        pool = pool.max_connections(READERS).test_before_acquire(false);
+    }
+    let pool = pool.connect_with(options).await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&pool).await.unwrap();
     sqlx::query("INSERT INTO state VALUES ('bench/value', 1, 'hash', 'application/json', ?)")
         .bind(fs::read(body).unwrap())
