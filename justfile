@@ -60,7 +60,7 @@ doc:
 release:
     scripts/release
 
-# The documentation as a site, in target/book (needs `cargo install mdbook`).
+# The documentation as a site, in target/book (needs `cargo install mdbook`); `.ci/suites/site` follows its links, too.
 docs:
     mdbook build
 
