@@ -10,7 +10,7 @@ use std::{
 
 use koor_core::{
     Caller, Error, Koor, MemoryStore,
-    commands::{Imported, Unfit},
+    commands::{Imported, Takeover, Unfit},
     domain::audit::AuditFilter,
     ids::{DocumentKey, StateKey, Version},
     page::Limit,
@@ -51,8 +51,8 @@ impl Old {
     }
 
     async fn bring(&self, koor: &Koor, unfit: Unfit) -> Result<Imported, Error> {
-        let original = self.read().unwrap();
-        koor.import_original(&Caller::local(), original, unfit).await.map(|done| done.output)
+        let takeover = Takeover::of(self.read().unwrap(), unfit, koor.now())?;
+        koor.import_original(&Caller::local(), takeover).await.map(|done| done.output)
     }
 }
 
@@ -137,6 +137,13 @@ async fn a_newer_database_comes_over_with_versions_bytes_and_times() {
         entries.last().map(|first| first.timestamp.to_string()),
         Some("2026-02-09T14:00:00.000Z".into())
     );
+    // What no question answers with: what deliveries are signed by.
+    let options = SqliteConnectOptions::new().filename(new.path().join("data.db")).read_only(true);
+    let secret: String = sqlx::query_scalar("SELECT secret FROM webhook WHERE id = 'ci'")
+        .fetch_one(&mut options.connect().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(secret, "s3cret");
     assert_eq!(fs::read(old.file()).unwrap(), before, "the old file was touched");
     assert_eq!(
         fs::read_dir(old.directory.path()).unwrap().count(),

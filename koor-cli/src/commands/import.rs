@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use koor_core::{
     Caller, Koor,
-    commands::{Imported, Unfit},
+    clock::{Clock as _, SystemClock},
+    commands::{Imported, Takeover, Unfit},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore, read_original};
 use serde_json::json;
@@ -65,13 +66,15 @@ pub(crate) fn run(import: &Import, output: &Output) -> Result<(), Failure> {
     let scratch = tempfile::tempdir().map_err(|error| failed(&error))?;
     let original = read_original(&import.from, scratch.path()).map_err(|error| failed(&error))?;
     let unfit = if import.leave_out_unfit { Unfit::LeaveOut } else { Unfit::Refuse };
+    // Before there is a store: what is refused leaves no data directory behind.
+    let takeover = Takeover::of(original, unfit, SystemClock.now()).map_err(|error| failed(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let imported: Imported = runtime.block_on(async {
         let store = SqliteStore::open(SqliteOptions::new(&import.data_dir)).await;
         let store = store.map_err(|error| failed(&error))?;
         let koor = Koor::on(store).open().await.map_err(|error| failed(&error))?;
-        let done = koor.import_original(&Caller::local(), original, unfit).await;
+        let done = koor.import_original(&Caller::local(), takeover).await;
         koor.close().await;
         done.map(|committed| committed.output).map_err(|error| failed(&error))
     })?;

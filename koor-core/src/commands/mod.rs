@@ -17,7 +17,7 @@ pub use backup::{CreateBackup, RestoreBackup, Restored};
 pub use compliance::RecordRuns;
 pub(crate) use compliance::{Finding, write_down};
 pub use events::PublishEvent;
-pub use import::{Imported, Unfit};
+pub use import::{Imported, Takeover, Unfit};
 pub use instances::{
     ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
     SetCapabilities, SetIntent,

@@ -11,6 +11,7 @@ use crate::{
     announcement::Announcement,
     app::Koor,
     caller::{Access, Caller},
+    clock::Timestamp,
     command::{Command, Committed, Done, Intent, Work},
     domain::{
         audit::{Action, AuditEntry},
@@ -74,26 +75,38 @@ pub struct Imported {
     pub left_out: Vec<String>,
 }
 
+/// What an original server kept, every row of it checked: what is left is to write it down.
+#[derive(Debug)]
+pub struct Takeover(Taken);
+
+impl Takeover {
+    /// Checks every row. No store is needed for that, so that one need not be made for rows that it will not get. `now`
+    /// is the time of what bears none.
+    ///
+    /// # Errors
+    /// When a row cannot be taken over and none may be left out.
+    pub fn of(original: Original, unfit: Unfit, now: Timestamp) -> Result<Self, Invalid> {
+        let taken = Taken::sort(original, now);
+        if unfit == Unfit::Refuse && !taken.left_out.is_empty() {
+            return Err(refusal(&taken.left_out));
+        }
+        Ok(Self(taken))
+    }
+}
+
 impl Koor {
     /// Takes over what an original server kept into a store that is still empty: all of it, or nothing. Keys, versions,
     /// bytes and times stay what they were; events, runs and usage records keep their order and get ids of ours; tokens
     /// of instances and secrets of webhooks go on working.
     ///
     /// # Errors
-    /// When the store is not empty, or a row cannot be taken over and none may be left out.
+    /// When the store is not empty.
     pub async fn import_original(
         &self,
         caller: &Caller,
-        original: Original,
-        unfit: Unfit,
+        takeover: Takeover,
     ) -> Result<Committed<Imported>, Error> {
-        let now = self.now();
-        let taken = tokio::task::spawn_blocking(move || Taken::sort(original, now)).await;
-        let taken = taken.map_err(|_| Invalid::new("the rows could not be sorted"))?;
-        if unfit == Unfit::Refuse && !taken.left_out.is_empty() {
-            return Err(refusal(&taken.left_out).into());
-        }
-        self.execute(caller, ImportOriginal(taken)).await
+        self.execute(caller, ImportOriginal(takeover.0)).await
     }
 }
 
@@ -122,7 +135,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn sort(mut original: Original, now: crate::clock::Timestamp) -> Self {
+    fn sort(mut original: Original, now: Timestamp) -> Self {
         let mut sorting = Sorting::new(now);
         let (documents, renumbered) = documents::sort(&mut original, &mut sorting);
         Self {
