@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from websockets.sync.client import connect
 
@@ -21,6 +22,8 @@ NAME = "koor.example.org"
 TOKEN = "a-token-for-the-proxies"
 # Longer than any proxy that buffers would be let off with.
 PATIENCE = 10
+# Longer than nginx waits for an answer when it is told nothing: a minute.
+LONG = 65
 
 
 def free_port():
@@ -30,21 +33,22 @@ def free_port():
 
 
 def authority(directory):
-    """A CA, and a certificate for the name, in that directory."""
+    """A CA, and a certificate in that directory, for the name and for `localhost`, which `koor` can find."""
     def openssl(*words):
         subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", "/CN=A test CA", "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={NAME}",
             "-keyout", "site.key", "-out", "site.csr")
-    (directory / "names").write_text(f"subjectAltName=DNS:{NAME}\n")
+    (directory / "names").write_text(f"subjectAltName=DNS:{NAME},DNS:localhost\n")
     openssl("x509", "-req", "-in", "site.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
             "-extfile", "names", "-out", "site.pem")
 
 
-def ours(text, directory, upstream):
+def ours(text, directory, koor):
     """A configuration of packaging/, with this run's ports and certificates. What is to be replaced must be there."""
-    for shipped, here in {"127.0.0.1:9800": upstream,
+    for shipped, here in {"127.0.0.1:9800": koor.url.removeprefix("http://"),
+                          "127.0.0.1:9847": koor.dashboard.removeprefix("http://"),
                           f"/etc/ssl/certs/{NAME}.pem": str(directory / "site.pem"),
                           f"/etc/ssl/private/{NAME}.key": str(directory / "site.key")}.items():
         assert shipped in text, shipped
@@ -52,8 +56,8 @@ def ours(text, directory, upstream):
     return text
 
 
-def nginx(directory, upstream, port):
-    text = ours((ROOT / "packaging/nginx/koor.conf").read_text(), directory, upstream)
+def nginx(directory, koor, port):
+    text = ours((ROOT / "packaging/nginx/koor.conf").read_text(), directory, koor)
     for shipped, here in {"listen 80;": f"listen 127.0.0.1:{free_port()};",
                           "listen 443 ssl": f"listen 127.0.0.1:{port} ssl"}.items():
         assert shipped in text, shipped
@@ -66,13 +70,14 @@ def nginx(directory, upstream, port):
     return ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf")], {}
 
 
-def caddy(directory, upstream, port):
-    text = ours((ROOT / "packaging/caddy/Caddyfile").read_text(), directory, upstream)
+def caddy(directory, koor, port):
+    text = ours((ROOT / "packaging/caddy/Caddyfile").read_text(), directory, koor)
+    # For `localhost` Caddy has a CA of its own at hand. This machine shall not come to trust it.
     site = f"\n{NAME} {{"
     assert site in text
-    text = text.replace(site, f"\nhttps://{NAME}:{port} {{\n\tbind 127.0.0.1")
+    text = text.replace(site, f"\nhttps://{NAME}:{port}, https://localhost:{port} {{\n\tbind 127.0.0.1")
     (directory / "Caddyfile").write_text(
-        f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tgrace_period 1s\n\thttp_port {free_port()}\n}}\n{text}")
+        f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\tgrace_period 1s\n\thttp_port {free_port()}\n}}\n{text}")
     home = {name: str(directory) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(directory / "Caddyfile")], home
 
@@ -81,17 +86,17 @@ class Through:
     """A client that reaches the server through a proxy."""
 
     def __init__(self, directory, port):
-        self.port = port
+        self.directory, self.port = directory, port
         self.tls = ssl.create_default_context(cafile=directory / "ca.pem")
         self.headers = {"Authorization": f"Bearer {TOKEN}", "Host": f"{NAME}:{port}"}
 
-    def socket(self):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+    def socket(self, patience):
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=patience)
         return self.tls.wrap_socket(plain, server_hostname=NAME)
 
-    def open(self, method, path, body=None, **headers):
+    def open(self, method, path, body=None, patience=PATIENCE, **headers):
         connection = http.client.HTTPConnection(NAME, self.port)
-        connection.sock = self.socket()
+        connection.sock = self.socket(patience)
         connection.request(method, path, body, {**self.headers, **headers})
         return connection.getresponse()
 
@@ -104,6 +109,15 @@ class Through:
         status, _, text = self.call(method, path, body, **headers)
         assert status == 200, f"{method} {path}: {status} {text}"
         return json.loads(text)
+
+    def shell(self, *words):
+        """`koor`, called with these words, as somebody far away calls it."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("KOOR_")}
+        return subprocess.Popen(
+            [os.path.abspath(sys.argv[1]), *words], cwd=self.directory, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**clean, "KOOR_SERVER": f"https://localhost:{self.port}", "KOOR_TOKEN": TOKEN,
+                 "SSL_CERT_FILE": str(self.directory / "ca.pem")})
 
 
 def later(act):
@@ -158,6 +172,21 @@ def websocket(site):
             assert json.loads(follower.recv(PATIENCE)) == event
 
 
+def dashboard(site):
+    """The page, what it loads, the documentation; and the API under the same name, as the page calls it."""
+    for path, kind, word in (("/", "text/html", b"<!doctype html"), ("/docs", "text/html", b"Koor"),
+                             ("/docs/deployment", "text/html", b"nginx"), ("/state/Truck-Wash", "text/html", b"<!doctype html"),
+                             ("/js/main.js", "text/javascript", b"import")):
+        # No token: that is what the page asks for.
+        status, headers, text = site.call("GET", path, Authorization="")
+        assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8"), (path, status, headers, text[:200])
+        assert word.lower() in text.lower(), (path, text[:200])
+    for path in ("/api/nothing", "/nothing"):
+        status, headers, text = site.call("GET", path)
+        assert (status, headers["Content-Type"]) == (404, "application/json"), (path, status, headers, text)
+    assert b"koor_store_writable 1" in site.call("GET", "/metrics")[2]
+
+
 def stream(site):
     before = publish(site, 0)
     answer = site.open("GET", f"/api/events/stream?pattern=proxied.*&since={before['id']}")
@@ -196,6 +225,37 @@ def saved(site):
     assert restored, restored
 
 
+def shell(site):
+    """The command line over TLS, which believes the CA that the system is told of."""
+    def done(process, code=0):
+        out, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == code, (process.args, process.returncode, out, said)
+        return out
+    put = json.loads(done(site.shell("state", "set", "by/shell", "--data", '{"step": 1}')))
+    assert put["key"] == "by/shell", put
+    assert done(site.shell("state", "get", "by/shell")).strip() == '{"step": 1}'
+    cursor = publish(site, 0)["id"]
+    waiting = site.shell("events", "wait", "proxied.*", "--since", str(cursor), "--timeout", "8s")
+    following = site.shell("events", "subscribe", "proxied.*", "--since", str(cursor))
+    try:
+        time.sleep(0.5)
+        event = publish(site, "for the shell")
+        assert json.loads(done(waiting))["events"] == [event]
+        assert json.loads(following.stdout.readline()) == event
+    finally:
+        following.terminate()
+        following.wait(timeout=PATIENCE)
+
+
+def long_wait(site):
+    """A wait for what never comes, which no proxy may cut short."""
+    begun = time.monotonic()
+    answer = site.open("GET", f"/api/events/wait?pattern=never.*&timeout={LONG}s", patience=LONG + PATIENCE)
+    found = json.loads(answer.read())
+    assert (answer.status, found["events"]) == (200, []), (answer.status, found)
+    assert time.monotonic() - begun >= LONG, "it came back early"
+
+
 def behind(make):
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="koor-proxy-") as place:
@@ -203,8 +263,8 @@ def behind(make):
         authority(directory)
         (directory / "token").write_text(TOKEN)
         flags = ["--allow-host", NAME, "--auth-token-file", str(directory / "token")]
-        with Koor(sys.argv[1], *flags, bind="127.0.0.1:0") as koor:
-            command, variables = make(directory, koor.url.removeprefix("http://"), port)
+        with Koor(sys.argv[1], *flags, bind="127.0.0.1:0", dashboard="127.0.0.1:0") as koor:
+            command, variables = make(directory, koor, port)
             with open(directory / "log", "w+") as log:
                 proxy = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                          env={**os.environ, **variables})
@@ -218,9 +278,13 @@ def behind(make):
                             break
                         except OSError:
                             time.sleep(0.1)
-                    for part in (rest, mcp, websocket, stream, waits, saved):
-                        part(site)
-                        print(f"{command[0]}: {part.__name__}", flush=True)
+                    with ThreadPoolExecutor() as beside:
+                        last = beside.submit(long_wait, site)
+                        for part in (rest, mcp, dashboard, websocket, stream, waits, saved, shell):
+                            part(site)
+                            print(f"{command[0]}: {part.__name__}", flush=True)
+                        last.result()
+                        print(f"{command[0]}: a wait of {LONG} s", flush=True)
                 except BaseException:
                     log.seek(0)
                     print(log.read()[-4000:], file=sys.stderr)
@@ -232,8 +296,9 @@ def behind(make):
 
 def main():
     begun = time.monotonic()
-    for make in (nginx, caddy):
-        behind(make)
+    with ThreadPoolExecutor() as both:
+        for proxied in [both.submit(behind, make) for make in (nginx, caddy)]:
+            proxied.result()
     print(f"proxies: all well, after {time.monotonic() - begun:.0f} s")
 
 

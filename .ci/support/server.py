@@ -11,23 +11,23 @@ import urllib.request
 
 
 class Koor:
-    def __init__(self, program, *flags, bind="localhost:0", directory=None):
+    def __init__(self, program, *flags, bind="localhost:0", dashboard="", directory=None):
         self.directory = directory or tempfile.TemporaryDirectory(prefix="koor-")
         self.keeps_directory = directory is not None
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("KOOR_", "LISTEN_"))}
         self.log = []
         self.process = subprocess.Popen(
-            [os.path.abspath(program), "serve", "--bind", bind, "--dashboard-bind", "",
+            [os.path.abspath(program), "serve", "--bind", bind, "--dashboard-bind", dashboard,
              "--log-format", "json", *flags],
             cwd=self.directory.name, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
         )
-        self.url = None
+        self.url = self.dashboard = None
         for line in self.process.stderr:
             self.log.append(line)
             fields = json.loads(line) if line.startswith("{") else {}
             if fields.get("message") == "listening":
-                self.url = fields["api"]
+                self.url, self.dashboard = fields["api"], fields.get("dashboard")
                 break
         if self.url is None:
             sys.exit("koor did not start:\n" + "".join(self.log))
