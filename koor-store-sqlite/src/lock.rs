@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::open::OpenError;
+use crate::{open::OpenError, reader::private};
 
 /// The name of the file that is locked.
 const LOCK_FILE: &str = "data.lock";
@@ -24,11 +24,7 @@ impl DataLock {
             let path = path.clone();
             move |source| OpenError::Io { attempted, path, source }
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
+        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
             .open(&path)
             .map_err(io("open the lock file"))?;
         match file.try_lock() {
