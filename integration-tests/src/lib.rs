@@ -12,6 +12,7 @@ mod server;
 mod service;
 mod shell;
 mod site;
+mod stream;
 
 pub use binary::koor;
 pub use client::{Answer, Client, Events};
@@ -21,4 +22,5 @@ pub use receiver::Receiver;
 pub use server::{Ended, Server, Shared, Start};
 pub use service::{Call, Service};
 pub use shell::{Ran, Shell};
-pub use site::{Block, Reply, Site, Stream, steady, until};
+pub use site::{Reply, Site, steady, until};
+pub use stream::{Block, Stream};

@@ -1,13 +1,15 @@
 //! Requests put on the wire exactly as a test wants them, and answers held against what every answer must be.
 
 use std::{
-    io::{BufRead as _, BufReader, Read, Write as _},
-    net::{Shutdown, TcpStream},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
+
+use crate::stream::{Chunks, Stream};
 
 /// How long a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,7 +118,7 @@ impl Site {
         let find = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!((status, find("content-type")), (200, Some("text/event-stream")));
         assert_eq!(find("transfer-encoding"), Some("chunked"));
-        Stream(BufReader::new(Chunks { reader, left: 0, ended: false }))
+        Stream::new(reader)
     }
 
     fn write(&self, method: &str, path: &str, body: &[u8]) -> BufReader<TcpStream> {
@@ -146,7 +148,7 @@ impl Site {
         let bare = method == "HEAD" || status == 204 || status == 304 || status == 101;
         if !bare {
             if reply.header("transfer-encoding") == Some("chunked") {
-                Chunks { reader, left: 0, ended: false }.read_to_end(&mut reply.body).unwrap();
+                Chunks::of(reader).read_to_end(&mut reply.body).unwrap();
             } else {
                 let length = reply.header("content-length").expect("a body has a length").parse().unwrap();
                 reply.body = vec![0; length];
@@ -319,53 +321,6 @@ pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// What one block of a stream of Server-Sent Events says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Block {
-    /// The line `id`.
-    pub id: Option<u64>,
-    /// The line `event`.
-    pub event: Option<String>,
-    /// The lines `data`.
-    pub data: String,
-}
-
-/// A stream of Server-Sent Events.
-#[derive(Debug)]
-pub struct Stream(BufReader<Chunks>);
-
-impl Stream {
-    /// Waits for a comment, before anything else comes.
-    ///
-    /// # Panics
-    /// When something else comes.
-    pub fn comment(&mut self) {
-        let mut line = String::new();
-        assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the stream has ended");
-        assert!(line.starts_with(':'), "{line:?}");
-    }
-
-    /// The next block that is no comment.
-    ///
-    /// # Panics
-    /// When none comes.
-    #[must_use]
-    pub fn block(&mut self) -> Block {
-        let mut block = Block::default();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the stream has ended");
-            match line.trim_end().split_once(": ") {
-                Some(("id", id)) => block.id = Some(id.parse().unwrap()),
-                Some(("event", event)) => block.event = Some(event.to_owned()),
-                Some(("data", data)) => block.data += data,
-                _ if line == "\n" && block != Block::default() => return block,
-                _ => assert!(line.starts_with(':') || line == "\n", "{line:?}"),
-            }
-        }
-    }
-}
-
 fn read_head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) {
     let mut line = || {
         let mut line = String::new();
@@ -380,39 +335,5 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) 
         let line = line();
         let Some((name, value)) = line.split_once(':') else { return (status, headers) };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-}
-
-/// The inside of a chunked body.
-#[derive(Debug)]
-struct Chunks {
-    reader: BufReader<TcpStream>,
-    left: usize,
-    ended: bool,
-}
-
-impl Read for Chunks {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.left == 0 && !self.ended {
-            let mut line = String::new();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            if line != "\r\n" {
-                self.left = usize::from_str_radix(line.trim(), 16).unwrap();
-                self.ended = self.left == 0;
-            }
-        }
-        let most = buffer.len().min(self.left);
-        let read = self.reader.read(&mut buffer[..most])?;
-        self.left -= read;
-        Ok(read)
-    }
-}
-
-impl Drop for Chunks {
-    fn drop(&mut self) {
-        // Whoever reads no further says so at once.
-        drop(self.reader.get_ref().shutdown(Shutdown::Both));
     }
 }
