@@ -46,6 +46,19 @@ impl Service {
     /// When there is no port.
     #[must_use]
     pub fn new(answer: impl Fn(&Call) -> (u16, String) + Send + 'static) -> Self {
+        Self::leading("/elsewhere".to_owned(), answer)
+    }
+
+    /// One that sends everybody to another place, with that status.
+    ///
+    /// # Panics
+    /// When there is no port.
+    #[must_use]
+    pub fn redirecting(status: u16, to: &str) -> Self {
+        Self::leading(to.to_owned(), move |_| (status, "{}".to_owned()))
+    }
+
+    fn leading(place: String, answer: impl Fn(&Call) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (told, calls) = mpsc::channel();
@@ -61,7 +74,7 @@ impl Service {
                 // Before the answer: whoever has seen its effect finds the call here.
                 drop(told.send(call));
                 let head = format!(
-                    "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nLocation: /elsewhere\r\n\
+                    "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nLocation: {place}\r\n\
                      Content-Length: {}\r\nConnection: close\r\n\r\n",
                     body.len()
                 );
@@ -84,6 +97,12 @@ impl Service {
     #[must_use]
     pub fn call(&self) -> Call {
         self.calls.recv_timeout(Duration::from_secs(30)).expect("it is called")
+    }
+
+    /// The calls that have come and that nobody has looked at.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.try_iter().collect()
     }
 
     /// Whether a call has come that nobody has looked at.
