@@ -60,13 +60,15 @@ pub(crate) fn start(level: LevelFilter, format: Format) -> Result<Log, Failure> 
     Ok(Log(()))
 }
 
-/// Our own crates speak at the level asked for; what others say at length is for their authors, unless all is wanted.
+/// Our own crates speak at the level asked for; what others say at length is for their authors, unless all is wanted and
+/// it holds no secret.
 fn targets(level: LevelFilter) -> Targets {
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
     Targets::new()
         .with_default(others)
-        // It warns of every request that it refuses, with what the client sent.
-        .with_target("rmcp", if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) })
+        // It warns of every request that it refuses, with what the client sent, and below that writes whole messages:
+        // among them the token that an instance is given.
+        .with_target("rmcp", level.min(LevelFilter::ERROR))
         .with_target("koor", level)
         .with_target(START, LevelFilter::INFO.max(level))
 }
@@ -95,5 +97,6 @@ mod tests {
         assert!(debug.would_enable("rmcp::service", &Level::ERROR));
         assert!(!targets(LevelFilter::ERROR).would_enable("hyper", &Level::WARN));
         assert!(targets(LevelFilter::TRACE).would_enable("hyper", &Level::TRACE));
+        assert!(!targets(LevelFilter::TRACE).would_enable("rmcp::service", &Level::WARN));
     }
 }

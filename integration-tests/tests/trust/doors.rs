@@ -10,7 +10,7 @@ const TOKEN: &str = "the-server-token";
 
 /// Who may make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
+pub(crate) enum Who {
     /// Everybody.
     All,
     /// Whoever shows a token.
@@ -23,12 +23,12 @@ enum Who {
 
 use Who::{Admins, Agents, All, Own};
 
-type Row = (Who, &'static str, &'static str, &'static str);
+pub(crate) type Row = (Who, &'static str, &'static str, &'static str);
 
 /// Every route: who may call it, with which path and which body. `{me}` is an instance: the caller, if it is one.
 /// In this order every call finds what it needs.
 #[rustfmt::skip]
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     (All, "GET /health", "/health", ""),
     (Agents, "GET /metrics", "/metrics", ""),
     (Agents, "GET /api/openapi.json", "/api/openapi.json", ""),
@@ -106,21 +106,26 @@ const ROWS: &[Row] = &[
 const CONTRACT: &str = r#"{"kind": "contract", "version": 1, "endpoints": {"GET /x": {"response": {}}}}"#;
 
 /// A server with something for every call, and its admin.
-struct House {
-    server: Server,
-    admin: Site,
-    service: Service,
+pub(crate) struct House {
+    pub(crate) server: Server,
+    pub(crate) admin: Site,
+    pub(crate) service: Service,
     /// Instances: their ids and their tokens.
-    me: (String, String),
-    other: (String, String),
+    pub(crate) me: (String, String),
+    pub(crate) other: (String, String),
 }
 
 impl House {
     fn new(flags: &[&str]) -> Self {
         let server = Start::default().args(flags.iter().copied()).start().unwrap();
+        Self::furnish(server, TOKEN, "hush")
+    }
+
+    /// With that token of the server's, and that secret of a webhook's.
+    pub(crate) fn furnish(server: Server, token: &str, secret: &str) -> Self {
         let service = Service::new(|_| (200, "{}".to_owned()));
-        let admin = server.site().token(TOKEN);
-        let hook = json!({"id": "h", "url": service.url(), "patterns": ["none"], "secret": "hush"});
+        let admin = server.site().token(token);
+        let hook = json!({"id": "h", "url": service.url(), "patterns": ["none"], "secret": secret});
         admin.post("/api/webhooks", &hook).ok();
         admin.post("/api/templates", &json!({"id": "t", "name": "T"})).ok();
         for rule in ["r1", "r2"] {
@@ -140,7 +145,7 @@ impl House {
     }
 
     /// Makes the call of a row, about that instance.
-    fn call(&self, site: &Site, about: &str, (_, call, path, body): Row) -> Reply {
+    pub(crate) fn call(&self, site: &Site, about: &str, (_, call, path, body): Row) -> Reply {
         let (method, _) = call.split_once(' ').unwrap();
         let path = path.replace("{me}", about).replace("{other}", &self.other.0);
         let body = body.replace("{service}", &self.service.url());
