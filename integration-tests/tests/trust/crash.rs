@@ -15,6 +15,7 @@ use std::{
 
 use integration_tests::{Client, Server, Start};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tungstenite::Message;
 
@@ -25,16 +26,29 @@ const CLIENTS: u64 = 32;
 const BY_MCP: u64 = 4;
 const SUBSCRIBERS: usize = 4;
 const KEYS: u64 = 60;
+/// Of that many answered values, one is read again.
+const SAMPLE: usize = 20;
+
+/// What a version must be, as far as its writer knows.
+#[derive(Debug)]
+enum Wrote {
+    /// What it sent, and the hash of that by its own reckoning.
+    Value(String, String),
+    /// What that version was.
+    Again(u64),
+    /// Nothing any more.
+    Deletion,
+}
 
 /// What was answered.
 #[derive(Debug)]
 enum Answered {
-    /// A version of a state value or a spec; its hash unless it is a deletion; the cursor of its event.
-    Version { path: String, version: u64, hash: Option<String>, cursor: u64 },
+    /// A version of a state value or a spec, and the cursor of its event.
+    Version { path: String, version: u64, wrote: Wrote, cursor: u64 },
     /// An event, and what is in it.
     Event { id: u64, mark: String },
-    /// A rule, and the cursor of its event.
-    Rule { id: String, cursor: u64 },
+    /// A rule, and the cursor of its event, which MCP does not tell.
+    Rule { id: String, cursor: Option<u64> },
     /// An instance.
     Instance { id: String },
 }
@@ -49,11 +63,12 @@ fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: 
         let value = json!({"mark": mark, "fill": "x".repeat(usize::try_from(random.below(1500)).unwrap())})
             .to_string();
         let url = format!("/api/{path}");
+        let back_to = 1 + random.below(5);
         let what = if number < BY_MCP { 9 } else { random.below(9) };
         let told = match what {
             0 => client.try_send("PUT", &format!("{url}?if_version={}", random.below(40)), &value),
             1 => client.try_send("DELETE", &url, ""),
-            2 => client.try_send("POST", &format!("{url}?rollback={}", 1 + random.below(5)), ""),
+            2 => client.try_send("POST", &format!("{url}?rollback={back_to}"), ""),
             3 | 4 => {
                 let event = json!({"topic": "crash.mark", "data": mark});
                 client.try_send("POST", "/api/events/publish", &event.to_string())
@@ -88,20 +103,28 @@ fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: 
         let text = |field: &str| body[field].as_str().unwrap().to_owned();
         let answer = match what {
             3 | 4 => Answered::Event { id: body["id"].as_u64().unwrap(), mark },
-            5 => Answered::Rule { id: mark, cursor: cursor() },
+            5 => Answered::Rule { id: mark, cursor: Some(cursor()) },
             6 => Answered::Instance { id: text("id") },
             9 => {
                 assert!(body["result"]["isError"] != true, "{body}");
                 let told = &body["result"]["structuredContent"];
                 match told["instance_id"].as_str() {
                     Some(id) => Answered::Instance { id: id.to_owned() },
-                    None => Answered::Rule { id: mark, cursor: 0 },
+                    None => Answered::Rule { id: mark, cursor: None },
                 }
             }
             _ => {
                 let version = body["version"].as_u64().unwrap();
-                let hash = (what != 1).then(|| text("hash"));
-                Answered::Version { path, version, hash, cursor: cursor() }
+                let wrote = match what {
+                    1 => Wrote::Deletion,
+                    2 => Wrote::Again(back_to),
+                    _ => {
+                        let hash = hex::encode(Sha256::digest(&value));
+                        assert_eq!(text("hash"), hash, "{path}");
+                        Wrote::Value(value, hash)
+                    }
+                };
+                Answered::Version { path, version, wrote, cursor: cursor() }
             }
         };
         answered.send(answer).unwrap();
@@ -184,6 +207,15 @@ struct Kept {
     instances: BTreeSet<String>,
 }
 
+/// How often each name is in what comes.
+fn count(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
 impl Kept {
     fn read(client: &Client) -> Self {
         let mut versions = BTreeMap::new();
@@ -225,8 +257,14 @@ impl Kept {
     fn holds(&self, answered: &[Answered]) {
         for answer in answered {
             match answer {
-                Answered::Version { path, version, hash, cursor } => {
-                    assert_eq!(self.versions[path].get(version), Some(hash), "{answer:?}");
+                Answered::Version { path, version, wrote, cursor } => {
+                    let versions = &self.versions[path];
+                    let hash = match wrote {
+                        Wrote::Value(_, hash) => Some(hash),
+                        Wrote::Again(older) => versions[older].as_ref(),
+                        Wrote::Deletion => None,
+                    };
+                    assert_eq!(versions.get(version).map(Option::as_ref), Some(hash), "{answer:?}");
                     let event = self.events.get(cursor).unwrap_or_else(|| panic!("{answer:?} has no event"));
                     assert_eq!(event["data"]["version"], *version, "{answer:?}: {event}");
                     assert!(event["topic"].as_str().unwrap().ends_with(".changed"), "{answer:?}: {event}");
@@ -240,17 +278,28 @@ impl Kept {
                 }
                 Answered::Rule { id, cursor } => {
                     assert!(self.rules.contains(id), "{answer:?}");
-                    let entry = ("rule.propose".to_owned(), format!("crash/{id}"), 0);
-                    assert_eq!(self.audit.get(&entry), Some(&1), "{answer:?}");
-                    assert!(*cursor == 0 || self.events[cursor]["topic"] == "$rule.proposed", "{answer:?}");
+                    if let Some(event) = cursor.map(|cursor| &self.events[&cursor]) {
+                        assert_eq!(event["topic"], "$rule.proposed", "{answer:?}");
+                        assert_eq!(event["data"]["rule_id"], *id, "{answer:?}");
+                    }
                 }
-                Answered::Instance { id } => {
-                    assert!(self.instances.contains(id), "{answer:?}");
-                    let entry = ("instance.register".to_owned(), id.clone(), 0);
-                    assert_eq!(self.audit.get(&entry), Some(&1), "{answer:?}");
-                }
+                // That each has one event and one entry holds for all of them, answered or not.
+                Answered::Instance { id } => assert!(self.instances.contains(id), "{answer:?}"),
             }
         }
+    }
+
+    /// Holds that as many events of that topic and as many entries of that action are there as things, one for each.
+    fn has_one_each(&self, things: &BTreeSet<String>, topic: &str, field: &str, action: &str, before: &str) {
+        let once: BTreeMap<_, _> = things.iter().map(|thing| (thing.clone(), 1)).collect();
+        let announced = self.events.values().filter(|event| event["topic"] == topic);
+        let announced = count(announced.map(|event| event["data"][field].as_str().unwrap().to_owned()));
+        assert_eq!(announced, once, "{topic}");
+        let entries = self.audit.iter().filter(|((of, ..), _)| of == action);
+        let entries: BTreeMap<_, _> = entries
+            .map(|((_, resource, _), count)| (resource.strip_prefix(before).unwrap().to_owned(), *count))
+            .collect();
+        assert_eq!(entries, once, "{action}");
     }
 
     /// Holds that nothing is there by half, answered or not.
@@ -291,9 +340,28 @@ impl Kept {
             assert_eq!(entries, deletions, "{path}");
         }
         assert_eq!(announced, BTreeMap::new(), "an event speaks of a version that is not there");
+        self.has_one_each(&self.rules, "$rule.proposed", "rule_id", "rule.propose", "crash/");
+        self.has_one_each(&self.instances, "$instance.registered", "instance_id", "instance.register", "");
         let ids: Vec<u64> = self.events.keys().copied().collect();
         assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>(), "the log has holes");
     }
+}
+
+/// Reads some of what was answered again, byte by byte; how many.
+fn read_again(client: &Client, answered: &[Answered]) -> usize {
+    let values = answered.iter().filter_map(|answer| match answer {
+        Answered::Version { path, version, wrote: Wrote::Value(value, _), .. } => {
+            Some((path, version, value))
+        }
+        _ => None,
+    });
+    let sample = values.step_by(SAMPLE);
+    sample
+        .map(|(path, version, value)| {
+            let kept = client.ok("GET", &format!("/api/{path}?version={version}"), "").body;
+            assert!(kept == *value, "{path}, version {version}: {kept} is not {value}");
+        })
+        .count()
 }
 
 #[test]
@@ -312,6 +380,8 @@ fn whatever_was_answered_outlives_a_kill() {
     let kept = Kept::read(&client);
     kept.holds(&answered);
     kept.is_whole();
+    let read = read_again(&client, &answered);
+    assert!(read > 0);
     let chain = client.ok("GET", "/api/audit/verify", "").json();
     assert_eq!(chain["valid"], true, "{chain}");
     // Once more, for what came after the last kill; then each has seen the whole log, in order, without a repeat.
@@ -331,8 +401,8 @@ fn whatever_was_answered_outlives_a_kill() {
         assert_eq!(seen.into_inner().unwrap(), (1..=last).collect::<Vec<_>>());
     }
     eprintln!(
-        "trust: crash: {kills} kills, {} answered writes of {CLIENTS} clients all there; {last} events, each seen once by \
-         {SUBSCRIBERS} subscribers; {} audit entries verify; {} s",
+        "trust: crash: {kills} kills, {} answered writes of {CLIENTS} clients all there, {read} of them compared byte by \
+         byte; {last} events, each seen once by {SUBSCRIBERS} subscribers; {} audit entries verify; {} s",
         answered.len(),
         chain["entries"],
         begun.elapsed().as_secs()
