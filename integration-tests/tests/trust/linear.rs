@@ -1,5 +1,5 @@
-//! What clients see of a few keys, at once and through kills and pauses, could have been seen of one register each. And
-//! the check is worth something: two kinds of broken servers are found.
+//! What clients see of a few keys, at once and through kills, pauses and a database that somebody else has locked, could
+//! have been seen of one register each. And the check is worth something: broken servers are found.
 
 use std::{
     collections::HashMap,
@@ -8,48 +8,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use integration_tests::{Ask, Client, Operation, Server, Start, Told, linearizable};
+use integration_tests::{Ask, Client, Operation, Start, Told, linearizable};
+use koor_core::{MemoryStore, ports::Store};
 use tempfile::TempDir;
 
-use crate::random::{Random, number, seed};
+use crate::{
+    broken::{Broken, Forgets, OutdatedStore, forgetful},
+    faults::Holder,
+    random::{Random, number, seed},
+};
 
 const CLIENTS: u64 = 8;
 const KEYS: u64 = 3;
+/// In the first of so many rounds somebody else locks the database: it takes seconds until the server gives up.
+const LOCKED_EVERY: u64 = 5;
+/// When something ended that nobody has seen end.
+const UNKNOWN: u64 = u64::MAX;
 
-/// What stands between the clients and the server.
-enum Between {
-    Nothing,
-    /// A cache that asks again only at every fourth read.
-    StaleCache(Mutex<HashMap<u64, (u64, Told)>>),
-    /// Somebody who forgets conditions.
-    LostCondition,
-}
-
-impl Between {
-    fn ask(&self, client: &Client, key: u64, ask: Ask) -> Told {
-        match self {
-            Self::Nothing => send(client, key, ask),
-            Self::StaleCache(cache) => {
-                if ask != Ask::Get {
-                    return send(client, key, ask);
-                }
-                let mut cache = cache.lock().unwrap();
-                let (age, told) = cache.entry(key).or_insert((0, Told::Nothing));
-                if age.is_multiple_of(4) {
-                    *told = send(client, key, ask);
-                }
-                *age += 1;
-                *told
-            }
-            Self::LostCondition => match ask {
-                Ask::Put(value, Some(_)) => send(client, key, Ask::Put(value, None)),
-                other => send(client, key, other),
-            },
-        }
-    }
-}
-
-fn send(client: &Client, key: u64, ask: Ask) -> Told {
+/// Asks; `None` where the connection broke off.
+fn send(client: &Client, key: u64, ask: Ask) -> Option<Told> {
     let path = format!("/api/state/linear/{key}");
     let told = match ask {
         Ask::Get => client.try_send("GET", &path, ""),
@@ -58,10 +35,9 @@ fn send(client: &Client, key: u64, ask: Ask) -> Told {
             client.try_send("PUT", &format!("{path}?if_version={version}"), &value.to_string())
         }
         Ask::Delete => client.try_send("DELETE", &path, ""),
-    };
-    let Some(told) = told else { return Told::Nothing };
+    }?;
     let version = || told.json()["version"].as_u64().unwrap();
-    match (told.status, ask) {
+    Some(match (told.status, ask) {
         (200, Ask::Get) => Told::Has(
             told.headers["x-koor-version"].to_str().unwrap().parse().unwrap(),
             told.body.parse().unwrap(),
@@ -69,23 +45,18 @@ fn send(client: &Client, key: u64, ask: Ask) -> Told {
         (200, _) => Told::Done(version()),
         (404, _) => Told::Absent,
         (412, _) => Told::Conflict(version()),
+        // As good as told nothing: it may have been done, but not after this.
+        (503, Ask::Put(..) | Ask::Delete) => Told::Nothing,
         other => panic!("{other:?}: {}", told.body),
-    }
+    })
 }
 
 /// Lets clients loose until they have done so much, or nobody answers any more.
-fn load(
-    server: &Server,
-    between: &Between,
-    round: u64,
-    each: u64,
-    since: Instant,
-    history: &Mutex<Vec<Operation>>,
-) {
+fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Operation>>) {
     let now = || u64::try_from(since.elapsed().as_nanos()).unwrap();
     thread::scope(|scope| {
         for number in 0..CLIENTS {
-            let client = server.client();
+            let client = Client::new(api);
             scope.spawn(move || {
                 let mut random = Random::new(round * 100 + number);
                 let mut seen = HashMap::new();
@@ -98,8 +69,9 @@ fn load(
                         _ => Ask::Delete,
                     };
                     let called = now();
-                    let told = between.ask(&client, key, ask);
-                    let answered = now();
+                    let said = send(&client, key, ask);
+                    let answered = if said.is_some() { now() } else { UNKNOWN };
+                    let told = said.unwrap_or(Told::Nothing);
                     match told {
                         Told::Has(version, _) | Told::Conflict(version) => drop(seen.insert(key, version)),
                         Told::Done(version) => {
@@ -109,8 +81,11 @@ fn load(
                         Told::Nothing => {}
                     }
                     history.lock().unwrap().push(Operation { key, called, answered, ask, told });
-                    if told == Told::Nothing {
-                        return;
+                    match said {
+                        None => return,
+                        // Whoever can't write needs no thousand tries to know it.
+                        Some(Told::Nothing) => thread::sleep(Duration::from_millis(20)),
+                        Some(_) => {}
                     }
                 }
             });
@@ -120,29 +95,40 @@ fn load(
 
 #[test]
 #[ignore = "takes its time; .ci/suites/trust runs it, and `just torture` longer"]
-fn what_clients_see_is_linearizable_through_kills_and_pauses() {
+fn what_clients_see_is_linearizable_through_kills_pauses_and_locks() {
     let (rounds, begun) = (number("TRUST_ROUNDS", 6), Instant::now());
     eprintln!("trust: linearizability: seed {}", seed());
     let directory = Arc::new(TempDir::new().unwrap());
     let history: Mutex<Vec<Operation>> = Mutex::default();
-    let mut known = 0;
+    let (mut known, mut locks) = (0, 0);
     for round in 0..rounds {
         let server = Start::default().within(&directory).args(["--log-level", "warn"]).start().unwrap();
         thread::scope(|scope| {
-            scope.spawn(|| load(&server, &Between::Nothing, round, 100_000, begun, &history));
+            scope.spawn(|| load(&server.api, round, 100_000, begun, &history));
             let mut random = Random::new(round + 1_000_000);
             thread::sleep(Duration::from_millis(100 + random.below(200)));
             server.signal("STOP");
             thread::sleep(Duration::from_millis(100));
             server.signal("CONT");
             thread::sleep(Duration::from_millis(100 + random.below(200)));
+            if round % LOCKED_EVERY == 0 {
+                let holder = Holder::of(&server);
+                let refused = || {
+                    let history = history.lock().unwrap();
+                    history[known..].iter().any(|operation| operation.told == Told::Nothing)
+                };
+                integration_tests::until(|| refused().then_some(()));
+                holder.let_go();
+                locks += 1;
+                thread::sleep(Duration::from_millis(100));
+            }
             server.signal("KILL");
         });
         let _ = server.wait();
         // What that process has not done by now nobody will.
         let dead = u64::try_from(begun.elapsed().as_nanos()).unwrap();
         let mut history = history.lock().unwrap();
-        let unanswered = |operation: &&mut Operation| operation.told == Told::Nothing;
+        let unanswered = |operation: &&mut Operation| operation.answered == UNKNOWN;
         for operation in history[known..].iter_mut().filter(unanswered) {
             operation.answered = dead;
         }
@@ -155,29 +141,35 @@ fn what_clients_see_is_linearizable_through_kills_and_pauses() {
         panic!("no register answers so: {operations:#?}");
     }
     eprintln!(
-        "trust: linearizability: {} operations of {CLIENTS} clients on {KEYS} keys through {rounds} kills and pauses, {unknown} \
-         of them unanswered: linearizable; {} s",
+        "trust: linearizability: {} operations of {CLIENTS} clients on {KEYS} keys through {rounds} kills and pauses and \
+         {locks} locks, {unknown} of them unanswered or 503: linearizable; {} s",
         history.len(),
         begun.elapsed().as_secs()
     );
 }
 
-#[test]
-fn a_stale_cache_and_a_lost_condition_are_found() {
-    for (round, (what, between)) in [
-        ("a stale cache", Between::StaleCache(Mutex::default())),
-        ("a lost condition", Between::LostCondition),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let history = Mutex::default();
-        let server = Server::start();
-        load(&server, &between, round as u64, 60, Instant::now(), &history);
-        assert!(linearizable(&history.into_inner().unwrap()).is_err(), "{what} went unnoticed");
-    }
+/// What somebody sees of that store.
+fn seen(store: impl Store, round: u64) -> Vec<Operation> {
+    let broken = Broken::on(store);
     let history = Mutex::default();
-    let server = Server::start();
-    load(&server, &Between::Nothing, 2, 60, Instant::now(), &history);
-    assert_eq!(linearizable(&history.into_inner().unwrap()), Ok(()));
+    load(&broken.api, round, 60, Instant::now(), &history);
+    history.into_inner().unwrap()
+}
+
+#[test]
+fn a_stale_cache_a_lost_condition_and_a_lost_write_are_found() {
+    let broken = [
+        ("a stale cache", seen(OutdatedStore::default(), 0)),
+        ("a lost condition", seen(forgetful(Forgets::Conditions), 1)),
+        ("a lost write", seen(forgetful(Forgets::Writes), 2)),
+    ];
+    for (what, history) in &broken {
+        assert!(linearizable(history).is_err(), "{what} went unnoticed in {} operations", history.len());
+    }
+    let whole = seen(MemoryStore::default(), 3);
+    assert_eq!(linearizable(&whole), Ok(()));
+    eprintln!(
+        "trust: linearizability: of servers with {} each was found, and none in one that is whole",
+        broken.map(|(what, _)| what).join(", ")
+    );
 }

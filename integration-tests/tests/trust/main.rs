@@ -10,6 +10,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod broken;
 mod clock;
 mod crash;
 mod doors;
