@@ -167,6 +167,15 @@ fn tally(statuses: &[u16]) -> String {
     runs.join(", ")
 }
 
+/// Holds that each status is one of those, and that the server answered at all. A client that is still sending may not
+/// hear of a refusal: 0 alone shows nothing.
+fn all_of(statuses: &[u16], allowed: &[u16]) -> String {
+    let tally = tally(statuses);
+    assert!(statuses.iter().all(|status| allowed.contains(status)), "{tally}");
+    assert!(statuses.iter().any(|status| *status != 0), "nobody was answered: {tally}");
+    tally
+}
+
 /// A connection on which anything can be written; the server may end it at any moment.
 fn wire(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.api.trim_start_matches("http://")).unwrap();
