@@ -2,7 +2,8 @@
 #![no_main]
 
 use koor_core::ids::{
-    DocumentKey, Hash, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic, WebhookId,
+    DocumentKey, Hash, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic,
+    WebhookId,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -15,7 +16,9 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(topic) = Topic::new(text) {
         assert_eq!(topic.as_str(), text);
-        assert!((1..=256).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace()));
+        assert!(
+            (1..=256).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        );
         assert!(!text.split('.').any(str::is_empty) && !text.contains(['*', '?', '[', ']', '\\']));
     }
     let names = [
@@ -26,7 +29,9 @@ fuzz_target!(|text: &str| {
         WebhookId::new(text).is_ok(),
     ];
     if names.contains(&true) {
-        assert!((1..=200).contains(&text.len()) && !text.contains('/') && !text.chars().any(char::is_control));
+        assert!(
+            (1..=200).contains(&text.len()) && !text.contains('/') && !text.chars().any(char::is_control)
+        );
     }
     if let Some((project, name)) = text.split_once('/')
         && let (Ok(project), Ok(name)) = (ProjectName::new(project), SpecName::new(name))

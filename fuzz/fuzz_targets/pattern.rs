@@ -1,7 +1,10 @@
 //! Globs: held against a matcher that is plainly right and plainly slow.
 #![no_main]
 
-use koor_core::{ids::Topic, pattern::{Pattern, TopicFilter}};
+use koor_core::{
+    ids::Topic,
+    pattern::{Pattern, TopicFilter},
+};
 use libfuzzer_sys::fuzz_target;
 
 /// Whether a glob of plain characters, `*` and `?` matches.

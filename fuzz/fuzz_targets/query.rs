@@ -6,10 +6,22 @@ use koor_fuzz::exchange;
 use libfuzzer_sys::fuzz_target;
 
 const ROUTES: [&str; 16] = [
-    "GET /api/state", "GET /api/state/k", "POST /api/state/k", "GET /api/specs/p/s", "GET /api/events/history",
-    "GET /api/events/wait", "GET /api/events/subscribe", "GET /api/instances", "GET /api/validate/p/rules",
-    "GET /api/rules", "GET /api/rules/export", "GET /api/compliance/history", "GET /api/templates", "GET /api/audit",
-    "GET /api/metrics/agents", "GET /api/llm/usage/summary",
+    "GET /api/state",
+    "GET /api/state/k",
+    "POST /api/state/k",
+    "GET /api/specs/p/s",
+    "GET /api/events/history",
+    "GET /api/events/wait",
+    "GET /api/events/subscribe",
+    "GET /api/instances",
+    "GET /api/validate/p/rules",
+    "GET /api/rules",
+    "GET /api/rules/export",
+    "GET /api/compliance/history",
+    "GET /api/templates",
+    "GET /api/audit",
+    "GET /api/metrics/agents",
+    "GET /api/llm/usage/summary",
 ];
 
 // A letter for the route, and the query.

@@ -37,7 +37,8 @@ fn server() -> SocketAddr {
     *ADDRESS.get_or_init(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let settings = HttpSettings { max_body: 16 << 10, restore_limit: 16 << 10, ..HttpSettings::default() };
+        let settings =
+            HttpSettings { max_body: 16 << 10, restore_limit: 16 << 10, ..HttpSettings::default() };
         let listeners = Listeners { api: vec![listener], dashboard: Vec::new() };
         let server = Server::new(koor(), settings, listeners).unwrap();
         runtime().spawn(server.run(std::future::pending()));
