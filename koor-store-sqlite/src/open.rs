@@ -135,9 +135,10 @@ fn writing(options: &SqliteOptions, database: &Path) -> SqliteConnectOptions {
         Durability::Normal => SqliteSynchronous::Normal,
     };
     base(database)
+        .page_size(std::env::var("KOOR_PAGE").map_or(4096, |p| p.parse().unwrap_or(4096)))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
-        .pragma("wal_autocheckpoint", options.wal_autocheckpoint.to_string())
+        .pragma("wal_autocheckpoint", std::env::var("KOOR_WAL").unwrap_or(options.wal_autocheckpoint.to_string()))
         // What a large batch leaves of the log is given back.
         .pragma("journal_size_limit", (64 << 20).to_string())
         .statement_cache_capacity(WRITER_STATEMENTS)
@@ -151,15 +152,18 @@ pub(crate) fn connect(options: &SqliteConnectOptions) -> Result<Conn, sqlx::Erro
 /// Makes directory and database where they are not there, and connects the writer to a database of today's format.
 pub(crate) fn open_writer(options: &SqliteOptions, database: &Path) -> Result<Conn, OpenError> {
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    let found = format_of(database)?;
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
+    // Before SQLite has the file open, and never after: when a file is closed, the system lets go of every lock that the
+    // process has on it, SQLite's among them. Without those, the next program that looks into the database and closes it
+    // takes itself for the last, and deletes the log that this one writes into.
     private(OpenOptions::new().append(true).create(true)).open(database).map_err(|source| OpenError::Io {
         attempted: "open the database",
         path: database.into(),
         source,
     })?;
+    let found = format_of(database)?;
+    if found > known {
+        return Err(OpenError::Newer { found, known });
+    }
     let mut conn =
         connect(&writing(options, database)).map_err(|error| store_error("open the database", error))?;
     migrate(&mut conn)?;
@@ -183,7 +187,7 @@ fn page_bytes(conn: &mut Conn) -> StoreResult<u64> {
 /// Where the format is written in a database file, as four bytes, most significant first.
 const FORMAT_OFFSET: usize = 60;
 
-/// The format of a database, found without touching it; zero where there is none yet.
+/// The format of a database, found without touching it; zero where there is none yet. SQLite must not have it open.
 fn format_of(database: &Path) -> Result<u32, OpenError> {
     let io = |attempted| move |source| OpenError::Io { attempted, path: database.into(), source };
     let mut log = database.as_os_str().to_owned();

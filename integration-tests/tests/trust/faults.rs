@@ -190,6 +190,40 @@ fn rot(database: &Path, rot: impl Fn(usize, &mut [u8])) {
 }
 
 #[test]
+#[ignore = "needs Python; .ci/suites/trust runs it"]
+fn whoever_looks_into_the_database_takes_nothing_with_him() {
+    const ROUNDS: u64 = 20;
+    let look = "import sqlite3; c = sqlite3.connect('data.db', isolation_level=None); \
+        c.execute('SELECT count(*) FROM sqlite_master').fetchall(); c.close()";
+    let directory = Server::start().directory().clone();
+    for round in 1..=ROUNDS {
+        // Each but the first finds the log of one that was killed.
+        let server = Server::start_within(&directory);
+        let site = server.site();
+        // The more there is in the log, the longer a connection takes that looks at the start which format it has.
+        for n in 0..20 {
+            site.put(&format!("/api/state/before/{n}"), &json!(round)).ok();
+        }
+        // Another program opens the database, and closes it as if it were the last that has it.
+        let looked =
+            Command::new("python3").args(["-c", look]).current_dir(directory.path()).status().unwrap();
+        assert!(looked.success());
+        assert!(directory.path().join("data.db-wal").exists(), "round {round}: the log is gone");
+        let version = site.put("/api/state/after", &json!(round)).ok()["version"].clone();
+        assert_eq!(version, round);
+        server.signal("KILL");
+        assert_eq!(server.wait().code, None);
+    }
+    let server = Server::start_within(&directory);
+    for key in ["before/19", "after"] {
+        assert_eq!(server.site().get(&format!("/api/state/{key}")).ok(), ROUNDS, "{key}");
+    }
+    eprintln!(
+        "trust: faults: after {ROUNDS} kills, each after somebody else had the database open, what was answered is there"
+    );
+}
+
+#[test]
 fn a_broken_page_is_never_answered_as_if_it_were_whole() {
     let server = Server::start();
     let site = server.site();
