@@ -84,7 +84,7 @@ impl Shape {
                     let _ = write!(sql, "VALUES {row};");
                 } else {
                     let rows = vec![row.as_str(); rows].join(",");
-                    let _ = write!(sql, "SELECT * FROM (VALUES {rows}) LIMIT ?;");
+                    let _ = write!(sql, "SELECT * FROM (VALUES {rows}) LIMIT 0 + ?;");
                 }
             }
             if index == 1 && self.live {

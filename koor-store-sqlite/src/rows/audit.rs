@@ -23,7 +23,7 @@ const TABLE: &str = "audit_log";
 
 const SELECT_HEAD: &str = "SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT 1";
 const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_log \
-    WHERE timestamp BETWEEN ? AND ? LIMIT ?)";
+    WHERE timestamp BETWEEN ? AND ? LIMIT 0 + ?)";
 const SELECT: &str = "SELECT id, timestamp, actor, action, resource, outcome, hash, detail FROM audit_log";
 const BY_TIME: &str = " INDEXED BY audit_log_timestamp";
 const BY_REFUSAL: &str = " INDEXED BY audit_log_refused";
@@ -117,7 +117,7 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
         let timely = way == Some(BY_TIME);
         conditions.and(if timely { "timestamp BETWEEN ? AND ?" } else { "+timestamp BETWEEN ? AND ?" });
         conditions.and("id > ?");
-        let order = if after.is_some() { "ORDER BY id LIMIT ?" } else { "ORDER BY id DESC LIMIT ?" };
+        let order = if after.is_some() { "ORDER BY id LIMIT 0 + ?" } else { "ORDER BY id DESC LIMIT 0 + ?" };
         let sql = format!("{SELECT}{}{} {order}", way.unwrap_or_default(), conditions.as_str());
         let mut statement = Statement::assembled("read the audit log", sql.into());
         for text in texts.iter().filter_map(|(_, text)| text.as_ref()) {

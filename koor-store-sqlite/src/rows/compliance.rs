@@ -55,7 +55,7 @@ impl<M: Mode> ComplianceRead for Tx<'_, M> {
             Some(false) => conditions.and("pass = 0"),
             None => {}
         }
-        let sql = format!("{SELECT}{} ORDER BY id DESC LIMIT ?", conditions.as_str());
+        let sql = format!("{SELECT}{} ORDER BY id DESC LIMIT 0 + ?", conditions.as_str());
         let mut statement = Statement::assembled("list compliance runs", sql.into());
         if let Some(id) = instance_id {
             statement.push(id.as_bytes().as_slice());

@@ -38,21 +38,21 @@ macro_rules! event {
 }
 
 const SELECT_TOPIC_DOWN: &str =
-    concat!(event!(), "topic = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
+    concat!(event!(), "topic = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT 0 + ?6");
 const SELECT_USER_DOWN: &str = concat!(
     event!(),
     "?1 IS NULL AND system = 0 AND id < ?5 AND ",
     narrowed!(),
-    " ORDER BY id DESC LIMIT ?6"
+    " ORDER BY id DESC LIMIT 0 + ?6"
 );
 const SELECT_SYSTEM_DOWN: &str = concat!(
     event!(),
     "?1 IS NULL AND system = 1 AND id < ?5 AND ",
     narrowed!(),
-    " ORDER BY id DESC LIMIT ?6"
+    " ORDER BY id DESC LIMIT 0 + ?6"
 );
 const SELECT_ALL_DOWN: &str =
-    concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT ?6");
+    concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT 0 + ?6");
 /// A page of the events after `?5` and up to `?6`: as many as `?7`, or as are needed for `?8` bytes of data. How large a
 /// value is stands in the head of its row, so the values beyond the page are never read.
 macro_rules! page {
@@ -63,7 +63,7 @@ macro_rules! page {
             " AND id > ?5 AND id <= coalesce((SELECT min(id) FROM (SELECT id, sum(size) OVER (ORDER BY id \
              ROWS UNBOUNDED PRECEDING) AS total FROM (SELECT id, octet_length(data) AS size FROM event WHERE ",
             $of,
-            " AND id > ?5 AND id <= ?6 ORDER BY id LIMIT ?7)) WHERE total >= ?8), ?6) ORDER BY id LIMIT ?7"
+            " AND id > ?5 AND id <= ?6 ORDER BY id LIMIT 0 + ?7)) WHERE total >= ?8), ?6) ORDER BY id LIMIT 0 + ?7"
         )
     };
 }

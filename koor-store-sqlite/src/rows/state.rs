@@ -61,7 +61,7 @@ const SELECT_REVISIONS: &str = concat!(
     revision!(),
     " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
     of_key!(),
-    " ORDER BY v.version DESC LIMIT ?"
+    " ORDER BY v.version DESC LIMIT 0 + ?"
 );
 const SELECT_STATE_KEYS: &str = concat!(
     "SELECT k.name, ",
@@ -69,7 +69,7 @@ const SELECT_STATE_KEYS: &str = concat!(
     " FROM document_key k INDEXED BY document_key_live JOIN document_version v ON v.id = \
       (SELECT id FROM document_version WHERE key_id = k.id ORDER BY version DESC LIMIT 1) \
       WHERE k.live = 1 AND k.space = 0 AND k.project = '' AND k.name >= ? AND k.name < ? \
-      ORDER BY k.name LIMIT ?"
+      ORDER BY k.name LIMIT 0 + ?"
 );
 const COUNT_STATE: &str = "SELECT count(*) AS n FROM document_key INDEXED BY document_key_live \
     WHERE live = 1 AND space = 0";
@@ -78,14 +78,14 @@ const SELECT_REST_OF_KEY: &str = concat!(
     revision!(),
     " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
     of_key!(),
-    " AND v.version > ? ORDER BY v.version LIMIT ?"
+    " AND v.version > ? ORDER BY v.version LIMIT 0 + ?"
 );
 const SELECT_KEYS_AFTER: &str = concat!(
     "SELECT k.name, k.space, k.project, v.value, ",
     revision!(),
     " FROM document_key k CROSS JOIN document_version v ON v.key_id = k.id \
       WHERE (k.space, k.project, k.name) > (?, ?, ?) \
-      ORDER BY k.space, k.project, k.name, v.version LIMIT ?"
+      ORDER BY k.space, k.project, k.name, v.version LIMIT 0 + ?"
 );
 
 const SELECT_LAST_KEY: &str = "SELECT id FROM document_key ORDER BY id DESC LIMIT 1";

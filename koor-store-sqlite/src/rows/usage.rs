@@ -26,8 +26,8 @@ macro_rules! usage {
 const SELECT: &str = usage!();
 const BY_TIME: &str = " INDEXED BY llm_usage_created";
 const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM llm_usage \
-    WHERE created_at BETWEEN ? AND ? LIMIT ?)";
-const SELECT_AFTER: &str = concat!(usage!(), " WHERE id > ? ORDER BY id LIMIT ?");
+    WHERE created_at BETWEEN ? AND ? LIMIT 0 + ?)";
+const SELECT_AFTER: &str = concat!(usage!(), " WHERE id > ? ORDER BY id LIMIT 0 + ?");
 const SELECT_LAST: &str = "SELECT id FROM llm_usage ORDER BY id DESC LIMIT 1";
 const APPEND: &str = "INSERT INTO llm_usage (id, provider, model, instance_id, project, tokens_in, tokens_out, \
     cost_usd, request_type, session_tag, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -118,7 +118,7 @@ impl<M: Mode> UsageRead for Tx<'_, M> {
         // The sign keeps the index on time from being taken, after which all would have to be put in order again.
         conditions.and(if timely { "created_at BETWEEN ? AND ?" } else { "+created_at BETWEEN ? AND ?" });
         let way = if timely { BY_TIME } else { "" };
-        let sql = format!("{SELECT}{way}{} ORDER BY id DESC LIMIT ?", conditions.as_str());
+        let sql = format!("{SELECT}{way}{} ORDER BY id DESC LIMIT 0 + ?", conditions.as_str());
         let mut statement = Statement::assembled("list usage records", sql.into());
         for text in texts.iter().filter_map(|(_, text)| text.as_ref()) {
             statement.push(text.as_str());

@@ -28,7 +28,7 @@ macro_rules! webhook {
 const SELECT: &str = concat!(webhook!(), "WHERE id = ?");
 const SELECT_ALL: &str = concat!(webhook!(), "ORDER BY id");
 const SELECT_DELIVERIES: &str = "SELECT id, event_id, attempt, status, error, duration_ms, at \
-    FROM webhook_delivery WHERE webhook_id = ? ORDER BY id DESC LIMIT ?";
+    FROM webhook_delivery WHERE webhook_id = ? ORDER BY id DESC LIMIT 0 + ?";
 const PUT: &str = "INSERT OR REPLACE INTO webhook (id, url, patterns, secret, active, created_at, last_fired, \
     fail_count, cursor, retry_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const REMOVE: &str = "DELETE FROM webhook WHERE id = ?";
