@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -47,6 +47,8 @@ pub struct SqliteStore {
     database: PathBuf,
     shared: Arc<Shared>,
     doors: RwLock<Option<Doors>>,
+    /// The same as no doors, for those who only look into the cache: a lock would be touched by every reader.
+    closed: AtomicBool,
     at_leisure: Arc<AtomicUsize>,
     /// Turns true when the last thread is done.
     finished: watch::Receiver<bool>,
@@ -179,6 +181,7 @@ fn start(
         database,
         shared,
         doors: RwLock::new(Some(doors)),
+        closed: AtomicBool::new(false),
         at_leisure: Arc::default(),
         finished,
     };
@@ -224,7 +227,9 @@ impl Store for SqliteStore {
     }
 
     async fn newest(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
-        self.doors(|_| Ok(()))?;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
         if let Some(document) = self.shared.cache.get(key) {
             return Ok(Some(document));
         }
@@ -278,6 +283,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         drop(self.doors.write().unwrap_or_else(PoisonError::into_inner).take());
         // Fails only when the writer's thread is gone, and then there is nothing to wait for.
         let _ = self.finished.clone().wait_for(|finished| *finished).await;
