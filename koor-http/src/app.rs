@@ -98,18 +98,13 @@ impl App {
     }
 
     /// Answers a request, whatever it is.
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        door: Door,
-        place: Arc<Place>,
-    ) -> Response<Body> {
+    pub(crate) async fn answer(place: Arc<Place>, request: Request<Incoming>) -> Response<Body> {
         let begun = Instant::now();
-        let turn = place.turn.clone();
-        turn.to_server();
+        let app = &*place.app;
+        place.turn.to_server();
         let (head, body) = request.into_parts();
         let asked = Asked::of(&head);
-        let request_id = self.ids.of(&head.headers);
+        let request_id = app.ids.of(&head.headers);
         let mut passed = Passed {
             place: prometheus::Place::Nowhere,
             caller: None,
@@ -117,11 +112,11 @@ impl App {
             plane: None,
             admitted: false,
         };
-        let answer = match self.pass(head, body, door, place, &mut passed).await {
+        let mut answer = match app.pass(head, body, &place, &mut passed).await {
             Ok(answer) => answer,
             Err(failure) => failure.render(&request_id),
         };
-        let mut answer = response::pack(&asked.headers, answer).await;
+        response::pack(&asked.headers, &mut answer).await;
         if asked.method == Method::HEAD {
             answer = response::without_body(answer);
         }
@@ -132,12 +127,12 @@ impl App {
         if let Some(warning) = passed.warning.and_then(|warning| HeaderValue::try_from(warning).ok()) {
             headers.insert(X_KOOR_WARNING, warning);
         }
-        headers.insert(X_REQUEST_ID, request_id.clone());
         let took = begun.elapsed();
         let status = answer.status();
-        self.meters.count(passed.place, status, took);
+        app.meters.count(passed.place, status, took);
         log::line(&asked.method, asked.path(), status, took, &request_id, passed.caller.as_ref());
-        self.count(&mut answer, passed.caller, passed.plane, turn);
+        answer.headers_mut().insert(X_REQUEST_ID, request_id);
+        app.count(&mut answer, passed.caller, passed.plane, &place.turn);
         answer
     }
 
@@ -150,7 +145,7 @@ impl App {
     }
 
     /// Counts a call when all of it is answered, and gives the client its turn.
-    fn count(&self, answer: &mut Answer, caller: Option<Caller>, plane: Option<Plane>, turn: Turn) {
+    fn count(&self, answer: &mut Answer, caller: Option<Caller>, plane: Option<Plane>, turn: &Turn) {
         // A WebSocket is counted when it ends, and is nobody's turn.
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             return;
@@ -166,7 +161,7 @@ impl App {
                 turn.to_client();
             }
             Some(tally) => {
-                let koor = self.koor.clone();
+                let (koor, turn) = (self.koor.clone(), turn.clone());
                 tally.then(move |bytes| {
                     note(&koor, plane, called_by.as_ref(), bytes);
                     turn.to_client();
@@ -177,14 +172,13 @@ impl App {
 
     /// Lets a request pass through all that comes before a route, and through the route.
     async fn pass(
-        self: &Arc<Self>,
+        &self,
         head: Parts,
         mut body: Incoming,
-        door: Door,
-        place: Arc<Place>,
+        place: &Arc<Place>,
         passed: &mut Passed,
     ) -> Result<Answer, Failure> {
-        let way = match self.find_way(&head, door, passed).await {
+        let way = match self.find_way(&head, place.door, passed).await {
             Ok(way) => way,
             Err(failure) => {
                 drop_body(&head.headers, &mut body).await;
@@ -200,8 +194,8 @@ impl App {
             Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body, place.peer).await,
             Way::Route(route, params, caller) => {
                 let counted = passed.plane.is_some();
-                let call =
-                    Call { app: Arc::clone(self), caller, head, body, params, place, counted, claim: None };
+                let place = Arc::clone(place);
+                let call = Call { caller, head, body, params, place, counted, claim: None };
                 (route.handler)(call).await
             }
         }

@@ -1,6 +1,6 @@
 //! `If-Match`, `If-None-Match` and `if_version`.
 
-use std::{fmt::Write as _, str::FromStr as _};
+use std::str::FromStr as _;
 
 use hyper::{
     HeaderMap,
@@ -30,10 +30,9 @@ pub(crate) fn not_modified(headers: &HeaderMap, hash: Hash) -> bool {
 
 /// The tag of a document.
 pub(crate) fn etag(hash: Hash) -> HeaderValue {
-    let mut text = String::with_capacity(66);
-    // Writing to a string cannot fail.
-    _ = write!(text, "\"{hash}\"");
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    let mut tag = [b'"'; 66];
+    tag[1..65].copy_from_slice(&hash.hex());
+    HeaderValue::from_bytes(&tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// The tags that a header lists; `None` without the header. A tag that is no hash of ours names nothing.

@@ -40,20 +40,29 @@ impl RequestIds {
 
     /// A new id.
     pub(crate) fn next(&self) -> HeaderValue {
-        let mut id = String::with_capacity(self.start.len() + 16);
-        id.push_str(&self.start);
-        push_hex(&mut id, self.count.fetch_add(1, Relaxed));
-        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        let mut id = [0; LONGEST_START + LONGEST_COUNT];
+        let start = self.start.as_bytes();
+        id[..start.len()].copy_from_slice(start);
+        let end = start.len() + put_hex(&mut id[start.len()..], self.count.fetch_add(1, Relaxed));
+        HeaderValue::from_bytes(&id[..end]).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
 }
 
-/// Writes a number in hex, as the formatter would at a multiple of the cost: this is done for each request.
-fn push_hex(text: &mut String, number: u64) {
+/// The digits of the largest number, in hex.
+const LONGEST_COUNT: usize = 16;
+
+/// What all ids begin with is a number, too, and a dash.
+const LONGEST_START: usize = LONGEST_COUNT + 1;
+
+/// Writes a number in hex, as the formatter would at a multiple of the cost: this is done for each request. Answers how
+/// many digits it has.
+fn put_hex(into: &mut [u8], number: u64) -> usize {
     let digits = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
-    for place in (0..digits).rev() {
+    for (place, into) in (0..digits).rev().zip(&mut *into) {
         let digit = (number >> (4 * place)) & 15;
-        text.push(char::from(b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()]));
+        *into = b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()];
     }
+    usize::try_from(digits).unwrap_or_default()
 }
 
 fn is_sane(id: &[u8]) -> bool {
@@ -92,9 +101,9 @@ mod tests {
     #[test]
     fn hex_is_written_as_the_formatter_writes_it() {
         for number in [0, 1, 9, 15, 16, 255, 256, 0x1a2b_3c4d, u64::MAX] {
-            let mut text = String::new();
-            push_hex(&mut text, number);
-            assert_eq!(text, format!("{number:x}"));
+            let mut text = [0; LONGEST_COUNT];
+            let digits = put_hex(&mut text, number);
+            assert_eq!(std::str::from_utf8(&text[..digits]).unwrap(), format!("{number:x}"));
         }
     }
 

@@ -36,7 +36,6 @@ use crate::{
 
 /// A request on its way through a route.
 pub(crate) struct Call {
-    pub(crate) app: Arc<App>,
     pub(crate) caller: Caller,
     pub(crate) head: Parts,
     pub(crate) body: Incoming,
@@ -49,8 +48,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    pub(crate) fn app(&self) -> &App {
+        &self.place.app
+    }
+
     pub(crate) fn koor(&self) -> &Koor {
-        &self.app.koor
+        &self.place.app.koor
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -83,7 +86,7 @@ impl Call {
 
     /// The whole body.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, Failure> {
-        let App { settings, room, .. } = &*self.app;
+        let App { settings, room, .. } = &*self.place.app;
         let (bytes, claim) =
             read_all(&self.head.headers, &mut self.body, settings.max_body, settings.body_timeout, room)
                 .await?;

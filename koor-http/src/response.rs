@@ -80,29 +80,25 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 }
 
 /// Packs the body of an answer, if the client asked for it and it is worth it.
-pub(crate) async fn pack(asked: &HeaderMap, answer: Answer) -> Answer {
-    let Body::Full(bytes) = answer.body() else { return answer };
+pub(crate) async fn pack(asked: &HeaderMap, answer: &mut Answer) {
+    let Body::Full(bytes) = answer.body() else { return };
     if bytes.len() <= WORTH_PACKING || !packs(answer.headers()) {
-        return answer;
+        return;
     }
-    let bytes = bytes.clone();
-    let (mut head, body) = answer.into_parts();
-    // Whoever keeps the answer for others must know that they may ask otherwise.
-    head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    if !wants_gzip(asked) {
-        return Response::from_parts(head, body);
-    }
-    let packed = if bytes.len() <= HEAVY {
-        gzip(&bytes)
+    let packed = if !wants_gzip(asked) {
+        None
+    } else if bytes.len() <= HEAVY {
+        gzip(bytes)
     } else {
+        let bytes = bytes.clone();
         spawn_blocking(move || gzip(&bytes)).await.ok().flatten()
     };
-    match packed {
-        Some(packed) => {
-            head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            Response::from_parts(head, Body::Full(packed))
-        }
-        None => Response::from_parts(head, body),
+    let headers = answer.headers_mut();
+    // Whoever keeps the answer for others must know that they may ask otherwise.
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(packed) = packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        *answer.body_mut() = Body::Full(packed);
     }
 }
 

@@ -156,8 +156,12 @@ enum Stage {
     Over,
 }
 
-/// What a connection holds while it lives: its place among the connections, and the word that it lives.
+/// What a connection holds while it lives: its place among the connections, the word that it lives, and the way to what
+/// all connections share. Requests borrow that from here: a count that every request of every connection went through
+/// would be what they wait for.
 pub(crate) struct Place {
+    pub(crate) app: Arc<App>,
+    pub(crate) door: Door,
     _permit: OwnedSemaphorePermit,
     _alive: mpsc::Sender<()>,
     stage: watch::Receiver<Stage>,
@@ -208,8 +212,9 @@ impl Acceptor {
             };
             let peer = stream.peer_addr().ok();
             let (alive, stage) = (self.alive.clone(), self.stage.clone());
-            let place = Place { _permit: permit, _alive: alive, stage, peer, turn: Turn::default() };
-            tokio::spawn(serve(Arc::clone(&self.app), door, stream, place));
+            let (app, turn) = (Arc::clone(&self.app), Turn::default());
+            let place = Place { app, door, _permit: permit, _alive: alive, stage, peer, turn };
+            tokio::spawn(serve(stream, Arc::new(place)));
         }
     }
 
@@ -250,25 +255,22 @@ fn is_clients(error: &io::Error) -> bool {
 }
 
 /// Serves one connection to its end.
-async fn serve(app: Arc<App>, door: Door, stream: TcpStream, place: Place) {
+async fn serve(stream: TcpStream, place: Arc<Place>) {
     // Without this, small answers wait for the peer's acknowledgement of the one before. If it can't be had, they wait.
     _ = stream.set_nodelay(true);
+    let settings = &place.app.settings;
     let patience = Patience {
-        head: app.settings.header_timeout,
-        idle: app.settings.idle_timeout,
-        write: app.settings.write_timeout,
+        head: settings.header_timeout,
+        idle: settings.idle_timeout,
+        write: settings.write_timeout,
     };
-    let refuser = Arc::clone(&app);
+    let refuser = Arc::clone(&place.app);
     let refuse = move |status| refuser.refuse_unread(status);
     let socket = TokioIo::new(Socket::new(stream, place.turn.clone(), patience, refuse));
-    let place = Arc::new(place);
-    let service = {
+    let service = service_fn(|request: Request<Incoming>| {
         let place = Arc::clone(&place);
-        service_fn(move |request: Request<Incoming>| {
-            let (app, place) = (Arc::clone(&app), Arc::clone(&place));
-            async move { Ok::<Response<Body>, BodyError>(app.answer(request, door, place).await) }
-        })
-    };
+        async move { Ok::<Response<Body>, BodyError>(App::answer(place, request).await) }
+    });
     // The socket keeps time itself: hyper's own timer would be made anew for each request.
     let connection = http1::Builder::new()
         .half_close(true)

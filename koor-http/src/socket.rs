@@ -104,14 +104,15 @@ struct Refusal {
 
 struct Reading {
     turn: u32,
-    since: Instant,
+    /// Since when it is waited for: only who waits looks at the clock.
+    since: Option<Instant>,
     /// Whether some of the next head is here; a connection that was never used counts as one that owes its head.
     begun: bool,
 }
 
 impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
     pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience, refuse: R) -> Self {
-        let reading = Reading { turn: 0, since: Instant::now(), begun: true };
+        let reading = Reading { turn: 0, since: None, begun: true };
         Self {
             stream,
             turn,
@@ -185,17 +186,17 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
             return Poll::Pending;
         }
         if self.reading.turn != turn {
-            self.reading = Reading { turn, since: Instant::now(), begun: false };
+            self.reading = Reading { turn, since: None, begun: false };
         }
         if brought {
             if !self.reading.begun {
-                self.reading.begun = true;
-                self.reading.since = Instant::now();
+                self.reading = Reading { turn, since: None, begun: true };
             }
             return Poll::Pending;
         }
         let patience = if self.reading.begun { self.patience.head } else { self.patience.idle };
-        self.alarm.poll(cx, self.reading.since + patience)
+        let since = *self.reading.since.get_or_insert_with(Instant::now);
+        self.alarm.poll(cx, since + patience)
     }
 
     fn after_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {

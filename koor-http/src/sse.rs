@@ -37,9 +37,10 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
     // One piece waits at the most: the next is fetched when the one before is on its way, so that a slow reader is
     // caught up from the log instead of from memory.
     let (pieces, receiver) = mpsc::channel::<Bytes>(1);
-    let (app, place) = (call.app.clone(), call.place.clone());
+    let place = call.place.clone();
     if !call.is_head() {
         tokio::spawn(async move {
+            let app = &*place.app;
             let every = app.settings.comment_every;
             let mut comment = interval_at(Instant::now() + every, every);
             comment.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -60,7 +60,8 @@ pub(crate) fn accept(call: Call, topics: TopicFilter, since: Option<Cursor>) -> 
         .map_err(|source| Failure::Internal { attempted: "accept a WebSocket", source: source.into() })?;
     // Before the answer: what is published after it must not be missed.
     let subscription = call.koor().subscribe(topics, since);
-    let Call { app, caller, head, place, counted, .. } = call;
+    let Call { caller, head, place, counted, .. } = call;
+    let app = Arc::clone(&place.app);
     let counted = counted.then_some(caller);
     let upgrade = hyper::upgrade::on(Request::from_parts(head, ()));
     tokio::spawn(async move {

@@ -26,136 +26,153 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        write_now(&mut out)?;
+        // Taken out, and not borrowed: what a field shows of itself may log something, too.
+        let mut line = LINE.take();
+        line.begin();
         let metadata = event.metadata();
-        out.write_str(match *metadata.level() {
+        line.text.push_str(match *metadata.level() {
             Level::ERROR => " ERROR ",
             Level::WARN => "  WARN ",
             Level::INFO => "  INFO ",
             Level::DEBUG => " DEBUG ",
             Level::TRACE => " TRACE ",
-        })?;
-        out.write_str(metadata.target())?;
-        out.write_char(':')?;
-        let mut fields = Fields { out: &mut out, result: Ok(()) };
-        event.record(&mut fields);
-        fields.result?;
-        out.write_char('\n')
+        });
+        line.text.push_str(metadata.target());
+        line.text.push(':');
+        event.record(&mut line);
+        line.text.push('\n');
+        // Piece by piece, each would be a call through a pointer.
+        let written = out.write_str(&line.text);
+        LINE.set(line);
+        written
     }
 }
 
 thread_local! {
+    static LINE: Cell<Line> = const { Cell::new(Line { text: String::new(), second: 0, shown: String::new() }) };
+}
+
+/// A line that is being written, and what the next one can use of it.
+#[derive(Default)]
+struct Line {
+    text: String,
     /// The second of the last line, and how it is written: under load, thousands of lines share one.
-    static SECOND: Cell<(u64, [u8; 19])> = const { Cell::new((u64::MAX, [0; 19])) };
+    second: u64,
+    shown: String,
 }
 
-fn write_now(out: &mut impl Write) -> fmt::Result {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "when a line was written is no affair of the core and its clock"
-    )]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (mut second, mut text) = SECOND.get();
-    if second != now.as_secs() {
-        second = now.as_secs();
-        let millis = i64::try_from(now.as_secs() * 1000).unwrap_or(i64::MAX);
-        let shown = Timestamp::from_millis(millis).to_string();
-        text.copy_from_slice(shown.as_bytes().get(..19).ok_or(fmt::Error)?);
-        SECOND.set((second, text));
+impl Line {
+    /// Begins a new line with the time.
+    fn begin(&mut self) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "when a line was written is no affair of the core and its clock"
+        )]
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != now.as_secs() || self.shown.is_empty() {
+            self.second = now.as_secs();
+            let millis = i64::try_from(self.second * 1000).unwrap_or(i64::MAX);
+            self.shown = Timestamp::from_millis(millis).to_string();
+            // What follows the seconds is written for each line.
+            self.shown.truncate("2026-11-23T12:00:00".len());
+        }
+        self.text.clear();
+        self.text.push_str(&self.shown);
+        self.text.push('.');
+        self.push_number(now.subsec_micros().into(), 6);
+        self.text.push('Z');
     }
-    out.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)?;
-    let mut fraction = *b".000000Z";
-    let mut rest = now.subsec_micros();
-    for digit in fraction[1..7].iter_mut().rev() {
-        *digit = digit_of(rest % 10);
-        rest /= 10;
+
+    /// Writes a number with at least so many digits.
+    fn push_number(&mut self, mut number: u64, least: usize) {
+        // As many digits as the largest has.
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len();
+        while number > 0 || digits.len() - first < least {
+            first -= 1;
+            digits[first] = b"0123456789"[usize::try_from(number % 10).unwrap_or_default()];
+            number /= 10;
+        }
+        self.text.extend(digits[first..].iter().copied().map(char::from));
     }
-    out.write_str(std::str::from_utf8(&fraction).map_err(|_| fmt::Error)?)
-}
 
-fn digit_of(number: u32) -> u8 {
-    b"0123456789"[number as usize % 10]
-}
-
-struct Fields<'w, W> {
-    out: &'w mut W,
-    result: fmt::Result,
-}
-
-impl<W: Write> Fields<'_, W> {
-    fn add(&mut self, field: &Field, write: impl FnOnce(&mut W) -> fmt::Result) {
-        if self.result.is_ok() {
-            self.result = self.start(field).and_then(|()| write(self.out));
+    /// Begins a field.
+    fn name(&mut self, field: &Field) {
+        self.text.push(' ');
+        if field.name() != MESSAGE {
+            self.text.push_str(field.name());
+            self.text.push('=');
         }
     }
 
-    fn start(&mut self, field: &Field) -> fmt::Result {
-        self.out.write_char(' ')?;
-        if field.name() == "message" {
-            return Ok(());
-        }
-        self.out.write_str(field.name())?;
-        self.out.write_char('=')
+    /// Writes what shows itself by a formatter. Writing to a string cannot fail; what can't show itself is left out.
+    fn push_shown(&mut self, shown: fmt::Arguments<'_>) {
+        _ = Escaping(&mut self.text).write_fmt(shown);
     }
 }
 
-impl<W: Write> Visit for Fields<'_, W> {
+/// The field that is the message itself.
+const MESSAGE: &str = "message";
+
+impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
+        self.name(field);
         let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
-        self.add(field, |out| {
-            if field.name() == "message" {
-                return Escaping(out).write_str(value);
-            }
-            if !plain {
-                return write!(out, "{value:?}");
-            }
-            out.write_char('"')?;
-            out.write_str(value)?;
-            out.write_char('"')
-        });
+        if field.name() == MESSAGE {
+            self.push_shown(format_args!("{value}"));
+        } else if plain {
+            self.text.push('"');
+            self.text.push_str(value);
+            self.text.push('"');
+        } else {
+            // What quotes also escapes.
+            _ = write!(self.text, "{value:?}");
+        }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
+        self.name(field);
         // What has three decimals, as milliseconds have, needs no search for the shortest text.
         let thousandths = value * 1e3;
         if thousandths.fract() != 0.0 || !(0.0..1e9).contains(&thousandths) {
-            return self.add(field, |out| write!(out, "{value:?}"));
+            return self.push_shown(format_args!("{value:?}"));
         }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "it is whole and in range"
         )]
-        let thousandths = thousandths as u32;
-        self.add(field, |out| {
-            let decimals = [100, 10, 1].map(|unit| digit_of(thousandths / unit % 10));
-            write!(out, "{}.", thousandths / 1000)?;
-            out.write_str(std::str::from_utf8(&decimals).map_err(|_| fmt::Error)?)
-        });
+        let thousandths = thousandths as u64;
+        self.push_number(thousandths / 1000, 1);
+        self.text.push('.');
+        self.push_number(thousandths % 1000, 3);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, |out| write!(out, "{value}"));
+        self.name(field);
+        self.push_number(value, 1);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, |out| write!(Escaping(out), "{value:?}"));
+        self.name(field);
+        self.push_shown(format_args!("{value:?}"));
     }
 }
 
 /// Lets no control character through: a terminal would obey it, and a line must stay one.
-struct Escaping<'w, W>(&'w mut W);
+struct Escaping<'w>(&'w mut String);
 
-impl<W: Write> Write for Escaping<'_, W> {
+impl Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !text.chars().any(char::is_control) {
-            return self.0.write_str(text);
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.0.push_str(text);
+            return Ok(());
         }
         for char in text.chars() {
             if char.is_control() {
                 write!(self.0, "{}", char.escape_default())?;
             } else {
-                self.0.write_char(char)?;
+                self.0.push(char);
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) async fn server(call: Call) -> Result<Answer, Failure> {
     let koor = call.koor();
     let found = koor.server_metrics().await?;
-    let (api_bind, dashboard_bind) = call.app.binds();
+    let (api_bind, dashboard_bind) = call.app().binds();
     response::json(&json!({
         "uptime": duration::show(koor.uptime()),
         "state_keys": found.state_keys,
@@ -72,7 +72,7 @@ pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
         writable: koor.health().await == StoreHealth::Ok,
         doings: koor.doings(),
     };
-    let mut answer = Answer::new(Body::Full(call.app.meters.render(&gauges).into()));
+    let mut answer = Answer::new(Body::Full(call.app().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
     Ok(answer)
