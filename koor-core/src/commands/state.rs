@@ -1,6 +1,7 @@
 //! Writing, rolling back and deleting documents: state and specs alike.
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         state::{Document, Precondition, Revision},
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, Hash, SpecKey, StateKey, Version},
+    ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version},
     ports::WriteTx,
 };
 
@@ -256,19 +257,30 @@ pub(super) fn keep(work: &mut Work<'_>, document: Document) -> Result<Written, E
     let Document { key, revision, .. } = document;
     let (version, hash, deleted) = (revision.version, revision.hash, revision.deleted);
     match &key {
-        DocumentKey::State(key) => work.announce(
-            Announcement::StateChanged,
-            &json!({"key": key, "version": version, "hash": hash, "deleted": deleted}),
-        )?,
-        DocumentKey::Spec(key) => work.announce(
-            Announcement::SpecChanged,
-            &json!({
-                "project": key.project, "name": key.name,
-                "version": version, "hash": hash, "deleted": deleted,
-            }),
-        )?,
+        DocumentKey::State(key) => {
+            work.announce(Announcement::StateChanged, &StateChanged { key, version, hash, deleted })?;
+        }
+        DocumentKey::Spec(SpecKey { project, name }) => work
+            .announce(Announcement::SpecChanged, &SpecChanged { project, name, version, hash, deleted })?,
     }
     Ok(Written { key, revision })
+}
+
+#[derive(Serialize)]
+struct StateChanged<'a> {
+    key: &'a StateKey,
+    version: Version,
+    hash: Hash,
+    deleted: bool,
+}
+
+#[derive(Serialize)]
+struct SpecChanged<'a> {
+    project: &'a ProjectName,
+    name: &'a SpecName,
+    version: Version,
+    hash: Hash,
+    deleted: bool,
 }
 
 fn trim(tx: &mut dyn WriteTx, limit: Option<u64>, document: &Document) -> Result<(), Error> {
