@@ -39,11 +39,14 @@ impl Broken {
     }
 }
 
+/// How often a document was asked for, and what it was when that was last found out.
+type Cached = (u64, Option<Arc<Document>>);
+
 /// A store with a cache before it that asks again only at every fourth question.
 #[derive(Default)]
 pub(crate) struct OutdatedStore {
     behind: MemoryStore,
-    cache: Mutex<BTreeMap<DocumentKey, (u64, Option<Arc<Document>>)>>,
+    cache: Mutex<BTreeMap<DocumentKey, Cached>>,
 }
 
 #[async_trait]
