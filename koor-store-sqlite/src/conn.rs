@@ -72,6 +72,11 @@ impl Statement {
         self
     }
 
+    /// Binds a text as the next parameter: as it is taken here, it is copied once.
+    pub(crate) fn push_text(&mut self, text: &str) {
+        self.push(Arc::<str>::from(text));
+    }
+
     /// Binds the next parameter.
     pub(crate) fn push<'t>(&mut self, value: impl Encode<'t, Sqlite> + Type<Sqlite>) {
         if let Ok(arguments) = &mut self.arguments

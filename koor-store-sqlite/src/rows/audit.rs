@@ -46,12 +46,12 @@ pub(crate) fn bind(statement: &mut Statement, chained: &ChainedEntry) {
     let AuditEntry { id, timestamp, actor, action, resource, detail, outcome } = &chained.entry;
     statement.push(int(id.get()));
     statement.push(timestamp.millis());
-    statement.push(actor.as_str());
-    statement.push(action.as_str());
-    statement.push(resource.as_str());
-    statement.push(outcome.as_str());
+    statement.push_text(actor.as_str());
+    statement.push_text(action.as_str());
+    statement.push_text(resource.as_str());
+    statement.push_text(outcome.as_str());
     statement.push(chained.hash.as_bytes().as_slice());
-    statement.push(detail.as_str());
+    statement.push_text(detail.as_str());
 }
 
 fn read(row: Row<'_>) -> StoreResult<ChainedEntry> {

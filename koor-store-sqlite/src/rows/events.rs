@@ -93,10 +93,10 @@ pub(crate) fn bind(statement: &mut Statement, event: &Event) {
     let Event { id, topic, data, source, created_at } = event;
     statement.push(int(id.get()));
     statement.push(i64::from(topic.is_system()));
-    statement.push(topic.as_str());
-    statement.push(source.as_str());
+    statement.push_text(topic.as_str());
+    statement.push_text(source.as_str());
     statement.push(created_at.millis());
-    statement.push(data.as_str());
+    statement.push_text(data.as_str());
 }
 
 fn read(row: Row<'_>) -> StoreResult<Event> {

@@ -108,8 +108,8 @@ pub(crate) fn bind_key(statement: &mut Statement, new: &NewKey) {
     let (space, project, name) = parts(&new.key);
     statement.push(new.id);
     statement.push(space);
-    statement.push(project);
-    statement.push(name);
+    statement.push_text(project);
+    statement.push_text(name);
     statement.push(i64::from(new.live));
 }
 
@@ -122,8 +122,8 @@ pub(crate) fn bind_version(statement: &mut Statement, key_id: i64, document: &Do
     statement.push(int(*size));
     statement.push(updated_at.millis());
     statement.push(hash.as_bytes().as_slice());
-    statement.push(content_type.as_str());
-    statement.push(updated_by.as_str());
+    statement.push_text(content_type.as_str());
+    statement.push_text(updated_by.as_str());
     statement.push(&document.value[..]);
 }
 
