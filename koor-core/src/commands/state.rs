@@ -260,8 +260,9 @@ pub(super) fn keep(work: &mut Work<'_>, document: Document) -> Result<Written, E
         DocumentKey::State(key) => {
             work.announce(Announcement::StateChanged, &StateChanged { key, version, hash, deleted })?;
         }
-        DocumentKey::Spec(SpecKey { project, name }) => work
-            .announce(Announcement::SpecChanged, &SpecChanged { project, name, version, hash, deleted })?,
+        DocumentKey::Spec(SpecKey { project, name }) => {
+            work.announce(Announcement::SpecChanged, &SpecChanged { project, name, version, hash, deleted })?;
+        }
     }
     Ok(Written { key, revision })
 }
