@@ -22,19 +22,18 @@ lint:
 
 # The server beside bare hyper, Redis, etcd and NATS, in one run; without parts, writes docs/performance.md.
 bench *parts:
-    cargo build --profile dist -p koor-cli
-    cargo build --release -p koor-bench
-    KOOR_BENCHED="${CARGO_TARGET_DIR:-target}/dist/koor" "${CARGO_TARGET_DIR:-target}/release/koor-bench" full {{ parts }}
+    cargo build --profile dist -p koor-cli -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/dist/koor-bench" full {{ parts }}
 
 # A few minutes of the same; fails if something does not reach two thirds of what is asked for.
 bench-short *parts:
-    cargo build --release -p koor-cli -p koor-bench
-    "${CARGO_TARGET_DIR:-target}/release/koor-bench" short {{ parts }}
+    cargo build --profile dist -p koor-cli -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/dist/koor-bench" short {{ parts }}
 
 # Instructions for a GET and a PUT, by callgrind, against koor-bench/instructions.txt; `write` writes them down.
 instructions *write:
-    cargo build --release -p koor-cli -p koor-bench
-    "${CARGO_TARGET_DIR:-target}/release/koor-bench" instructions {{ write }}
+    cargo build --profile dist -p koor-cli -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/dist/koor-bench" instructions {{ write }}
 
 # The command line beside curl, from start to exit.
 bench-cli:
