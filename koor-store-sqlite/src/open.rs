@@ -35,10 +35,6 @@ const MAPPED_BYTES: u64 = 1 << 30;
 /// The statements that stay prepared on the writer: the scripts of batches, and those of all nouns.
 const WRITER_STATEMENTS: usize = 256;
 
-/// The pages of a new database; one that is there keeps its own. Whatever a change touches is written to the log by whole
-/// pages, and a change touches a few bytes in each of its indexes: with small pages it writes less than half as much.
-const PAGE_BYTES: u32 = 1024;
-
 /// When a write counts as durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -60,7 +56,7 @@ pub struct SqliteOptions {
     pub cache_bytes: usize,
     /// How many questions are answered at a time.
     pub readers: usize,
-    /// After so many pages (1 KiB each) the write-ahead log is taken over into the database.
+    /// After so many pages (4 KiB each) the write-ahead log is taken over into the database.
     pub wal_autocheckpoint: u32,
     /// The most the database may grow to; what does not fit is refused as it is on a full disk. `None`: no bound.
     pub max_bytes: Option<u64>,
@@ -75,7 +71,7 @@ impl SqliteOptions {
             durability: Durability::Full,
             cache_bytes: 64 << 20,
             readers: 4,
-            wal_autocheckpoint: 16_000,
+            wal_autocheckpoint: 8000,
             max_bytes: None,
         }
     }
@@ -139,7 +135,6 @@ fn writing(options: &SqliteOptions, database: &Path) -> SqliteConnectOptions {
         Durability::Normal => SqliteSynchronous::Normal,
     };
     base(database)
-        .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", options.wal_autocheckpoint.to_string())
