@@ -20,6 +20,7 @@ use koor_core::{
 use crate::{
     conn::{Conn, Statement, int, limit},
     heads::{Head, Heads, Tails, text_bytes},
+    recent::Mark,
     rows::{audit, events, state},
     script::{MOST_ROWS, Scripts, Shape, TABLES, room},
     tx::Part,
@@ -62,6 +63,7 @@ pub(crate) struct Batch<'w> {
     /// For the cache: the versions written, while there is room for them; else only their keys.
     written: Vec<Arc<Document>>,
     outgrown: Vec<DocumentKey>,
+    audited: Vec<Mark>,
     buffered: usize,
     bytes: usize,
     begun: bool,
@@ -75,6 +77,7 @@ pub(crate) struct Committed {
     pub(crate) events: Vec<Event>,
     pub(crate) written: Vec<Arc<Document>>,
     pub(crate) outgrown: Vec<DocumentKey>,
+    pub(crate) audited: Vec<Mark>,
     /// Whether anything was written at all.
     pub(crate) wrote: bool,
 }
@@ -89,6 +92,7 @@ impl<'w> Batch<'w> {
             pending: Pending::default(),
             written: Vec::new(),
             outgrown: Vec::new(),
+            audited: Vec::new(),
             buffered: 0,
             bytes: 0,
             begun: false,
@@ -180,6 +184,7 @@ impl<'w> Batch<'w> {
         self.dirty = true;
         self.tails.audit = Some(AuditHead { id: entry.entry.id, hash: entry.hash });
         let bytes = entry.entry.detail.len() + entry.entry.resource.len();
+        self.audited.push(Mark::of(&entry.entry));
         self.pending.audit.push(entry.clone());
         self.grow(conn, bytes)
     }
@@ -212,6 +217,7 @@ impl<'w> Batch<'w> {
             events: self.pending.events,
             written: self.written,
             outgrown: self.outgrown,
+            audited: self.audited,
             wrote: self.begun,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::conn::int;
 use koor_core::{
     domain::{audit::AuditHead, events::LogBounds, state::Revision},
     ids::{DocumentKey, RunId, UsageId},
@@ -69,4 +70,11 @@ pub(crate) struct Tails {
     pub(crate) bounds: LogBounds,
     pub(crate) run: Option<RunId>,
     pub(crate) usage: Option<UsageId>,
+}
+
+impl Tails {
+    /// The last audit entry; zero where there is none.
+    pub(crate) fn last_audit(&self) -> i64 {
+        self.audit.map_or(0, |head| int(head.id.get()))
+    }
 }

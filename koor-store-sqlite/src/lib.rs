@@ -19,6 +19,7 @@ mod original;
 #[cfg(test)]
 mod plans;
 mod reader;
+mod recent;
 mod rows;
 mod script;
 mod store;

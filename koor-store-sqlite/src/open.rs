@@ -23,7 +23,8 @@ use crate::{
 pub(crate) const DATABASE: &str = "data.db";
 
 /// The steps from an empty database to this one. Never changed, only added to: databases out there have done them.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_nouns.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_nouns.sql"), include_str!("../migrations/0002_audit_by.sql")];
 
 /// How long to wait for another process that has the database, such as a backup tool.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,6 +59,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// After so many pages (4 KiB each) the write-ahead log is taken over into the database.
     pub wal_autocheckpoint: u32,
+    /// So many audit entries are taken into the index of what they say at a time; until then, memory knows where they are.
+    pub index_after: u32,
     /// The most the database may grow to; what does not fit is refused as it is on a full disk. `None`: no bound.
     pub max_bytes: Option<u64>,
 }
@@ -72,6 +75,7 @@ impl SqliteOptions {
             cache_bytes: 64 << 20,
             readers: 4,
             wal_autocheckpoint: 8000,
+            index_after: 16_384,
             max_bytes: None,
         }
     }

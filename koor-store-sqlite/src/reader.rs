@@ -20,6 +20,7 @@ use crate::{
     conn::{Conn, Statement},
     error::{broken, store_error},
     open,
+    recent::Recent,
     tx::{Snapshot, Tx},
 };
 
@@ -40,7 +41,12 @@ pub(crate) struct Question {
 }
 
 /// Answers questions until nobody can ask any more. `alive` is held as long as the connection is open.
-pub(crate) fn serve(mut conn: Conn, queue: &Mutex<Receiver<Question>>, alive: SyncSender<Infallible>) {
+pub(crate) fn serve(
+    mut conn: Conn,
+    queue: &Mutex<Receiver<Question>>,
+    recent: &Recent,
+    alive: SyncSender<Infallible>,
+) {
     loop {
         let question = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Question { job, single, answer }) = question else { break };
@@ -51,7 +57,7 @@ pub(crate) fn serve(mut conn: Conn, queue: &Mutex<Receiver<Question>>, alive: Sy
         if !single {
             conn.begin_snapshot();
         }
-        let _ = answer.send(run(&mut conn, job));
+        let _ = answer.send(run(&mut conn, Some(recent), job));
         // After the answer, which need not wait for it.
         if !single {
             conn.end_snapshot();
@@ -63,9 +69,9 @@ pub(crate) fn serve(mut conn: Conn, queue: &Mutex<Receiver<Question>>, alive: Sy
     drop(alive);
 }
 
-fn run(conn: &mut Conn, job: ReadJob) -> StoreResult<()> {
+fn run(conn: &mut Conn, recent: Option<&Recent>, job: ReadJob) -> StoreResult<()> {
     conn.begin_anew();
-    let mut tx = Tx { conn, mode: Snapshot };
+    let mut tx = Tx { conn, mode: Snapshot { recent } };
     let result = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
     result.unwrap_or_else(|_| Err(broken("run the job", "it panicked")))
 }
@@ -136,7 +142,7 @@ pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
     closed?;
     // Nobody writes to it: it needs no locks, and leaves no files beside it.
     let mut conn = connect(open::reading(&copy.path).immutable(true))?;
-    let result = run(&mut conn, job);
+    let result = run(&mut conn, None, job);
     if let Err(error) = conn.close() {
         tracing::debug!(%error, "cannot close a copy");
     }

@@ -26,7 +26,8 @@ use crate::{
     lock::DataLock,
     open::{self, DATABASE, OpenError, SqliteOptions},
     reader::{self, Question, Questions, READ_QUEUE},
-    writer::{Shared, Task, Work, Writer},
+    recent::Recent,
+    writer::{self, Shared, Task, Work, Writer},
 };
 
 /// Jobs at leisure that run at a time: each has a copy of the whole database on disk.
@@ -155,26 +156,26 @@ fn start(
     alive: SyncSender<Infallible>,
     finished: watch::Receiver<bool>,
 ) -> Result<(SqliteStore, Writer), OpenError> {
-    let conn = open::open_writer(options, &database)?;
+    let mut conn = open::open_writer(options, &database)?;
+    let tails = writer::tails(&mut conn)?;
     let shared = Arc::new(Shared {
         cache: Cache::new(options.cache_bytes),
+        recent: Recent::new(tails.last_audit()),
         observer: RwLock::new(None),
         commits: AtomicU64::new(0),
         jobs: AtomicU64::new(0),
         trouble: Mutex::new(None),
     });
-    let (writer, tasks) = Writer::new(conn, shared.clone())?;
+    let (writer, tasks) = Writer::new(conn, tails, options.index_after, shared.clone())?;
     let (questions, queue) = sync_channel(READ_QUEUE);
     let queue: Questions = Arc::new(Mutex::new(queue));
     for _ in 0..options.readers.max(1) {
         let conn = open::connect(&open::reading(&database))
             .map_err(|error| store_error("open the database to read", error))?;
-        let (queue, alive) = (queue.clone(), alive.clone());
-        spawn("koor-reader", move || reader::serve(conn, &queue, alive)).map_err(|source| OpenError::Io {
-            attempted: "start a thread for",
-            path: database.clone(),
-            source,
-        })?;
+        let (queue, shared, alive) = (queue.clone(), shared.clone(), alive.clone());
+        spawn("koor-reader", move || reader::serve(conn, &queue, &shared.recent, alive)).map_err(
+            |source| OpenError::Io { attempted: "start a thread for", path: database.clone(), source },
+        )?;
     }
     let doors = Doors { writer: tasks, readers: questions, alive };
     let store = SqliteStore {

@@ -9,6 +9,7 @@ use crate::{
     batch::Batch,
     conn::{Conn, Statement},
     heads::{Head, Tails},
+    recent::{Field, Recent, Sighting},
     rows::state,
 };
 
@@ -34,12 +35,18 @@ pub(crate) trait Mode {
 
     /// The ends of what only grows, if they are known without asking.
     fn tails(&self) -> Option<&Tails>;
+
+    /// Where the newest audit entries are that say this, as far as that is known without asking.
+    fn sight(&self, field: Field, value: &str) -> Sighting;
 }
 
 /// A snapshot, which nothing writes to.
-pub(crate) struct Snapshot;
+pub(crate) struct Snapshot<'s> {
+    /// What the writer knows of the newest audit entries, where somebody writes beside it.
+    pub(crate) recent: Option<&'s Recent>,
+}
 
-impl Mode for Snapshot {
+impl Mode for Snapshot<'_> {
     fn settle(&mut self, _: &mut Conn, _: Part) -> StoreResult<()> {
         Ok(())
     }
@@ -50,6 +57,10 @@ impl Mode for Snapshot {
 
     fn tails(&self) -> Option<&Tails> {
         None
+    }
+
+    fn sight(&self, field: Field, value: &str) -> Sighting {
+        self.recent.map_or_else(Sighting::none, |recent| recent.sight(field, value))
     }
 }
 
@@ -64,6 +75,11 @@ impl Mode for Batch<'_> {
 
     fn tails(&self) -> Option<&Tails> {
         Some(&self.tails)
+    }
+
+    fn sight(&self, _: Field, _: &str) -> Sighting {
+        // Changes do not look for entries: they may take the long way.
+        Sighting::none()
     }
 }
 

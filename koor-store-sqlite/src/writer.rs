@@ -22,6 +22,7 @@ use crate::{
     conn::{Conn, Statement},
     error::broken,
     heads::{Heads, Tails},
+    recent::Recent,
     rows,
     script::Scripts,
     tx::Tx,
@@ -32,6 +33,9 @@ const MAX_BATCH: usize = 512;
 
 /// Two full batches: enough to hide one fsync, small enough to refuse early.
 const WRITE_QUEUE: usize = 2 * MAX_BATCH;
+
+/// So many audit entries may be in no index, and in nobody's memory either: reading them takes a fraction of a millisecond.
+const UNKNOWN: i64 = 1024;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -65,6 +69,7 @@ fn answer(ran: Vec<(Task, StoreResult<()>)>) {
 /// What the writer shares with the rest of the store.
 pub(crate) struct Shared {
     pub(crate) cache: Cache,
+    pub(crate) recent: Recent,
     pub(crate) observer: RwLock<Option<Arc<dyn CommitObserver>>>,
     pub(crate) commits: AtomicU64,
     pub(crate) jobs: AtomicU64,
@@ -82,6 +87,16 @@ impl Shared {
     }
 }
 
+/// How far the index of the audit log has come.
+struct Indexing {
+    /// It has all entries up to this one.
+    through: i64,
+    /// With this entry, it is time to go on.
+    due: i64,
+    /// It waits until there are so many to take.
+    most: i64,
+}
+
 /// What became of a job inside a batch.
 enum Ran {
     /// It ran, and has this result once the batch is durable.
@@ -90,12 +105,24 @@ enum Ran {
     Spoiled(StoreResult<()>),
 }
 
+/// The ends of everything, as the tables know them.
+pub(crate) fn tails(conn: &mut Conn) -> StoreResult<Tails> {
+    Ok(Tails {
+        key_id: rows::state::last_key_id(conn)?,
+        audit: rows::audit::head(conn)?,
+        bounds: rows::events::bounds(conn)?,
+        run: rows::compliance::last(conn)?,
+        usage: rows::usage::last(conn)?,
+    })
+}
+
 /// The writer.
 pub(crate) struct Writer {
     conn: Conn,
     heads: Heads,
     scripts: Scripts,
     tails: Tails,
+    indexing: Indexing,
     shared: Arc<Shared>,
     queue: Receiver<Task>,
     /// Jobs of a batch that was given up before their turn.
@@ -104,20 +131,23 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// A writer on that connection, and the way to its queue.
-    pub(crate) fn new(mut conn: Conn, shared: Arc<Shared>) -> StoreResult<(Self, SyncSender<Task>)> {
-        let tails = Tails {
-            key_id: rows::state::last_key_id(&mut conn)?,
-            audit: rows::audit::head(&mut conn)?,
-            bounds: rows::events::bounds(&mut conn)?,
-            run: rows::compliance::last(&mut conn)?,
-            usage: rows::usage::last(&mut conn)?,
-        };
+    pub(crate) fn new(
+        mut conn: Conn,
+        tails: Tails,
+        index_after: u32,
+        shared: Arc<Shared>,
+    ) -> StoreResult<(Self, SyncSender<Task>)> {
+        let through = rows::audit::indexed(&mut conn)?;
+        let most = i64::from(index_after.max(1));
+        // What a run before this one has left is known to nobody, so less of it is left for long.
+        let indexing = Indexing { through, due: through + most.min(UNKNOWN), most };
         let (sender, queue) = sync_channel(WRITE_QUEUE);
         let writer = Self {
             conn,
             heads: Heads::default(),
             scripts: Scripts::default(),
             tails,
+            indexing,
             shared,
             queue,
             waiting: VecDeque::new(),
@@ -127,8 +157,10 @@ impl Writer {
 
     /// Works until nobody can send any more jobs; then waits for the readers to be gone and leaves everything in order.
     pub(crate) fn run(mut self, readers: &Receiver<Infallible>) {
+        self.index();
         while let Some(task) = self.waiting.pop_front().or_else(|| self.queue.recv().ok()) {
             self.run_together(task);
+            self.index();
         }
         // Nothing is ever sent: it ends when the last reader has gone, and with it the last snapshot.
         let _ = readers.recv();
@@ -219,8 +251,11 @@ impl Writer {
 
     /// Makes known what has become durable: whoever is answered after this sees all of it.
     fn publish(&mut self, committed: Committed, jobs: usize) {
-        let Committed { tails, events, written, outgrown, wrote } = committed;
+        let Committed { tails, events, written, outgrown, audited, wrote } = committed;
         self.tails = tails;
+        if !audited.is_empty() {
+            self.shared.recent.push(&audited, tails.last_audit());
+        }
         for key in &outgrown {
             self.shared.cache.forget(key);
         }
@@ -241,6 +276,28 @@ impl Writer {
         {
             // The events are in the log. Stopping to write would not help anybody.
             tracing::error!("the observer of commits panicked");
+        }
+    }
+
+    /// Takes audit entries into the index, if it is time to.
+    fn index(&mut self) {
+        let last = self.tails.last_audit();
+        if last < self.indexing.due {
+            return;
+        }
+        match rows::audit::index(&mut self.conn, self.indexing.through, last) {
+            Ok(()) => {
+                self.indexing.through = last;
+                self.indexing.due = last + self.indexing.most;
+                self.shared.recent.forget(last);
+            }
+            Err(error) => {
+                // They are found without it, if more slowly.
+                tracing::warn!(%error, "cannot index the audit log; trying again later");
+                let trouble = roll_back(&mut self.conn);
+                self.note(trouble);
+                self.indexing.due = last + self.indexing.most.min(UNKNOWN);
+            }
         }
     }
 

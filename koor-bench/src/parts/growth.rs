@@ -176,6 +176,10 @@ fn grow(directory: &Path, size: usize) {
              SELECT n, 1700000000000 + n * 1000, printf('agent-%d', n % 50), 'state.put', \
              printf('project-%d/key-%07d', n % 100, n % 5000), iif(n % 1000 = 0, 'denied', 'success'), ?1, '{{}}' FROM n"
         ),
+        "INSERT INTO audit_by SELECT 0, resource, id FROM audit_log ORDER BY resource, id".to_owned(),
+        "INSERT INTO audit_by SELECT 1, actor, id FROM audit_log ORDER BY actor, id".to_owned(),
+        "INSERT INTO audit_by SELECT 2, action, id FROM audit_log ORDER BY action, id".to_owned(),
+        format!("UPDATE audit_indexed SET through = {size}"),
         format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {size}) INSERT INTO event \
              SELECT n, 0, printf('bench.topic-%d', n % 100), 'bench', 1700000000000 + n * 1000, '{{\"n\":1}}' FROM n"

@@ -15,6 +15,7 @@ use koor_core::{
 use crate::{
     batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
+    recent::{Field, Sighting},
     rows::{Conditions, FEW, ends},
     tx::{Mode, Part, Tx},
 };
@@ -24,16 +25,54 @@ const TABLE: &str = "audit_log";
 const SELECT_HEAD: &str = "SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT 1";
 const COUNT_RANGE: &str = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_log \
     WHERE timestamp BETWEEN ? AND ? LIMIT 0 + ?)";
-const SELECT: &str = "SELECT id, timestamp, actor, action, resource, outcome, hash, detail FROM audit_log";
+const COLUMNS: &str = "a.id, a.timestamp, a.actor, a.action, a.resource, a.outcome, a.hash, a.detail";
 const BY_TIME: &str = " INDEXED BY audit_log_timestamp";
 const BY_REFUSAL: &str = " INDEXED BY audit_log_refused";
 const SUM_UP: &str = "SELECT count(*) AS n, count(DISTINCT actor) AS actors, \
     count(DISTINCT resource) AS resources FROM audit_log WHERE timestamp BETWEEN ? AND ?";
-/// Each of these reads one index, in its order.
-const SUM_UP_ALL: &str = "SELECT (SELECT count(*) FROM audit_log) AS n, \
-    (SELECT count(*) FROM (SELECT DISTINCT actor FROM audit_log)) AS actors, \
-    (SELECT count(*) FROM (SELECT DISTINCT resource FROM audit_log)) AS resources";
-const COUNT_ALL_ACTIONS: &str = "SELECT action AS name, count(*) AS n FROM audit_log GROUP BY action";
+/// Up to where the index has the log.
+macro_rules! indexed {
+    () => {
+        "(SELECT through FROM audit_indexed WHERE one = 1)"
+    };
+}
+/// How many values a field has: those in the index, in its order, and those that are only among the newest entries.
+macro_rules! different {
+    ($column:literal, $field:literal) => {
+        concat!(
+            "(SELECT count(*) FROM (SELECT DISTINCT value FROM audit_by WHERE field = ",
+            $field,
+            ")) + (SELECT count(*) FROM (SELECT DISTINCT ",
+            $column,
+            " AS value FROM audit_log WHERE id > ",
+            indexed!(),
+            ") AS newer WHERE NOT EXISTS (SELECT 1 FROM audit_by AS old WHERE old.field = ",
+            $field,
+            " AND old.value = newer.value))"
+        )
+    };
+}
+const SUM_UP_ALL: &str = concat!(
+    "SELECT (SELECT count(*) FROM audit_log) AS n, ",
+    different!("actor", "1"),
+    " AS actors, ",
+    different!("resource", "0"),
+    " AS resources"
+);
+const COUNT_ALL_ACTIONS: &str = concat!(
+    "SELECT name, sum(n) AS n FROM (SELECT value AS name, count(*) AS n FROM audit_by WHERE field = 2 GROUP BY value \
+     UNION ALL SELECT action, count(*) FROM audit_log WHERE id > ",
+    indexed!(),
+    " GROUP BY action) GROUP BY name"
+);
+const SELECT_INDEXED: &str = concat!("SELECT ", indexed!(), " AS through");
+/// In the order of the index, so that entries that say the same change the same pages.
+const INDEX: &str = "BEGIN IMMEDIATE; \
+    INSERT INTO audit_by SELECT 0, resource, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY resource, id; \
+    INSERT INTO audit_by SELECT 1, actor, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY actor, id; \
+    INSERT INTO audit_by SELECT 2, action, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY action, id; \
+    UPDATE audit_indexed SET through = ? WHERE one = 1; \
+    COMMIT";
 const COUNT_REFUSALS: &str = "SELECT outcome AS name, count(*) AS n FROM audit_log \
     INDEXED BY audit_log_refused WHERE outcome <> 'success' GROUP BY outcome";
 const COUNT_ACTIONS: &str = "SELECT action AS name, count(*) AS n FROM audit_log \
@@ -79,11 +118,23 @@ fn in_range(attempted: &'static str, sql: &'static str, range: TimeRange) -> Sta
     Statement::new(attempted, sql).bind(from).bind(to)
 }
 
-/// The index that is the short way to what a filter wants, where it isn't for the database to see.
-fn short_way(conn: &mut Conn, filter: &AuditFilter) -> StoreResult<Option<&'static str>> {
-    if filter.actor.is_some() || filter.action.is_some() || filter.resource.is_some() {
-        return Ok(None);
+/// Up to where the index has the log.
+pub(crate) fn indexed(conn: &mut Conn) -> StoreResult<i64> {
+    let statement = Statement::new("read how far the audit log is indexed", SELECT_INDEXED);
+    Ok(conn.row(statement, "audit_indexed", |row| row.get("through"))?.unwrap_or(0))
+}
+
+/// Takes the entries after one, up to another, into the index, and commits.
+pub(crate) fn index(conn: &mut Conn, after: i64, through: i64) -> StoreResult<()> {
+    let mut statement = Statement::new("index the audit log", INDEX);
+    for _ in 0..3 {
+        statement = statement.bind(after).bind(through);
     }
+    conn.execute(statement.bind(through)).map(drop)
+}
+
+/// The index on the log's own table that is the short way to what a filter wants, where it isn't for the database to see.
+fn short_way(conn: &mut Conn, filter: &AuditFilter) -> StoreResult<Option<&'static str>> {
     match filter.outcome {
         Some(Outcome::Denied | Outcome::Error) => return Ok(Some(BY_REFUSAL)),
         Some(Outcome::Success) | None => {}
@@ -96,36 +147,97 @@ fn short_way(conn: &mut Conn, filter: &AuditFilter) -> StoreResult<Option<&'stat
     Ok(count.is_some_and(|count| count < FEW).then_some(BY_TIME))
 }
 
+/// What a filter asks of an entry. The parameters are those that [`ask`] binds.
+fn conditions(filter: &AuditFilter, timely: bool) -> Conditions {
+    let mut conditions = Conditions::default();
+    let texts = [
+        ("a.actor = ?1", &filter.actor),
+        ("a.action = ?2", &filter.action),
+        ("a.resource = ?3", &filter.resource),
+    ];
+    for (condition, _) in texts.iter().filter(|(_, text)| text.is_some()) {
+        conditions.and(condition);
+    }
+    // Written out, and twice, because an index on some rows is taken only where it is seen to have all of them.
+    match filter.outcome {
+        Some(Outcome::Success) => conditions.and("a.outcome = 'success'"),
+        Some(Outcome::Denied) => conditions.and("a.outcome = 'denied' AND a.outcome <> 'success'"),
+        Some(Outcome::Error) => conditions.and("a.outcome = 'error' AND a.outcome <> 'success'"),
+        None => {}
+    }
+    // The sign keeps an index on time from being taken where the order of ids ends the search sooner.
+    conditions.and(if timely { "a.timestamp BETWEEN ?4 AND ?5" } else { "+a.timestamp BETWEEN ?4 AND ?5" });
+    conditions.and("a.id > ?6");
+    conditions
+}
+
+/// A query with everything bound to it that any of them needs: what the filter asks, how many entries at most, and what
+/// is known of the newest entries.
+fn ask(sql: String, filter: &AuditFilter, most: usize, known: &Sighting) -> Statement {
+    let AuditFilter { actor, action, resource, range, after, .. } = filter;
+    let (from, to) = ends(*range);
+    let ids: Vec<String> = known.ids.iter().map(ToString::to_string).collect();
+    Statement::assembled("read the audit log", sql.into())
+        .bind(actor.as_deref())
+        .bind(action.as_deref())
+        .bind(resource.as_deref())
+        .bind(from)
+        .bind(to)
+        .bind(int(after.unwrap_or(0)))
+        .bind(limit(most))
+        .bind(known.after)
+        .bind(known.through)
+        .bind(format!("[{}]", ids.join(",")))
+}
+
+/// Entries by what they say in a field: those in the index, and those that are newer. Of these, what is not known is read
+/// one after another, and of what is known, only what may be meant.
+fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
+    let value = match field {
+        Field::Actor => "?1",
+        Field::Action => "?2",
+        Field::Resource => "?3",
+    };
+    let conditions = conditions(filter, false);
+    let (conditions, ordered) = (conditions.as_str(), format!("{order} LIMIT 0 + ?7"));
+    let newer = concat!("a.id > ", indexed!());
+    format!(
+        "SELECT * FROM (SELECT {COLUMNS} FROM audit_by AS b CROSS JOIN audit_log AS a ON a.id = b.id{conditions} \
+         AND b.field = {} AND b.value = {value} AND b.id > ?6 ORDER BY b.id {ordered}) \
+         UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newer} AND a.id <= ?8 \
+         ORDER BY a.id {ordered}) \
+         UNION ALL SELECT {COLUMNS} FROM json_each(?10) AS known CROSS JOIN audit_log AS a ON a.id = known.value\
+         {conditions} AND {newer} \
+         UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newer} AND a.id > ?9 \
+         ORDER BY a.id {ordered}) \
+         ORDER BY id {ordered}",
+        field as u8
+    )
+}
+
 impl<M: Mode> AuditRead for Tx<'_, M> {
     fn audit(&mut self, filter: &AuditFilter, most: usize) -> StoreResult<Vec<ChainedEntry>> {
+        let order = if filter.after.is_some() { "" } else { "DESC" };
+        // What fewest entries have in common first.
+        let fields = [
+            (Field::Resource, &filter.resource),
+            (Field::Actor, &filter.actor),
+            (Field::Action, &filter.action),
+        ];
+        let field = fields.into_iter().find_map(|(field, value)| Some((field, value.as_deref()?)));
+        let known = field.map_or_else(Sighting::none, |(field, value)| self.mode.sight(field, value));
         let conn = self.settled(Part::Audit)?;
-        let way = short_way(conn, filter)?;
-        let AuditFilter { actor, action, resource, outcome, range, after } = filter;
-        let mut conditions = Conditions::default();
-        let texts = [("actor = ?", actor), ("action = ?", action), ("resource = ?", resource)];
-        for (condition, _) in texts.iter().filter(|(_, text)| text.is_some()) {
-            conditions.and(condition);
-        }
-        // Written out, and twice, because an index on some rows is taken only where it is seen to have all of them.
-        match outcome {
-            Some(Outcome::Success) => conditions.and("outcome = 'success'"),
-            Some(Outcome::Denied) => conditions.and("outcome = 'denied' AND outcome <> 'success'"),
-            Some(Outcome::Error) => conditions.and("outcome = 'error' AND outcome <> 'success'"),
-            None => {}
-        }
-        // The sign keeps an index on time from being taken where the order of ids ends the search sooner.
-        let timely = way == Some(BY_TIME);
-        conditions.and(if timely { "timestamp BETWEEN ? AND ?" } else { "+timestamp BETWEEN ? AND ?" });
-        conditions.and("id > ?");
-        let order = if after.is_some() { "ORDER BY id LIMIT 0 + ?" } else { "ORDER BY id DESC LIMIT 0 + ?" };
-        let sql = format!("{SELECT}{}{} {order}", way.unwrap_or_default(), conditions.as_str());
-        let mut statement = Statement::assembled("read the audit log", sql.into());
-        for text in texts.iter().filter_map(|(_, text)| text.as_ref()) {
-            statement.push(text.as_str());
-        }
-        let (from, to) = ends(*range);
-        let statement = statement.bind(from).bind(to).bind(int(after.unwrap_or(0))).bind(limit(most));
-        conn.rows(statement, TABLE, read)
+        let sql = if let Some((field, _)) = field {
+            by_field(field, filter, order)
+        } else {
+            let way = short_way(conn, filter)?;
+            let conditions = conditions(filter, way == Some(BY_TIME));
+            let (way, conditions) = (way.unwrap_or_default(), conditions.as_str());
+            format!(
+                "SELECT {COLUMNS} FROM audit_log AS a{way}{conditions} ORDER BY a.id {order} LIMIT 0 + ?7"
+            )
+        };
+        conn.rows(ask(sql, filter, most, &known), TABLE, read)
     }
 
     fn audit_head(&mut self) -> StoreResult<Option<AuditHead>> {
