@@ -14,7 +14,7 @@ use crate::{
         rules::RuleEngine,
     },
     error::{Error, ErrorKind},
-    hub::{Hub, Subscription},
+    hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
     pattern::TopicFilter,
     ports::{CommitObserver, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
@@ -46,6 +46,13 @@ pub(crate) struct Inner {
 pub(crate) struct Live {
     hub: Arc<Hub>,
     pub(crate) roster: Roster,
+}
+
+impl Live {
+    /// Changes of webhooks, from now on.
+    pub(crate) fn webhook_signs(&self) -> WebhookSigns {
+        self.hub.webhook_signs()
+    }
 }
 
 impl CommitObserver for Live {

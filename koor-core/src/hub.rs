@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::{
     domain::events::{Event, EventFilter, EventPage, LogBounds},
     error::Error,
-    ids::Cursor,
+    ids::{Cursor, Topic},
     pattern::TopicFilter,
     ports::Store,
 };
@@ -82,6 +82,9 @@ struct Head {
 pub(crate) struct Hub {
     tail: RwLock<Tail>,
     head: watch::Sender<Head>,
+    /// Says that there was an event about webhooks, to those who wait for nothing else and need not be woken by all of
+    /// them; true when nothing will follow.
+    webhooks: watch::Sender<bool>,
     /// Shared with every subscription that counts.
     audience: Arc<()>,
 }
@@ -134,6 +137,7 @@ impl Hub {
         Self {
             tail: RwLock::new(tail),
             head: watch::Sender::new(Head { last, closed: false }),
+            webhooks: watch::Sender::new(false),
             audience: Arc::default(),
         }
     }
@@ -149,11 +153,15 @@ impl Hub {
         }
         // After the tail: whoever is woken by this finds them there.
         self.head.send_modify(|head| head.last = last.id.into());
+        if events.iter().any(|event| about_webhooks(&event.topic)) {
+            self.webhooks.send_modify(|_| ());
+        }
     }
 
     /// Tells every subscriber that nothing will follow.
     pub(crate) fn close(&self) {
         self.head.send_modify(|head| head.closed = true);
+        self.webhooks.send_replace(true);
     }
 
     /// Where the log ends, as far as subscribers know.
@@ -161,9 +169,31 @@ impl Hub {
         self.head.borrow().last
     }
 
+    /// Changes of webhooks, from now on.
+    pub(crate) fn webhook_signs(&self) -> WebhookSigns {
+        WebhookSigns(self.webhooks.subscribe())
+    }
+
     /// How many subscribers there are, apart from the server's own jobs.
     pub(crate) fn subscribers(&self) -> usize {
         Arc::strong_count(&self.audience) - 1
+    }
+}
+
+/// Whether webhooks may have come, gone, or been switched.
+fn about_webhooks(topic: &Topic) -> bool {
+    topic.as_str().starts_with("$webhook.") || topic.as_str() == "$backup.restored"
+}
+
+/// Waits for changes of webhooks.
+pub(crate) struct WebhookSigns(watch::Receiver<bool>);
+
+impl WebhookSigns {
+    /// Answers when there may have been a change since the last call, or since this was made: true while more may
+    /// follow. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> bool {
+        // The sender goes with the core, and so does everything that webhooks could be told.
+        !*self.0.borrow() && self.0.changed().await.is_ok() && !*self.0.borrow_and_update()
     }
 }
 

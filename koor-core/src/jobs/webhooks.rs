@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     ids::{Cursor, WebhookId},
     jobs::{Mood, supervise},
-    pattern::{Pattern, TopicFilter},
+    pattern::TopicFilter,
     queries::Step,
 };
 
@@ -28,12 +28,6 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// How long the store is left alone after it failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// What says that webhooks may have come, gone, or been switched.
-const SIGNS: [&str; 2] = ["$webhook.*", "$backup.restored"];
-
-/// How many signs are taken at once; all of them are answered by one look.
-const SIGNS_AT_ONCE: usize = 64;
-
 struct Courier {
     wake: Arc<Notify>,
     task: AbortHandle,
@@ -45,9 +39,8 @@ pub(super) async fn run(koor: Koor) {
     let mut tasks = JoinSet::new();
     let mut couriers: HashMap<WebhookId, Courier> = HashMap::new();
     let mut mood = Mood::of("webhooks");
-    let signs = TopicFilter::new(SIGNS.into_iter().filter_map(|sign| Pattern::new(sign).ok()).collect());
     // Before the first look: what happens after it is not missed.
-    let mut signs = koor.subscribe(signs, None).uncounted();
+    let mut signs = koor.inner.live.webhook_signs();
     loop {
         let active = active(&koor).await;
         mood.note(&active);
@@ -67,13 +60,8 @@ pub(super) async fn run(koor: Koor) {
             couriers.insert(id, Courier { wake, task });
         }
         select! {
-            told = signs.next(SIGNS_AT_ONCE) => match told {
-                Ok(told) if told.is_empty() => return,
-                Ok(_) => {}
-                Err(error) => {
-                    mood.note::<()>(&Err(error));
-                    koor.inner.clock.sleep(AFTER_FAILURE).await;
-                }
+            more = signs.next() => if !more {
+                return;
             },
             // One that has ended may have missed that its webhook was switched on again: the next look tells.
             Some(_) = tasks.join_next() => couriers.retain(|_, courier| !courier.task.is_finished()),
