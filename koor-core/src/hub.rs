@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    ops::ControlFlow,
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
@@ -72,6 +73,24 @@ pub enum Delivery {
     Gap(Gap),
 }
 
+/// What a subscriber is told, lent to it.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// An event.
+    Event(&'a Arc<Frame>),
+    /// That it missed some.
+    Gap(Gap),
+}
+
+impl Told<'_> {
+    fn keep(self) -> Delivery {
+        match self {
+            Told::Event(frame) => Delivery::Event(Arc::clone(frame)),
+            Told::Gap(gap) => Delivery::Gap(gap),
+        }
+    }
+}
+
 /// Where the log ends, and whether anything will follow.
 #[derive(Debug, Clone, Copy)]
 struct Head {
@@ -109,24 +128,33 @@ impl Tail {
         }
     }
 
-    /// Up to `most` matching events after the cursor, which moves on to the last one looked at; `None` if some of
-    /// those after it are no longer here.
-    fn after(&self, cursor: &mut Cursor, topics: &TopicFilter, most: usize) -> Option<Vec<Arc<Frame>>> {
+    /// Lends up to `most` matching events after the cursor, which moves on to the last one looked at, while more are
+    /// wanted; answers whether there were any, or `None` if some of those after it are no longer here.
+    fn after(
+        &self,
+        cursor: &mut Cursor,
+        topics: &TopicFilter,
+        most: usize,
+        each: &mut impl FnMut(Told<'_>) -> ControlFlow<()>,
+    ) -> Option<bool> {
         if *cursor < self.before {
             return None;
         }
         let from = self.frames.partition_point(|frame| Cursor::from(frame.event.id) <= *cursor);
-        let mut found = Vec::new();
+        let mut lent = 0;
         for frame in self.frames.range(from..) {
-            if found.len() == most {
+            if lent == most {
                 break;
             }
             *cursor = frame.event.id.into();
             if topics.matches(&frame.event.topic) {
-                found.push(Arc::clone(frame));
+                lent += 1;
+                if each(Told::Event(frame)).is_break() {
+                    break;
+                }
             }
         }
-        Some(found)
+        Some(lent > 0)
     }
 }
 
@@ -248,18 +276,40 @@ impl Subscription {
     /// # Errors
     /// When the log can't be read.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        let mut deliveries = Vec::new();
+        self.lend_next(most, |told| {
+            deliveries.push(told.keep());
+            ControlFlow::Continue(())
+        })
+        .await?;
+        Ok(deliveries)
+    }
+
+    /// The same, lent to `each` instead of kept, for those who copy what they need of it: many subscribers would
+    /// contend for the counters of each event. Answers whether there was anything.
+    ///
+    /// While `each` runs, nothing new is told to anybody, so it should be quick. It may break off when it has enough, and
+    /// is lent the rest with the next call; what has to be read from the log is lent to the end all the same.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub async fn lend_next(
+        &mut self,
+        most: usize,
+        mut each: impl FnMut(Told<'_>) -> ControlFlow<()>,
+    ) -> Result<bool, Error> {
         loop {
             let head = *self.head.borrow_and_update();
-            let deliveries = self.ready(most).await?;
-            if !deliveries.is_empty() || (head.closed && self.cursor >= head.last) {
-                return Ok(deliveries);
+            let any = self.ready(most, &mut each).await?;
+            if any || (head.closed && self.cursor >= head.last) {
+                return Ok(any);
             }
             if self.cursor < head.last {
                 continue;
             }
             // The hub lives as long as this subscription, so the sender does too.
             if self.head.changed().await.is_err() {
-                return Ok(Vec::new());
+                return Ok(false);
             }
         }
     }
@@ -269,28 +319,46 @@ impl Subscription {
     /// # Errors
     /// When the log can't be read.
     pub async fn now(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+        let mut deliveries = Vec::new();
+        let mut keep = |told: Told<'_>| {
+            deliveries.push(told.keep());
+            ControlFlow::Continue(())
+        };
         loop {
             let last = self.head.borrow().last;
-            let deliveries = self.ready(most).await?;
-            if !deliveries.is_empty() || self.cursor >= last {
+            if self.ready(most, &mut keep).await? || self.cursor >= last {
                 return Ok(deliveries);
             }
         }
     }
 
     /// A stretch of what is there: may be nothing even though there is more further on.
-    async fn ready(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
+    async fn ready(
+        &mut self,
+        most: usize,
+        each: &mut impl FnMut(Told<'_>) -> ControlFlow<()>,
+    ) -> Result<bool, Error> {
         if let Some(gap) = self.astray.take() {
-            return Ok(vec![Delivery::Gap(gap)]);
+            // There is nothing behind it to break off from.
+            _ = each(Told::Gap(gap));
+            return Ok(true);
         }
         let in_tail = {
             let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
-            tail.after(&mut self.cursor, &self.topics, most)
+            tail.after(&mut self.cursor, &self.topics, most, each)
         };
-        match in_tail {
-            Some(frames) => Ok(frames.into_iter().map(Delivery::Event).collect()),
-            None => self.read_log(most).await,
+        if let Some(any) = in_tail {
+            return Ok(any);
         }
+        let deliveries = self.read_log(most).await?;
+        for delivery in &deliveries {
+            // It is read: to read it once more costs more than to take it.
+            _ = each(match delivery {
+                Delivery::Event(frame) => Told::Event(frame),
+                Delivery::Gap(gap) => Told::Gap(*gap),
+            });
+        }
+        Ok(!deliveries.is_empty())
     }
 
     async fn read_log(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {

@@ -52,7 +52,7 @@ pub use app::{Builder, Koor};
 pub use caller::{Access, Caller, InstanceRef, Role};
 pub use command::{Command, Committed, Done, Intent, Work};
 pub use error::{Error, ErrorKind, Invalid};
-pub use hub::{Delivery, Frame, Gap, Subscription};
+pub use hub::{Delivery, Frame, Gap, Subscription, Told};
 pub use identify::{Credentials, Identified};
 pub use jobs::Jobs;
 pub use memory::MemoryStore;

@@ -1,6 +1,6 @@
 //! The event log and its live end.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use crate::{
         events::{Event, EventFilter},
     },
     error::{Error, ErrorKind},
-    hub::{Delivery, Gap, Subscription},
+    hub::{Delivery, Gap, Subscription, Told},
     ids::{Cursor, Topic},
     page::{Limit, TimeRange},
     ports::EVENT_PAGE_BYTES,
@@ -219,6 +219,33 @@ pub(super) async fn a_subscriber_that_fell_behind_catches_up(ground: Ground) {
         scene.publish("t", n).await;
     }
     assert_eq!(collect(slow, 500).await, (1..=500).collect::<Vec<_>>());
+}
+
+pub(super) async fn a_subscriber_that_breaks_off_is_told_the_rest(ground: Ground) {
+    let settings = Settings { tail_events: 16, ..Settings::default() };
+    let scene = Scene::with(ground, settings).await;
+    // The one has fallen behind, and begins with the log; the other is told of what is in memory only.
+    let mut subscriptions = vec![scene.koor.subscribe(topics(&["t"]), None)];
+    for n in 0..100 {
+        if n == 90 {
+            subscriptions.push(scene.koor.subscribe(topics(&["t"]), None));
+        }
+        scene.publish(["t", "other"][n % 2], 1).await;
+    }
+    for (mut subscription, first) in subscriptions.into_iter().zip([1, 91]) {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&99) {
+            let mut lent = 0;
+            let take = |told: Told<'_>| {
+                let Told::Event(frame) = told else { panic!("{told:?}") };
+                seen.push(frame.event().id.get());
+                lent += 1;
+                if lent < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            assert!(subscription.lend_next(7, take).await.unwrap());
+        }
+        assert_eq!(seen, (first..100).step_by(2).collect::<Vec<_>>());
+    }
 }
 
 pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {

@@ -91,6 +91,7 @@ macro_rules! each_contract_case {
             events::a_subscriber_sees_each_event_once_and_in_order
             events::a_page_of_events_is_bounded_in_bytes
             events::a_subscriber_that_fell_behind_catches_up
+            events::a_subscriber_that_breaks_off_is_told_the_rest
             events::a_subscriber_is_told_what_it_missed
             events::an_event_is_kept_before_anybody_sees_it
             events::a_wait_answers_with_what_came
