@@ -123,7 +123,6 @@ fn base(database: &Path) -> SqliteConnectOptions {
         .filename(database)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "OFF")
-        .pragma("cell_size_check", "ON")
         .disable_statement_logging()
 }
 
@@ -133,12 +132,23 @@ pub(crate) fn reading(database: &Path) -> SqliteConnectOptions {
     base(database).read_only(true).pragma("mmap_size", MAPPED_BYTES.to_string())
 }
 
+/// A connection that only reads, and looks at the whole of each page before it believes any of it. What is asked for
+/// here and there takes no such care: it touches a few bytes of many pages, of which most would be fetched for nothing,
+/// and what a page says is checked again where it is understood.
+pub(crate) fn reading_with_care(database: &Path) -> SqliteConnectOptions {
+    with_care(reading(database))
+}
+
+fn with_care(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.pragma("cell_size_check", "ON")
+}
+
 fn writing(options: &SqliteOptions, database: &Path) -> SqliteConnectOptions {
     let synchronous = match options.durability {
         Durability::Full => SqliteSynchronous::Full,
         Durability::Normal => SqliteSynchronous::Normal,
     };
-    base(database)
+    with_care(base(database))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", options.wal_autocheckpoint.to_string())

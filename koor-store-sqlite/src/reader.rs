@@ -135,13 +135,13 @@ pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
     let name =
         copy.path.to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
     let connect = |options| open::connect(&options).map_err(|error| store_error(ATTEMPTED, error));
-    let mut source = connect(open::reading(database))?;
+    let mut source = connect(open::reading_with_care(database))?;
     let copied = source.execute(Statement::new(ATTEMPTED, COPY).bind(name));
     let closed = source.close().map_err(|error| store_error(ATTEMPTED, error));
     copied?;
     closed?;
     // Nobody writes to it: it needs no locks, and leaves no files beside it.
-    let mut conn = connect(open::reading(&copy.path).immutable(true))?;
+    let mut conn = connect(open::reading_with_care(&copy.path).immutable(true))?;
     let result = run(&mut conn, None, job);
     if let Err(error) = conn.close() {
         tracing::debug!(%error, "cannot close a copy");
