@@ -167,7 +167,6 @@ fn conditions(filter: &AuditFilter, timely: bool) -> Conditions {
     }
     // The sign keeps an index on time from being taken where the order of ids ends the search sooner.
     conditions.and(if timely { "a.timestamp BETWEEN ?4 AND ?5" } else { "+a.timestamp BETWEEN ?4 AND ?5" });
-    conditions.and("a.id > ?6");
     conditions
 }
 
@@ -199,8 +198,10 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
         Field::Resource => "?3",
     };
     let conditions = conditions(filter, false);
+    // One bound, and not two beside each other, of which the database would begin with the first.
+    let newer = concat!("a.id > max(?6, ", indexed!(), ")");
+    let newest = concat!("a.id > max(?6, ", indexed!(), ", ?9)");
     let (conditions, ordered) = (conditions.as_str(), format!("{order} LIMIT 0 + ?7"));
-    let newer = concat!("a.id > ", indexed!());
     format!(
         "SELECT * FROM (SELECT {COLUMNS} FROM audit_by AS b CROSS JOIN audit_log AS a ON a.id = b.id{conditions} \
          AND b.field = {} AND b.value = {value} AND b.id > ?6 ORDER BY b.id {ordered}) \
@@ -208,7 +209,7 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
          ORDER BY a.id {ordered}) \
          UNION ALL SELECT {COLUMNS} FROM json_each(?10) AS known CROSS JOIN audit_log AS a ON a.id = known.value\
          {conditions} AND {newer} \
-         UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newer} AND a.id > ?9 \
+         UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newest} \
          ORDER BY a.id {ordered}) \
          ORDER BY id {ordered}",
         field as u8
@@ -234,7 +235,7 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
             let conditions = conditions(filter, way == Some(BY_TIME));
             let (way, conditions) = (way.unwrap_or_default(), conditions.as_str());
             format!(
-                "SELECT {COLUMNS} FROM audit_log AS a{way}{conditions} ORDER BY a.id {order} LIMIT 0 + ?7"
+                "SELECT {COLUMNS} FROM audit_log AS a{way}{conditions} AND a.id > ?6 ORDER BY a.id {order} LIMIT 0 + ?7"
             )
         };
         conn.rows(ask(sql, filter, most, &known), TABLE, read)
