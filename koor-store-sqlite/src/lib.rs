@@ -13,6 +13,7 @@ mod cache;
 mod conn;
 mod error;
 mod heads;
+mod indexing;
 mod lock;
 mod open;
 mod original;

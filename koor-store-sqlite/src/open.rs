@@ -152,6 +152,8 @@ fn writing(options: &SqliteOptions, database: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", options.wal_autocheckpoint.to_string())
+        // Sorting needs no files: there may be no place for them.
+        .pragma("temp_store", "MEMORY")
         // What a large batch leaves of the log is given back.
         .pragma("journal_size_limit", (64 << 20).to_string())
         .statement_cache_capacity(WRITER_STATEMENTS)

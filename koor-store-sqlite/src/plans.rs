@@ -28,7 +28,7 @@ use koor_core::{
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::{SqliteOptions, SqliteStore};
+use crate::{SqliteOptions, SqliteStore, rows::audit::MAKE_SORTED};
 
 /// What was sent, by what it was sent for.
 static SENT: Mutex<BTreeMap<&'static str, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
@@ -184,6 +184,7 @@ async fn nothing_is_walked_through_that_need_not_be() {
 
     let options = SqliteConnectOptions::new().filename(directory.path().join("data.db"));
     let mut conn = options.connect().await.unwrap();
+    sqlx::query(MAKE_SORTED).execute(&mut conn).await.unwrap();
     let mut unknown = Vec::new();
     let mut used = BTreeSet::new();
     for (attempted, texts) in &sent {

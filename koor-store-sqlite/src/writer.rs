@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
 };
 
@@ -22,6 +22,7 @@ use crate::{
     conn::{Conn, Statement},
     error::broken,
     heads::{Heads, Tails},
+    indexing::Indexing,
     recent::Recent,
     rows,
     script::Scripts,
@@ -33,9 +34,6 @@ const MAX_BATCH: usize = 512;
 
 /// Two full batches: enough to hide one fsync, small enough to refuse early.
 const WRITE_QUEUE: usize = 2 * MAX_BATCH;
-
-/// So many audit entries may be in no index, and in nobody's memory either: reading them takes a fraction of a millisecond.
-const UNKNOWN: i64 = 1024;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -87,16 +85,6 @@ impl Shared {
     }
 }
 
-/// How far the index of the audit log has come.
-struct Indexing {
-    /// It has all entries up to this one.
-    through: i64,
-    /// With this entry, it is time to go on.
-    due: i64,
-    /// It waits until there are so many to take.
-    most: i64,
-}
-
 /// What became of a job inside a batch.
 enum Ran {
     /// It ran, and has this result once the batch is durable.
@@ -137,10 +125,7 @@ impl Writer {
         index_after: u32,
         shared: Arc<Shared>,
     ) -> StoreResult<(Self, SyncSender<Task>)> {
-        let through = rows::audit::indexed(&mut conn)?;
-        let most = i64::from(index_after.max(1));
-        // What a run before this one has left is known to nobody, so less of it is left for long.
-        let indexing = Indexing { through, due: through + most.min(UNKNOWN), most };
+        let indexing = Indexing::on(&mut conn, index_after)?;
         let (sender, queue) = sync_channel(WRITE_QUEUE);
         let writer = Self {
             conn,
@@ -157,8 +142,7 @@ impl Writer {
 
     /// Works until nobody can send any more jobs; then waits for the readers to be gone and leaves everything in order.
     pub(crate) fn run(mut self, readers: &Receiver<Infallible>) {
-        self.index();
-        while let Some(task) = self.waiting.pop_front().or_else(|| self.queue.recv().ok()) {
+        while let Some(task) = self.next() {
             self.run_together(task);
             self.index();
         }
@@ -279,24 +263,37 @@ impl Writer {
         }
     }
 
-    /// Takes audit entries into the index, if it is time to.
+    /// The next task; while there is none, the index of the audit log is brought on. `None` when nobody can send any more.
+    fn next(&mut self) -> Option<Task> {
+        loop {
+            if let Some(task) = self.waiting.pop_front() {
+                return Some(task);
+            }
+            if !self.indexing.is_due(&self.tails) {
+                return self.queue.recv().ok();
+            }
+            match self.queue.try_recv() {
+                Ok(task) => return Some(task),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => self.index(),
+            }
+        }
+    }
+
+    /// Takes a step towards an index that has all of the audit log, if it is time to.
     fn index(&mut self) {
-        let last = self.tails.last_audit();
-        if last < self.indexing.due {
+        if !self.indexing.is_due(&self.tails) {
             return;
         }
-        match rows::audit::index(&mut self.conn, self.indexing.through, last) {
-            Ok(()) => {
-                self.indexing.through = last;
-                self.indexing.due = last + self.indexing.most;
-                self.shared.recent.forget(last);
-            }
+        match self.indexing.step(&mut self.conn, &self.tails) {
+            Ok(Some(through)) => self.shared.recent.forget(through),
+            Ok(None) => {}
             Err(error) => {
                 // They are found without it, if more slowly.
                 tracing::warn!(%error, "cannot index the audit log; trying again later");
                 let trouble = roll_back(&mut self.conn);
                 self.note(trouble);
-                self.indexing.due = last + self.indexing.most.min(UNKNOWN);
+                self.indexing.put_off(&self.tails);
             }
         }
     }

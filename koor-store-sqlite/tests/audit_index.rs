@@ -13,6 +13,7 @@ use std::{
 use common::{ask, open, put_one};
 use koor_core::{
     domain::audit::AuditFilter,
+    page::TimeRange,
     ports::{ReadTx, Store, StoreResult},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
@@ -46,6 +47,13 @@ async fn indexed(directory: &Path) -> (i64, i64) {
     (row.get(0), row.get(1))
 }
 
+/// Waits until the index has the log up to there: the writer brings it on while nobody else wants it.
+async fn until_indexed(directory: &Path, through: i64) {
+    while indexed(directory).await != (through, through) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn entries_are_found_before_and_after_they_are_in_the_index() {
     let directory = TempDir::new().unwrap();
@@ -55,8 +63,8 @@ async fn entries_are_found_before_and_after_they_are_in_the_index() {
         let odd: Vec<u64> = (1..=turn).filter(|id| id % 2 == 1).rev().collect();
         assert_eq!(found(&store, "odd").await, odd, "after {turn}");
     }
-    store.close().await;
-    assert_eq!(indexed(directory.path()).await, (8, 8));
+    until_indexed(directory.path(), 8).await;
+    assert_eq!(found(&store, "odd").await, [9, 7, 5, 3, 1]);
 }
 
 #[tokio::test]
@@ -75,8 +83,8 @@ async fn what_a_run_before_left_out_is_found_too() {
     assert_eq!(indexed(directory.path()).await, (0, 0), "three are too few");
     let store = open_with(directory.path(), 4).await;
     assert_eq!(found(&store, "a").await, [4, 3, 1]);
-    store.close().await;
-    assert_eq!(indexed(directory.path()).await, (4, 4));
+    until_indexed(directory.path(), 4).await;
+    assert_eq!(found(&store, "a").await, [4, 3, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,10 +111,35 @@ async fn a_snapshot_from_before_the_index_was_brought_on_stays_as_it_is() {
     for _ in 0..6 {
         put_one(&*store, "a", b"1").await.unwrap();
     }
+    until_indexed(directory.path(), 8).await;
     assert_eq!(found(&*store, "a").await.len(), 8);
-    assert_eq!(indexed(directory.path()).await, (8, 8), "four at a time");
     goes_on.send(()).unwrap();
     assert_eq!(asking.await.unwrap(), (3, vec![3, 1], vec![2]));
+}
+
+#[tokio::test]
+async fn what_was_taken_in_by_half_counts_once() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    for name in ["a", "b", "a", "a"] {
+        put_one(&store, name, b"1").await.unwrap();
+    }
+    store.close().await;
+    // As a process leaves it that was killed in the middle of a round.
+    let mut conn = raw(directory.path()).await;
+    conn.execute("INSERT INTO audit_by VALUES (0, 'a', 1), (0, 'a', 3), (2, 'state.put', 1)").await.unwrap();
+    conn.close().await.unwrap();
+    for index_after in [5, 4] {
+        let store = open_with(directory.path(), index_after).await;
+        if index_after == 4 {
+            until_indexed(directory.path(), 4).await;
+        }
+        assert_eq!(found(&store, "a").await, [4, 3, 1]);
+        let summary = ask(&store, |tx| tx.audit_summary(TimeRange::default())).await.unwrap();
+        assert_eq!(summary.action_counts, [("state.put".to_owned(), 4)].into());
+        assert_eq!((summary.unique_actors, summary.unique_resources), (1, 2));
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -60,19 +60,31 @@ const SUM_UP_ALL: &str = concat!(
     " AS resources"
 );
 const COUNT_ALL_ACTIONS: &str = concat!(
-    "SELECT name, sum(n) AS n FROM (SELECT value AS name, count(*) AS n FROM audit_by WHERE field = 2 GROUP BY value \
-     UNION ALL SELECT action, count(*) FROM audit_log WHERE id > ",
+    "SELECT name, sum(n) AS n FROM (SELECT value AS name, count(*) AS n FROM audit_by WHERE field = 2 AND id <= ",
+    indexed!(),
+    " GROUP BY value UNION ALL SELECT action, count(*) FROM audit_log WHERE id > ",
     indexed!(),
     " GROUP BY action) GROUP BY name"
 );
 const SELECT_INDEXED: &str = concat!("SELECT ", indexed!(), " AS through");
-/// In the order of the index, so that entries that say the same change the same pages.
-const INDEX: &str = "BEGIN IMMEDIATE; \
-    INSERT INTO audit_by SELECT 0, resource, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY resource, id; \
-    INSERT INTO audit_by SELECT 1, actor, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY actor, id; \
-    INSERT INTO audit_by SELECT 2, action, id FROM audit_log WHERE id > ? AND id <= ? ORDER BY action, id; \
-    UPDATE audit_indexed SET through = ? WHERE one = 1; \
-    COMMIT";
+/// What the writer sorts the newest entries into, before it takes them into the index.
+pub(crate) const MAKE_SORTED: &str =
+    "CREATE TEMP TABLE audit_sorted (value TEXT NOT NULL, id INTEGER NOT NULL) STRICT";
+macro_rules! sort {
+    ($column:literal) => {
+        concat!(
+            "DELETE FROM audit_sorted; INSERT INTO audit_sorted (value, id) SELECT ",
+            $column,
+            ", id FROM audit_log WHERE id > ? AND id <= ? ORDER BY ",
+            $column,
+            ", id"
+        )
+    };
+}
+/// What is there already is of a round that was broken off by the end of the process.
+const INDEX_SORTED: &str = "INSERT OR IGNORE INTO audit_by SELECT ?, value, id FROM audit_sorted \
+    WHERE rowid > ? AND rowid <= ? ORDER BY rowid";
+const SET_INDEXED: &str = "UPDATE audit_indexed SET through = ? WHERE one = 1";
 const COUNT_REFUSALS: &str = "SELECT outcome AS name, count(*) AS n FROM audit_log \
     INDEXED BY audit_log_refused WHERE outcome <> 'success' GROUP BY outcome";
 const COUNT_ACTIONS: &str = "SELECT action AS name, count(*) AS n FROM audit_log \
@@ -124,13 +136,30 @@ pub(crate) fn indexed(conn: &mut Conn) -> StoreResult<i64> {
     Ok(conn.row(statement, "audit_indexed", |row| row.get("through"))?.unwrap_or(0))
 }
 
-/// Takes the entries after one, up to another, into the index, and commits.
-pub(crate) fn index(conn: &mut Conn, after: i64, through: i64) -> StoreResult<()> {
-    let mut statement = Statement::new("index the audit log", INDEX);
-    for _ in 0..3 {
-        statement = statement.bind(after).bind(through);
-    }
-    conn.execute(statement.bind(through)).map(drop)
+/// Prepares a connection to bring the index on.
+pub(crate) fn prepare_to_index(conn: &mut Conn) -> StoreResult<()> {
+    conn.execute(Statement::new("make room to sort the audit log", MAKE_SORTED)).map(drop)
+}
+
+/// Sorts the entries after one, up to another, by what they say.
+pub(crate) fn sort(conn: &mut Conn, field: Field, after: i64, through: i64) -> StoreResult<()> {
+    let sql = match field {
+        Field::Resource => sort!("resource"),
+        Field::Actor => sort!("actor"),
+        Field::Action => sort!("action"),
+    };
+    conn.execute(Statement::new("sort the audit log", sql).bind(after).bind(through)).map(drop)
+}
+
+/// Takes some of the entries that are sorted into the index, by their places in that order.
+pub(crate) fn index_sorted(conn: &mut Conn, field: Field, after: i64, through: i64) -> StoreResult<()> {
+    let statement = Statement::new("index the audit log", INDEX_SORTED);
+    conn.execute(statement.bind(i64::from(field as u8)).bind(after).bind(through)).map(drop)
+}
+
+/// From now on, the index has all entries up to this one.
+pub(crate) fn set_indexed(conn: &mut Conn, through: i64) -> StoreResult<()> {
+    conn.execute(Statement::new("say how far the audit log is indexed", SET_INDEXED).bind(through)).map(drop)
 }
 
 /// The index on the log's own table that is the short way to what a filter wants, where it isn't for the database to see.
@@ -204,7 +233,7 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
     let (conditions, ordered) = (conditions.as_str(), format!("{order} LIMIT 0 + ?7"));
     format!(
         "SELECT * FROM (SELECT {COLUMNS} FROM audit_by AS b CROSS JOIN audit_log AS a ON a.id = b.id{conditions} \
-         AND b.field = {} AND b.value = {value} AND b.id > ?6 ORDER BY b.id {ordered}) \
+         AND b.field = {} AND b.value = {value} AND b.id > ?6 AND b.id <= {} ORDER BY b.id {ordered}) \
          UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newer} AND a.id <= ?8 \
          ORDER BY a.id {ordered}) \
          UNION ALL SELECT {COLUMNS} FROM json_each(?10) AS known CROSS JOIN audit_log AS a ON a.id = known.value\
@@ -212,7 +241,8 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
          UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newest} \
          ORDER BY a.id {ordered}) \
          ORDER BY id {ordered}",
-        field as u8
+        field as u8,
+        indexed!(),
     )
 }
 
