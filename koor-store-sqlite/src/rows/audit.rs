@@ -219,7 +219,8 @@ fn ask(sql: String, filter: &AuditFilter, most: usize, known: &Sighting) -> Stat
 }
 
 /// Entries by what they say in a field: those in the index, and those that are newer. Of these, what is not known is read
-/// one after another, and of what is known, only what may be meant.
+/// one after another, and of what is known, only what may be meant. Each in order, but not all together: for that the
+/// database would make four tables, and take ten times as long.
 fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
     let value = match field {
         Field::Actor => "?1",
@@ -239,8 +240,7 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
          UNION ALL SELECT {COLUMNS} FROM json_each(?10) AS known CROSS JOIN audit_log AS a ON a.id = known.value\
          {conditions} AND {newer} \
          UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM audit_log AS a{conditions} AND {newest} \
-         ORDER BY a.id {ordered}) \
-         ORDER BY id {ordered}",
+         ORDER BY a.id {ordered})",
         field as u8,
         indexed!(),
     )
@@ -268,7 +268,15 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
                 "SELECT {COLUMNS} FROM audit_log AS a{way}{conditions} AND a.id > ?6 ORDER BY a.id {order} LIMIT 0 + ?7"
             )
         };
-        conn.rows(ask(sql, filter, most, &known), TABLE, read)
+        let mut entries = conn.rows(ask(sql, filter, most, &known), TABLE, read)?;
+        if field.is_some() {
+            entries.sort_unstable_by_key(|entry| entry.entry.id);
+            if filter.after.is_none() {
+                entries.reverse();
+            }
+            entries.truncate(most);
+        }
+        Ok(entries)
     }
 
     fn audit_head(&mut self) -> StoreResult<Option<AuditHead>> {
