@@ -149,7 +149,8 @@ writes! {
     }
     EventLog {
         append_event(event: &Event) -> () = Write::AppendEvent(event.clone());
-        prune_events(class: Class, keep: u64) -> u64 = Write::PruneEvents { class: class.into(), keep };
+        prune_events(class: Class, keep: u64, most: u64) -> u64 =
+            Write::PruneEvents { class: class.into(), keep, most };
     }
     InstanceRegistry {
         put_instance(instance: &Instance) -> () = Write::PutInstance(instance.clone());

@@ -31,7 +31,7 @@ pub(crate) enum Write {
     AppendDocument(KeptDocument),
     TrimDocument { key: KeptKey, first_kept: Version },
     AppendEvent(Event),
-    PruneEvents { class: KeptClass, keep: u64 },
+    PruneEvents { class: KeptClass, keep: u64, most: u64 },
     PutInstance(Instance),
     SetInstanceToken { id: InstanceId, token: Hash },
     TouchInstance { id: InstanceId, seen: Timestamp },
@@ -57,7 +57,9 @@ impl Write {
             Self::AppendDocument(document) => tx.append_document(&document.restored()?),
             Self::TrimDocument { key, first_kept } => tx.trim_document(&key.restored(), *first_kept),
             Self::AppendEvent(event) => tx.append_event(event),
-            Self::PruneEvents { class, keep } => tx.prune_events(class.restored(), *keep).map(|_pruned| ()),
+            Self::PruneEvents { class, keep, most } => {
+                tx.prune_events(class.restored(), *keep, *most).map(|_pruned| ())
+            }
             Self::PutInstance(instance) => tx.put_instance(instance),
             Self::SetInstanceToken { id, token } => tx.set_instance_token(*id, *token),
             Self::TouchInstance { id, seen } => tx.touch_instance(*id, *seen),

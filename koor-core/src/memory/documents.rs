@@ -188,15 +188,17 @@ impl EventLog for Tx<'_> {
         Ok(())
     }
 
-    fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64> {
+    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64> {
         let of_class = |event: &&Event| match class {
             Class::User => !event.topic.is_system(),
             Class::System => event.topic.is_system(),
             Class::Both => true,
         };
-        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        let [keep, most] = [keep, most].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let newest = self.data.events.values().rev().filter(of_class);
-        let doomed: Vec<Event> = newest.skip(keep).cloned().collect();
+        let mut doomed: Vec<Event> = newest.skip(keep).cloned().collect();
+        doomed.reverse();
+        doomed.truncate(most);
         if doomed.is_empty() {
             return Ok(0);
         }

@@ -37,6 +37,6 @@ pub trait EventLog: EventRead {
     /// Keeps an event. Its id is the one after [`LogBounds::last`].
     fn append_event(&mut self, event: &Event) -> StoreResult<()>;
 
-    /// Forgets all but the newest `keep` events of a class, oldest first; answers how many went.
-    fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64>;
+    /// Forgets all but the newest `keep` events of a class, oldest first and at most so many; answers how many went.
+    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64>;
 }

@@ -15,7 +15,12 @@ use crate::{
     pattern::{Class, TopicFilter},
     ports::EVENT_PAGE_BYTES,
     queries::state::check_wait,
+    settings::Settings,
 };
+
+/// With more events in one transaction, everybody who writes would wait for it: after a minute of many changes there are
+/// hundreds of thousands to forget.
+const PRUNED_AT_ONCE: u64 = 2048;
 
 /// Which part of the log somebody wants.
 #[derive(Debug, Clone, Default)]
@@ -142,11 +147,21 @@ impl Koor {
     /// # Errors
     /// When the store can't be written.
     pub async fn prune_events(&self) -> Result<u64, Error> {
-        self.housekeep("event-pruner", |work| {
-            let (user, system) = (work.settings.event_retention, work.settings.change_retention);
-            let pruned = work.tx.prune_events(Class::User, user)?;
-            Ok(pruned + work.tx.prune_events(Class::System, system)?)
-        })
-        .await
+        let mut pruned = 0;
+        for class in [Class::User, Class::System] {
+            loop {
+                let gone = self.housekeep("event-pruner", move |work| {
+                    let Settings { event_retention, change_retention, .. } = work.settings;
+                    let keep = if class == Class::User { event_retention } else { change_retention };
+                    Ok(work.tx.prune_events(class, *keep, PRUNED_AT_ONCE)?)
+                });
+                let gone = gone.await?;
+                pruned += gone;
+                if gone < PRUNED_AT_ONCE {
+                    break;
+                }
+            }
+        }
+        Ok(pruned)
     }
 }

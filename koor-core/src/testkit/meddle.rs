@@ -253,7 +253,7 @@ writes! {
     }
     EventLog {
         append_event(event: &Event) -> ();
-        prune_events(class: Class, keep: u64) -> u64;
+        prune_events(class: Class, keep: u64, most: u64) -> u64;
     }
     InstanceRegistry {
         put_instance(instance: &Instance) -> ();

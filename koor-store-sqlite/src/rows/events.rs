@@ -84,6 +84,12 @@ const SELECT_LAST_SYSTEM_TO_GO: &str =
     "SELECT id FROM event WHERE system = 1 ORDER BY id DESC LIMIT 1 OFFSET ?";
 const SELECT_LAST_USER: &str = "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id DESC LIMIT 1";
 const SELECT_LAST_SYSTEM: &str = "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id DESC LIMIT 1";
+/// The event up to which so many have to go.
+const SELECT_NTH_USER: &str =
+    "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id LIMIT 1 OFFSET ?";
+const SELECT_NTH_SYSTEM: &str =
+    "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id LIMIT 1 OFFSET ?";
+const SELECT_NTH: &str = "SELECT id FROM event WHERE id <= ? ORDER BY id LIMIT 1 OFFSET ?";
 const PRUNE_USER: &str = "DELETE FROM event WHERE system = 0 AND id <= ?";
 const PRUNE_SYSTEM: &str = "DELETE FROM event WHERE system = 1 AND id <= ?";
 const SET_PRUNED: &str = "UPDATE event_pruned SET id = ? WHERE system = ?";
@@ -294,16 +300,19 @@ impl EventLog for Tx<'_, Batch<'_>> {
         self.mode.append_event(self.conn, event)
     }
 
-    fn prune_events(&mut self, class: Class, keep: u64) -> StoreResult<u64> {
+    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64> {
         const ATTEMPTED: &str = "prune events";
         let conn = self.settled(Part::Events)?;
-        let (classes, sql): (&[i64], _) = match class {
-            Class::User => (&[0], SELECT_LAST_USER_TO_GO),
-            Class::System => (&[1], SELECT_LAST_SYSTEM_TO_GO),
-            Class::Both => (&[0, 1], SELECT_LAST_TO_GO),
+        let (classes, last, nth): (&[i64], _, _) = match class {
+            Class::User => (&[0], SELECT_LAST_USER_TO_GO, SELECT_NTH_USER),
+            Class::System => (&[1], SELECT_LAST_SYSTEM_TO_GO, SELECT_NTH_SYSTEM),
+            Class::Both => (&[0, 1], SELECT_LAST_TO_GO, SELECT_NTH),
         };
-        let statement = Statement::new(ATTEMPTED, sql).bind(int(keep));
+        let Some(before_most) = most.checked_sub(1) else { return Ok(0) };
+        let statement = Statement::new(ATTEMPTED, last).bind(int(keep));
         let Some(through) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(0) };
+        let statement = Statement::new(ATTEMPTED, nth).bind(through).bind(int(before_most));
+        let through = conn.row(statement, TABLE, |row| row.get::<i64>("id"))?.unwrap_or(through);
         let mut gone = 0;
         for class in classes {
             let (last, prune) =

@@ -19,6 +19,7 @@ use crate::{
     hub::{Delivery, Gap, Subscription, Told},
     ids::{Cursor, Topic},
     page::{Limit, TimeRange},
+    pattern::Class,
     ports::EVENT_PAGE_BYTES,
     queries::History,
     settings::Settings,
@@ -112,6 +113,17 @@ pub(super) async fn each_class_has_its_own_retention(ground: Ground) {
     let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
     assert_eq!((bounds.last.get(), bounds.pruned_user.get(), bounds.pruned_system.get()), (20, 9, 14));
     assert_eq!(scene.koor.prune_events().await.unwrap(), 0);
+    for (class, most, gone) in [
+        (Class::User, 0, 0),
+        (Class::User, 2, 2),
+        (Class::User, 5, 1),
+        (Class::System, 1, 1),
+        (Class::Both, 2, 2),
+    ] {
+        let pruned = scene.koor.housekeep("test", move |work| Ok(work.tx.prune_events(class, 2, most)?));
+        assert_eq!(pruned.await.unwrap(), gone, "{class:?}, {most} at most");
+    }
+    assert_eq!(ids(&history(&scene, by_topic(&["*", "$*"]), Some(0), 99).await), [19, 20]);
     assert_eq!(scene.publish("user", 10).await.id.get(), 21);
 }
 
