@@ -39,7 +39,7 @@ const TIMES: u32 = 10;
 const TOO_LONG: Duration = Duration::from_secs(1);
 
 /// …and that may be as long as this: two shared processors can't tell it from chance.
-const UNNOTICED: Duration = Duration::from_millis(50);
+const UNNOTICED: Duration = Duration::from_millis(20);
 
 /// The longest that a write of an honest client may take.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
