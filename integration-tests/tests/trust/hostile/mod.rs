@@ -38,8 +38,10 @@ const TIMES: u32 = 10;
 /// …but never longer than this…
 const TOO_LONG: Duration = Duration::from_secs(1);
 
-/// …and that may be as long as this: two shared processors can't tell it from chance.
-const UNNOTICED: Duration = Duration::from_millis(20);
+/// …and that may be as long as this, in milliseconds: two shared processors can't tell it from chance. By hand it is a
+/// release build that is attacked; the debug build of CI takes several times as long for each request of an attack.
+const UNNOTICED_BY_HAND: u64 = 20;
+const UNNOTICED: u64 = 50;
 
 /// The longest that a write of an honest client may take.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
@@ -84,7 +86,8 @@ fn attacked(name: &str, attack: impl FnOnce(&Server) -> String + Send) {
         millis(elsewhere.p99()),
     );
     assert!(most < MOST_MIB, "{name}: {most} MiB");
-    let allowed = (quiet.p99().max(elsewhere.p99()) * TIMES).clamp(UNNOTICED, TOO_LONG);
+    let unnoticed = Duration::from_millis(long_or(UNNOTICED_BY_HAND, UNNOTICED));
+    let allowed = (quiet.p99().max(elsewhere.p99()) * TIMES).clamp(unnoticed, TOO_LONG);
     assert!(during.p99() < allowed, "{name}: {:?}, with {:?} allowed", during.p99(), allowed);
     assert!(during.longest_write < LONGEST_WRITE, "{name}: a write took {:?}", during.longest_write);
     assert!(!server.log().iter().any(|line| line.contains("panicked")), "{name}: {:#?}", server.log());
