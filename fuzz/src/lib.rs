@@ -1,4 +1,6 @@
 //! What several targets need: a server inside this process, so that the fuzzer sees where its bytes lead.
+//!
+//! What cannot be set up ends the run, as in tests: there would be nothing to fuzz.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
