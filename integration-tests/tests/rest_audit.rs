@@ -90,10 +90,11 @@ fn changes(id: &str) -> Vec<Step> {
         (
             "POST",
             "/api/webhooks".into(),
-            json!({"id": "h", "url": "http://127.0.0.1:9/", "patterns": ["never"]}),
+            // Path and query may hold a secret, and agents read the audit log.
+            json!({"id": "h", "url": "http://127.0.0.1:9/secret?token=secret", "patterns": ["never"]}),
             "webhook.create",
             "h",
-            json!({"url": "http://127.0.0.1:9/"}),
+            json!({"url": "http://127.0.0.1:9"}),
         ),
         ("POST", "/api/webhooks/h/enable".into(), null.clone(), "webhook.enable", "h", json!({})),
         ("DELETE", "/api/webhooks/h".into(), null.clone(), "webhook.delete", "h", json!({})),

@@ -9,7 +9,7 @@ use crate::{
     command::{Command, Done, Intent, Work},
     domain::{
         audit::Action,
-        webhooks::{Secret, Webhook, check_url},
+        webhooks::{Secret, Webhook, check_url, origin},
     },
     error::{Error, Invalid},
     ids::WebhookId,
@@ -93,7 +93,8 @@ impl Command for CreateWebhook {
             last_error: String::new(),
         };
         work.tx.put_webhook(&webhook)?;
-        Ok(Done::with(webhook, json!({"url": self.url})))
+        // Agents may read the audit log, and the rest of the URL may hold a secret.
+        Ok(Done::with(webhook, json!({"url": origin(&self.url)})))
     }
 }
 

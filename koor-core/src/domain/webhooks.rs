@@ -101,6 +101,13 @@ pub fn check_url(url: &str) -> Result<String, Invalid> {
     Ok(url.to_owned())
 }
 
+/// The scheme, host and port of a URL that [`check_url`] accepted: all of it that may be shown to agents, since path,
+/// query and credentials often carry a secret.
+#[must_use]
+pub fn origin(url: &str) -> String {
+    Url::parse(url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
 /// One attempt to deliver an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -148,6 +155,15 @@ impl Consequence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_origin_of_a_url_has_no_part_that_can_carry_a_secret() {
+        let origin = |url: &str| origin(&check_url(url).unwrap());
+        assert_eq!(origin("https://hooks.example/services/T0/B0/secret"), "https://hooks.example");
+        assert_eq!(origin("https://user:secret@hooks.example:443/"), "https://hooks.example");
+        assert_eq!(origin("http://hooks.example:8080?token=secret#secret"), "http://hooks.example:8080");
+        assert_eq!(origin("http://[::1]:9/secret"), "http://[::1]:9");
+    }
 
     #[test]
     fn pauses_double_up_to_five_minutes_and_then_it_is_switched_off() {
