@@ -13,6 +13,10 @@ use tempfile::TempDir;
 
 use super::plan::{Content, Planned};
 
+/// The mode of the program in a workspace: anyone may run it, no one may change it in place.
+#[cfg(unix)]
+const PROGRAM_MODE: u32 = 0o555;
+
 /// What becomes of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -74,7 +78,13 @@ fn fate(site: Site<'_>, path: &Path, wanted: &Content) -> io::Result<Fate> {
         return Ok(Fate::Conflict);
     }
     Ok(match wanted {
-        Content::Program if same_content(path, site.program)? => Fate::Keep,
+        Content::Program if same_content(path, site.program)? => {
+            if is_shared(&there) {
+                Fate::Replace
+            } else {
+                Fate::Keep
+            }
+        }
         Content::Program => Fate::Conflict,
         Content::Lines(lines) => match missing_lines(&fs::read_to_string(path)?, lines) {
             None => Fate::Keep,
@@ -93,6 +103,18 @@ fn fate(site: Site<'_>, path: &Path, wanted: &Content) -> io::Result<Fate> {
             if fs::read(path)? == text.as_bytes() { Fate::Keep } else { Fate::Conflict }
         }
     })
+}
+
+/// Whether a program is a link, hard or symbolic, or can be written: earlier versions linked it.
+#[cfg(unix)]
+fn is_shared(there: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    there.is_symlink() || there.nlink() > 1 || there.mode() & 0o222 != 0
+}
+
+#[cfg(not(unix))]
+fn is_shared(there: &fs::Metadata) -> bool {
+    there.is_symlink()
 }
 
 /// The lines of `wanted` that `there` lacks, comments with the lines that follow them; `None` when it has them all.
@@ -171,7 +193,7 @@ fn stage(site: Site<'_>, staging: &TempDir, work: &[(&Planned, Fate)]) -> io::Re
     for (file, fate) in work {
         let path = staging.path().join("new").join(&file.path);
         let staged = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match &file.content {
-            Content::Program => link_or_copy(site.program, &path),
+            Content::Program => copy_program(site.program, &path),
             Content::Script(text) => write(&path, text, 0o777),
             Content::Secret(text) | Content::Settings(text) => write(&path, text, 0o600),
             Content::Lines(text) if *fate == Fate::Extend => {
@@ -185,9 +207,12 @@ fn stage(site: Site<'_>, staging: &TempDir, work: &[(&Planned, Fate)]) -> io::Re
     Ok(())
 }
 
-fn link_or_copy(program: &Path, path: &Path) -> io::Result<()> {
-    // A link costs nothing; another file system, or one that has no links, gets a copy.
-    fs::hard_link(program, path).or_else(|_| fs::copy(program, path).map(drop))
+/// Copies the program, so that no workspace can change another's. `fs::copy` shares blocks where the file system can.
+fn copy_program(program: &Path, path: &Path) -> io::Result<()> {
+    fs::copy(program, path)?;
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(PROGRAM_MODE))?;
+    Ok(())
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {

@@ -177,3 +177,28 @@ fn what_holds_a_token_is_for_its_owner_alone() {
         assert_eq!(mode & closed, 0, "{path}: {mode:o}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_program_is_a_read_only_copy_and_a_link_is_replaced_by_one() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let scene = Scene::new(&[]);
+    let files =
+        ["a", "b"].map(|folder| Planned { path: format!("{folder}/koor"), content: Content::Program });
+    let about =
+        |path: &Path| fs::metadata(path).map(|about| (about.ino(), about.nlink(), about.mode() & 0o777));
+    let at = |path: &str| scene.directory.path().join(path);
+    fs::create_dir(at("a")).unwrap();
+    fs::hard_link(scene.program.path(), at("a/koor")).unwrap();
+    let fates = survey(scene.site(), &files, false).unwrap();
+    assert_eq!(fates, [Replace, Create]);
+    apply(scene.site(), &files, &fates).unwrap();
+    let inodes =
+        [at("a/koor"), at("b/koor"), scene.program.path().to_owned()].map(|path| about(&path).unwrap());
+    for (inode, links, mode) in &inodes[..2] {
+        assert_eq!((*links, *mode), (1, 0o555));
+        assert_eq!(inodes.iter().filter(|(other, ..)| other == inode).count(), 1);
+    }
+    assert_eq!(survey(scene.site(), &files, false).unwrap(), [Keep, Keep]);
+}
