@@ -154,14 +154,79 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_was() {
 }
 
 #[test]
-fn a_server_that_others_can_reach_without_a_token_says_so() {
-    let open = ["--bind", "0.0.0.0:0", "--dashboard-bind", ""];
-    let warned = |server: Server| server.log().iter().any(|line| line.contains("--auth-token-file"));
-    let server = Start::default().no_ports().args(open).start().unwrap();
-    assert_ne!(port_of(&server.api), 0);
-    assert!(warned(server));
-    assert!(!warned(Start::default().no_ports().args(open).args(["--auth-token", "t"]).start().unwrap()));
-    assert!(!warned(Server::start()));
+fn other_machines_reach_a_server_without_a_token_only_if_that_is_asked_for() {
+    for ports in [
+        ["--bind", "0.0.0.0:0", "--dashboard-bind", ""],
+        ["--bind", "localhost:0", "--dashboard-bind", "0.0.0.0:0"],
+    ] {
+        let start = || Start::default().no_ports().args(ports);
+        let (code, line) = refused(start());
+        assert_eq!(code, 2, "{line}");
+        for part in ["refusing to listen on 0.0.0.0:", "--auth-token-file", "--insecure"] {
+            assert!(line.contains(part), "{line}");
+        }
+        let warned = |server: Server| server.log().iter().any(|line| line.contains("it asks for no token"));
+        let server = start().args(["--insecure"]).start().unwrap();
+        assert_ne!(port_of(&server.api), 0);
+        assert!(warned(server));
+        assert!(!warned(start().args(["--auth-token", "t"]).start().unwrap()));
+    }
+    // It leaves nothing behind where it was refused.
+    let directory = std::sync::Arc::new(tempfile::TempDir::new().unwrap());
+    let start = Start::default().no_ports().args(["--bind", "0.0.0.0:0"]).env("KOOR_INSECURE", "false");
+    assert_eq!(refused(start.within(&directory)).0, 2);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_start_line_names_each_file_it_read_and_what_that_opens() {
+    let start =
+        Start::default().args(["--auth-token-file", "the-token"]).env("KOOR_ALLOW_HOST", "koor.internal");
+    let directory = start.directory().canonicalize().unwrap();
+    fs::write(directory.join("the-token"), "a-token").unwrap();
+    let settings = r#"{"data_dir": "theirs", "allow_origin": "https://evil.example", "log_level": "warn"}"#;
+    fs::write(directory.join("settings.json"), settings).unwrap();
+    let server = start.start().unwrap();
+    let line = server.log().into_iter().find(|line| line.contains("api=")).unwrap();
+    let directory = directory.display();
+    for part in [
+        &format!("{directory}/settings.json; {directory}/the-token"),
+        "data_dir=theirs from settings.json; allow_origin=https://evil.example from settings.json; \
+         allow_host=koor.internal from KOOR_ALLOW_HOST",
+    ] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(!line.contains("a-token"), "{line}");
+    let plain = Server::start();
+    let line = plain.log().into_iter().find(|line| line.contains("api=")).unwrap();
+    assert!(!line.contains("read=") && !line.contains("opened="), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_image_makes_a_token_on_its_first_start_and_keeps_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let entry = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/docker/entrypoint.sh");
+    let programs = tempfile::TempDir::new().unwrap();
+    std::os::unix::fs::symlink(koor(), programs.path().join("koor")).unwrap();
+    let script = format!("PATH={}:$PATH; shift; exec sh {entry} \"$@\"", programs.path().display());
+    let start = || {
+        let start =
+            Start::default().no_ports().env("KOOR_BIND", "0.0.0.0:0").env("KOOR_DASHBOARD_BIND", "0.0.0.0:0");
+        start.through(&script, Stdio::null())
+    };
+    let first = start().start().unwrap();
+    let directory = first.directory().clone();
+    let kept = directory.path().join("koor-token");
+    let token = fs::read_to_string(&kept).unwrap();
+    assert_eq!((token.len(), fs::metadata(&kept).unwrap().permissions().mode() & 0o777), (64, 0o600));
+    assert!(first.log().iter().any(|line| line.contains("made a token") && !line.contains(&token)));
+    assert_eq!(first.stop().code, Some(0));
+    let again = start().within(&directory).start().unwrap();
+    assert_eq!(fs::read_to_string(&kept).unwrap(), token);
+    assert!(!again.log().iter().any(|line| line.contains("made a token")));
+    let own = start().args(["--auth-token", "mine"]).start().unwrap();
+    assert!(!own.directory().path().join("koor-token").exists());
 }
 
 #[test]

@@ -80,6 +80,15 @@ pub(crate) struct Bound {
 }
 
 impl Place {
+    /// Whether it is an address of this machine alone. A name may be any.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Localhost => true,
+            Host::Ip(ip) => ip.to_canonical().is_loopback(),
+            Host::Any | Host::Name(_) => false,
+        }
+    }
+
     /// Listens there.
     ///
     /// # Errors

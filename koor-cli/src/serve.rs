@@ -17,7 +17,7 @@ use crate::{
     exit::Failure,
     listen::Bound,
     log, open_files,
-    settings::serve::ServeSettings,
+    settings::serve::{ServeSettings, Sources},
     signals::Signals,
     systemd::{self, Inherited, Notice},
 };
@@ -49,18 +49,14 @@ async fn serve(settings: ServeSettings) -> Result<(), Failure> {
     // First: a signal that comes while the database is being opened must not kill that half-way.
     let mut signals = Signals::listen()?;
     let (api, dashboard) = sockets(&settings)?;
-    if settings.auth_token.is_none() && (api.is_public() || dashboard.is_public()) {
-        tracing::warn!(
-            "other machines can reach this server and nobody needs a token: everybody may do everything. Set one with \
-             --auth-token-file, --auth-token or KOOR_AUTH_TOKEN"
-        );
-    }
+    refuse_strangers(&settings, [&api, &dashboard])?;
     let store = open_store(&settings).await?;
     let koor = open_core(&settings, store).await?;
     let line = Start {
         api: api.urls(),
         dashboard: dashboard.urls(),
         data_dir: settings.data_dir.display().to_string(),
+        sources: settings.sources.clone(),
     };
     let server = server(settings, koor.clone(), api, dashboard)?;
     let jobs = Jobs::start(&koor);
@@ -98,6 +94,26 @@ fn sockets(settings: &ServeSettings) -> Result<(Bound, Bound), Failure> {
         None => Bound::off(),
     };
     Ok((api, dashboard))
+}
+
+/// Lets no other machine reach a server without a token, unless that was asked for.
+fn refuse_strangers(settings: &ServeSettings, bound: [&Bound; 2]) -> Result<(), Failure> {
+    let Some(public) = bound.into_iter().find(|bound| bound.is_public()) else { return Ok(()) };
+    if settings.auth_token.is_some() {
+        return Ok(());
+    }
+    if !settings.insecure {
+        return Err(Failure::usage(format_args!(
+            "refusing to listen on {} without a token: anyone who reaches it could do everything. Set a token with \
+             --auth-token-file, --auth-token or KOOR_AUTH_TOKEN, listen on localhost, or accept that with --insecure",
+            public.written
+        )));
+    }
+    tracing::warn!(
+        "other machines can reach this server and it asks for no token: anyone may do everything. Set one with \
+         --auth-token-file, --auth-token or KOOR_AUTH_TOKEN"
+    );
+    Ok(())
 }
 
 async fn open_store(settings: &ServeSettings) -> Result<SqliteStore, Failure> {
@@ -168,16 +184,22 @@ struct Start {
     api: String,
     dashboard: String,
     data_dir: String,
+    sources: Sources,
 }
 
 impl Start {
     fn log(&self) {
+        let files: Vec<String> = self.sources.files.iter().map(|path| path.display().to_string()).collect();
+        let listed = |list: &[String]| Some(list.join("; ")).filter(|text| !text.is_empty());
+        let (read, opened) = (listed(&files), listed(&self.sources.opened));
         tracing::info!(
             target: log::START,
             api = %self.api,
             dashboard = %self.dashboard,
             data_dir = %self.data_dir,
             version = env!("CARGO_PKG_VERSION"),
+            read = read.as_deref(),
+            opened = opened.as_deref(),
             "listening"
         );
     }

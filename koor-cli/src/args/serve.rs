@@ -86,4 +86,8 @@ pub(crate) struct ServeArgs {
     /// A private host, address or range that webhooks may call although there is a token; may be repeated
     #[arg(long, value_name = "TARGET")]
     pub(crate) allow_outbound: Vec<String>,
+
+    /// Listens beyond this machine although there is no token: whoever reaches the server may do everything
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }

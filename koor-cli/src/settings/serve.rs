@@ -1,5 +1,7 @@
 //! What was typed, set in the environment and written in the config file, resolved into what is meant.
 
+mod sources;
+
 use std::{
     fmt::Display,
     fs,
@@ -15,6 +17,7 @@ use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
 use url::{Host, Url};
 
+pub(crate) use self::sources::Sources;
 use crate::{
     args::serve::ServeArgs,
     exit::Failure,
@@ -34,7 +37,7 @@ const LONGEST: Duration = Duration::from_hours(365 * 24);
 const KEYS_OF_OTHERS: [&str; 3] = ["server", "token", "instance_id"];
 
 /// Everything that can be set, by its key in the file. The flag and the variable are named after it.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "bind",
     "dashboard_bind",
     "data_dir",
@@ -52,6 +55,7 @@ const KEYS: [&str; 17] = [
     "allow_origin",
     "allow_host",
     "allow_outbound",
+    "insecure",
 ];
 
 /// Those that can be given more than once.
@@ -82,6 +86,10 @@ pub(crate) struct ServeSettings {
     pub(crate) allow_origins: Vec<String>,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) allow_outbound: Vec<AllowedTarget>,
+    /// Whether other machines may reach a server without a token.
+    pub(crate) insecure: bool,
+    /// Where these settings were read from, for the start line.
+    pub(crate) sources: Sources,
 }
 
 /// A setting as it was given, and where.
@@ -96,6 +104,8 @@ struct Layers<'a> {
     environment: &'a dyn Fn(&str) -> Option<String>,
     file: Map<String, Value>,
     file_name: String,
+    /// The config file, if one was read.
+    file_path: Option<PathBuf>,
 }
 
 impl ServeSettings {
@@ -140,19 +150,20 @@ impl ServeSettings {
             allow_origins: layers.all("allow_origin", origin)?,
             allow_hosts: layers.all("allow_host", host)?,
             allow_outbound: layers.all("allow_outbound", |text| text.parse().map_err(|e| format!("{e}")))?,
+            insecure: layers.one("insecure", "false", switch)?,
+            sources: layers.sources()?,
         })
     }
 }
 
 impl<'a> Layers<'a> {
     fn new(args: ServeArgs, environment: &'a dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let (file, file_name) = match &args.config {
-            Some(path) => (read_file(path)?, path.display().to_string()),
-            None if Path::new(file::NAME).exists() => {
-                (read_file(Path::new(file::NAME))?, file::NAME.to_owned())
-            }
-            None => (Map::new(), file::NAME.to_owned()),
+        let file_path = match &args.config {
+            Some(path) => Some(path.clone()),
+            None => Some(PathBuf::from(file::NAME)).filter(|path| path.exists()),
         };
+        let file = file_path.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let file_name = file_path.as_deref().map_or(file::NAME.to_owned(), |path| path.display().to_string());
         let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
         let flags = vec![
             ("bind", one(args.bind)),
@@ -172,8 +183,9 @@ impl<'a> Layers<'a> {
             ("allow_origin", args.allow_origin),
             ("allow_host", args.allow_host),
             ("allow_outbound", args.allow_outbound),
+            ("insecure", args.insecure.then(|| "true".to_owned()).into_iter().collect()),
         ];
-        Ok(Self { flags, environment, file, file_name })
+        Ok(Self { flags, environment, file, file_name, file_path })
     }
 
     fn in_flags(&self, key: &str) -> Option<Given> {
@@ -201,6 +213,7 @@ impl<'a> Layers<'a> {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
+            Value::Bool(on) if key == "insecure" => Some(on.to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let values = match value {
@@ -271,6 +284,14 @@ impl<'a> Layers<'a> {
             }
         }
         Ok(None)
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("write true or false".to_owned()),
     }
 }
 

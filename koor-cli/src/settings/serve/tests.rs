@@ -48,6 +48,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.durability, Durability::Full);
     assert!(settings.allow_origins.is_empty() && settings.allow_hosts.is_empty());
     assert!(settings.allow_outbound.is_empty());
+    assert!(!settings.insecure);
+    assert_eq!(settings.sources.opened, [""; 0]);
 }
 
 #[test]
@@ -65,8 +67,9 @@ fn every_key_can_be_set_in_every_layer() {
         "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
         "compliance_every": "9m", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
         "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
-        "instance_id": "z"}"#;
-    let by_file = resolve(&[], &[], Some(file)).unwrap();
+        "instance_id": "z", "insecure": true}"#;
+    let without_sources = |settings: ServeSettings| ServeSettings { sources: Sources::default(), ..settings };
+    let by_file = without_sources(resolve(&[], &[], Some(file)).unwrap());
     let environment = [
         ("KOOR_BIND", "[::1]:1"),
         ("KOOR_DASHBOARD_BIND", ""),
@@ -84,8 +87,9 @@ fn every_key_can_be_set_in_every_layer() {
         ("KOOR_ALLOW_ORIGIN", "https://a.example"),
         ("KOOR_ALLOW_HOST", "koor.internal"),
         ("KOOR_ALLOW_OUTBOUND", "10.0.0.0/8, hooks"),
+        ("KOOR_INSECURE", "1"),
     ];
-    let by_environment = resolve(&[], &environment, None).unwrap();
+    let by_environment = without_sources(resolve(&[], &environment, None).unwrap());
     let flags = [
         "--bind",
         "[::1]:1",
@@ -121,8 +125,9 @@ fn every_key_can_be_set_in_every_layer() {
         "10.0.0.0/8",
         "--allow-outbound",
         "hooks",
+        "--insecure",
     ];
-    let by_flags = resolve(&flags, &[], None).unwrap();
+    let by_flags = without_sources(resolve(&flags, &[], None).unwrap());
     // A secret does not show; everything else does.
     assert_eq!(by_file.auth_token, Some(Secret::new("t").unwrap()));
     assert_eq!(
@@ -228,4 +233,24 @@ fn hosts_and_origins_are_kept_as_clients_send_them() {
     assert_eq!(host("Koor.Internal:9800"), Ok("koor.internal:9800".to_owned()));
     assert_eq!(host("[::1]"), Ok("[::1]".to_owned()));
     assert_eq!(host("[::1]:80"), Ok("[::1]:80".to_owned()));
+}
+
+#[test]
+fn every_setting_that_opens_something_is_listed_with_its_source() {
+    let file = r#"{"bind": "localhost:1", "data_dir": "d", "allow_origins": ["https://a.example"], "auth_token": "t"}"#;
+    let environment = [("KOOR_DASHBOARD_BIND", "0.0.0.0:2"), ("KOOR_ALLOW_HOST", "h")];
+    let settings =
+        resolve(&["--insecure", "--allow-outbound", "10.0.0.0/8"], &environment, Some(file)).unwrap();
+    let config = settings.sources.files[0].display().to_string();
+    assert_eq!(settings.sources.files.len(), 1);
+    let expected = [
+        "dashboard_bind=0.0.0.0:2 from KOOR_DASHBOARD_BIND".to_owned(),
+        format!("data_dir=d from {config}"),
+        format!("allow_origin=https://a.example from {config}"),
+        "allow_host=h from KOOR_ALLOW_HOST".to_owned(),
+        "allow_outbound=10.0.0.0/8 from --allow-outbound".to_owned(),
+        "insecure=true from --insecure".to_owned(),
+        format!("auth_token from {config}"),
+    ];
+    assert_eq!(settings.sources.opened, expected);
 }
