@@ -93,6 +93,12 @@ impl Start {
         self.directory.path()
     }
 
+    /// The same directory, to be looked at when the server has ended.
+    #[must_use]
+    pub fn shared_directory(&self) -> &Arc<TempDir> {
+        &self.directory
+    }
+
     /// Starts it, and waits until it answers.
     ///
     /// # Errors

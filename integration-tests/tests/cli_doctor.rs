@@ -78,3 +78,17 @@ fn an_identity_that_nobody_knows_fails() {
     assert_eq!(ran.code, 1);
     assert!(found(&ran.out, "identity").contains("does not know 00000000"), "{}", ran.out);
 }
+
+#[test]
+fn a_database_that_serve_would_refuse_fails() {
+    let shell = Shell::nowhere();
+    let original = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/original.db");
+    shell.file("data.db", std::fs::read(original).unwrap());
+    let ran = shell.koor(&["doctor", "--server", "http://localhost:1"]);
+    let data = found(&ran.out, "data");
+    assert!(data.starts_with("fail data: ./data.db is a database of the original server"), "{data}");
+    assert!(data.contains("run `koor import --from ./data.db`"), "{data}");
+    shell.file("data.db", "hello");
+    let data = found(&shell.koor(&["doctor", "--server", "http://localhost:1"]).out, "data");
+    assert!(data.starts_with("fail data: ./data.db is no database of Koor"), "{data}");
+}

@@ -154,6 +154,47 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_was() {
 }
 
 #[test]
+fn files_beside_the_database_stay() {
+    let start = Start::default();
+    let directory = start.directory().to_owned();
+    fs::write(directory.join("copy-assets.sh"), "x").unwrap();
+    fs::write(directory.join("copy-1-0.db"), "x").unwrap();
+    fs::create_dir(directory.join("copy-me")).unwrap();
+    let server = start.start().unwrap();
+    assert!(answers(&server.api));
+    for name in ["copy-assets.sh", "copy-1-0.db", "copy-me"] {
+        assert!(directory.join(name).exists(), "{name} is gone");
+    }
+}
+
+#[test]
+fn a_database_of_the_original_server_is_refused_and_left_as_it_was() {
+    let old = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/original.db")).unwrap();
+    let start = Start::default();
+    let directory = std::sync::Arc::clone(start.shared_directory());
+    let database = directory.path().join("data.db");
+    fs::write(&database, &old).unwrap();
+    let before = fs::metadata(&database).unwrap().modified().unwrap();
+    let (code, line) = refused(start);
+    assert_eq!((code, line.contains("koor import --from ./data.db")), (1, true), "{line}");
+    assert!(fs::read(&database).unwrap() == old, "it was touched");
+    assert_eq!(fs::metadata(&database).unwrap().modified().unwrap(), before);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a file was made beside it");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_behind_a_link_has_one_server() {
+    let first = Server::start();
+    let start = Start::default();
+    let database = first.directory().path().join("data.db");
+    std::os::unix::fs::symlink(&database, start.directory().join("data.db")).unwrap();
+    let (code, line) = refused(start);
+    assert_eq!((code, line.contains(&first.pid().to_string())), (1, true), "{line}");
+    assert!(answers(&first.api));
+}
+
+#[test]
 fn other_machines_reach_a_server_without_a_token_only_if_that_is_asked_for() {
     for ports in [
         ["--bind", "0.0.0.0:0", "--dashboard-bind", ""],

@@ -1,8 +1,7 @@
 //! How a store is opened: the lock, the version check, the migrations, the connections.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _},
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,7 +15,8 @@ use sqlx::{
 use crate::{
     conn::{Conn, Statement, wait},
     error::store_error,
-    reader::private,
+    identity::{APPLICATION_ID, Identity},
+    private::{LOG, beside},
 };
 
 /// The name of the database in its directory.
@@ -25,6 +25,11 @@ pub(crate) const DATABASE: &str = "data.db";
 /// The steps from an empty database to this one. Never changed, only added to: databases out there have done them.
 const MIGRATIONS: [&str; 2] =
     [include_str!("../migrations/0001_nouns.sql"), include_str!("../migrations/0002_audit_by.sql")];
+
+/// The format that this program writes, and the newest that it knows.
+pub(crate) fn newest_format() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
 
 /// How long to wait for another process that has the database, such as a backup tool.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -102,6 +107,42 @@ pub enum OpenError {
         /// The newest format this program knows.
         known: u32,
     },
+    /// The database is one of the original server. It has not been touched.
+    #[error(
+        "{} is a database of the original server and was left as it is: run `koor import --from {}` with another data \
+         directory, and serve that one",
+        path.display(),
+        path.display()
+    )]
+    Original {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database belongs to another program, or is no database. It has not been touched.
+    #[error("{} is no database of Koor and was left as it is ({why}): use another data directory", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What tells so.
+        why: String,
+    },
+    /// There is no database, but a part of one, which a new database would destroy. It has not been touched.
+    #[error(
+        "{} holds changes of a database that is not there any more: bring that database back, or move this file away",
+        path.display()
+    )]
+    Orphan {
+        /// The log or journal.
+        path: PathBuf,
+    },
+    /// Other users have access to a database file, and this process may not change that.
+    #[error("cannot make {} private: run `chmod go-rwx` on it as its owner, or use another data directory", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The database could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -164,32 +205,34 @@ pub(crate) fn connect(options: &SqliteConnectOptions) -> Result<Conn, sqlx::Erro
     wait(options.connect()).map(Conn::new)
 }
 
-/// Makes directory and database where they are not there, and connects the writer to a database of today's format.
+/// Connects the writer to a database that is claimed, and brings that to the newest format.
 pub(crate) fn open_writer(options: &SqliteOptions, database: &Path) -> Result<Conn, OpenError> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    // Before SQLite has the file open, and never after: when a file is closed, the system lets go of every lock that the
-    // process has on it, SQLite's among them. Without those, the next program that looks into the database and closes it
-    // takes itself for the last, and deletes the log that this one writes into.
-    private(OpenOptions::new().append(true).create(true)).open(database).map_err(|source| OpenError::Io {
-        attempted: "open the database",
-        path: database.into(),
-        source,
-    })?;
-    let found = format_of(database)?;
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
+    check_format(database)?;
     let mut conn =
         connect(&writing(options, database)).map_err(|error| store_error("open the database", error))?;
-    migrate(&mut conn)?;
+    match prepare(options, &mut conn) {
+        Ok(()) => Ok(conn),
+        Err(error) => {
+            // Closed now and not at some later time: the locks on the file must still be held.
+            if let Err(error) = conn.close() {
+                tracing::debug!(%error, "cannot close the database");
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn prepare(options: &SqliteOptions, conn: &mut Conn) -> StoreResult<()> {
+    migrate(conn)?;
+    mark(conn);
     if let Some(bytes) = options.max_bytes {
-        let pages = (bytes / page_bytes(&mut conn)?).to_string();
+        let pages = (bytes / page_bytes(conn)?).to_string();
         conn.execute(Statement::assembled(
             "bound the database",
             format!("PRAGMA max_page_count = {pages}").into(),
         ))?;
     }
-    Ok(conn)
+    Ok(())
 }
 
 fn page_bytes(conn: &mut Conn) -> StoreResult<u64> {
@@ -199,53 +242,56 @@ fn page_bytes(conn: &mut Conn) -> StoreResult<u64> {
     Ok(page.unwrap_or(4096).max(1))
 }
 
-/// Where the format is written in a database file, as four bytes, most significant first.
-const FORMAT_OFFSET: usize = 60;
-
-/// The format of a database, found without touching it; zero where there is none yet. For as long as no
-/// connection is open.
-fn format_of(database: &Path) -> Result<u32, OpenError> {
-    let io = |attempted| move |source| OpenError::Io { attempted, path: database.into(), source };
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    if fs::metadata(log).is_ok_and(|log| log.len() > 0) {
-        // The last writer was killed: the newest header may be in the log, which only the database can read.
-        let mut conn =
-            connect(&reading(database)).map_err(|error| store_error("read the database's format", error))?;
-        return Ok(user_version(&mut conn)?);
-    }
-    let mut file = match File::open(database) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(io("open the database")(error)),
-    };
-    let mut header = [0; FORMAT_OFFSET + 4];
-    match file.read_exact(&mut header) {
-        Ok(()) => {
-            let [.., a, b, c, d] = header;
-            Ok(u32::from_be_bytes([a, b, c, d]))
-        }
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-        Err(error) => Err(io("read the database")(error)),
-    }
+/// Refuses a database that a newer version of this program has written, before anything is written to it.
+fn check_format(database: &Path) -> Result<(), OpenError> {
+    let failed = |error| store_error("read the database's format", error);
+    let has_log = fs::metadata(beside(database, LOG)).is_ok_and(|log| log.len() > 0);
+    // Where the last writer was killed, the newest header may be in the log. Without a log, nothing beside the file is made.
+    let mut conn = connect(&reading(database).immutable(!has_log)).map_err(failed)?;
+    let format = number(&mut conn, FORMAT);
+    conn.close().map_err(failed)?;
+    Identity::Koor { format: format? }.check_format()
 }
 
-fn user_version(conn: &mut Conn) -> StoreResult<u32> {
-    let statement = Statement::new("read the database's format", "PRAGMA user_version");
-    let version = conn.row(statement, "the database", |row| {
-        row.read("user_version", |version: i64| u32::try_from(version))
-    })?;
-    Ok(version.unwrap_or(0))
+const FORMAT: &str = "SELECT user_version AS number FROM pragma_user_version";
+const APPLICATION: &str = "SELECT application_id AS number FROM pragma_application_id";
+
+/// A number out of the header of the database.
+fn number(conn: &mut Conn, sql: &'static str) -> StoreResult<u32> {
+    let statement = Statement::new("read the database's header", sql);
+    let number =
+        conn.row(statement, "the database", |row| row.read("number", |number: i64| u32::try_from(number)))?;
+    Ok(number.unwrap_or(0))
 }
 
 /// Does the steps that this database has not done, each whole or not at all.
 fn migrate(conn: &mut Conn) -> StoreResult<()> {
     const ATTEMPTED: &str = "migrate the database";
-    let done = user_version(conn)?;
+    let done = number(conn, FORMAT)?;
     for (version, migration) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > done) {
-        let script = format!("BEGIN IMMEDIATE;{migration};PRAGMA user_version = {version};COMMIT;");
+        let script = format!(
+            "BEGIN IMMEDIATE;{migration};PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {version};COMMIT;"
+        );
         conn.execute(Statement::assembled(ATTEMPTED, script.into()))?;
         tracing::info!(version, "migrated the database");
     }
     Ok(())
+}
+
+/// Gives the application id to a database of an earlier version, and sees to it that a new one has it in the file itself,
+/// where it is found without a look at the log. A disk without room can still be read from: the next start tries again.
+fn mark(conn: &mut Conn) {
+    const ATTEMPTED: &str = "write the application id";
+    const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+    let mark = |conn: &mut Conn| {
+        if i64::from(number(conn, APPLICATION)?) != i64::from(APPLICATION_ID) {
+            let set = format!("PRAGMA application_id = {APPLICATION_ID}");
+            conn.execute(Statement::assembled(ATTEMPTED, set.into()))?;
+        }
+        conn.execute(Statement::new(ATTEMPTED, CHECKPOINT))
+    };
+    if let Err(error) = mark(conn) {
+        tracing::warn!(%error, "cannot write the application id into the database; the next start tries again");
+    }
+    conn.begin_anew();
 }

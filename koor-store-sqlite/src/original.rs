@@ -13,13 +13,14 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use crate::conn::wait;
+use crate::{
+    conn::wait,
+    identity::{is_ours, tables},
+    private::{LOG, beside},
+};
 
 /// How a database file begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// A table that only a database of this program has.
-const OURS: &str = "document_version";
 
 /// Why a database of an original server could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +67,9 @@ pub fn read_original(file: &Path, scratch: &Path) -> Result<Original, OriginalEr
     }
     let copied = scratch.join("original.db");
     copy(file, &copied)?;
-    let log = beside(file, "-wal");
+    let log = beside(file, LOG);
     if log.exists() {
-        copy(&log, &beside(&copied, "-wal"))?;
+        copy(&log, &beside(&copied, LOG))?;
     }
     let options = SqliteConnectOptions::new()
         .filename(&copied)
@@ -78,7 +79,7 @@ pub fn read_original(file: &Path, scratch: &Path) -> Result<Original, OriginalEr
     let mut conn = wait(options.connect()).map_err(|error| damaged(&error))?;
     check(&mut conn).map_err(|found| damaged(&found))?;
     let there = tables(&mut conn).map_err(|error| damaged(&error))?;
-    if there.iter().any(|name| name == OURS) {
+    if is_ours(&there) {
         return Err(other("it is one of this program, which opens it as it is"));
     }
     let mut original = Original::default();
@@ -109,12 +110,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), OriginalError> {
     })
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 /// Walks over every page and every index.
 fn check(conn: &mut SqliteConnection) -> Result<(), String> {
     let report = wait(sqlx::query("PRAGMA integrity_check(1)").fetch_all(conn));
@@ -125,11 +120,6 @@ fn check(conn: &mut SqliteConnection) -> Result<(), String> {
         Some(found) => Err(found.replace('\n', ", ")),
         None => Err("it cannot be checked".to_owned()),
     }
-}
-
-fn tables(conn: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
-    let names = wait(sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(conn))?;
-    names.iter().map(|row| row.try_get(0)).collect()
 }
 
 fn rows(conn: &mut SqliteConnection, table: &'static str) -> Result<Vec<Row>, sqlx::Error> {

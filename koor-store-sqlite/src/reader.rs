@@ -2,13 +2,11 @@
 
 use std::{
     convert::Infallible,
-    fs::{self, OpenOptions},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender},
     },
 };
@@ -18,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     conn::{Conn, Statement},
+    copies::Copy,
     error::{broken, store_error},
     open,
     recent::Recent,
@@ -26,9 +25,6 @@ use crate::{
 
 /// Questions that may wait. They take well under a millisecond each, so this is some tenths of a second.
 pub(crate) const READ_QUEUE: usize = 1024;
-
-/// What the copies for long readers are called.
-const COPY_PREFIX: &str = "copy-";
 
 const COPY: &str = "VACUUM INTO ?";
 
@@ -76,51 +72,6 @@ fn run(conn: &mut Conn, recent: Option<&Recent>, job: ReadJob) -> StoreResult<()
     result.unwrap_or_else(|_| Err(broken("run the job", "it panicked")))
 }
 
-/// A copy of the database, gone when this is.
-struct Copy {
-    path: PathBuf,
-}
-
-impl Copy {
-    fn new(directory: &Path) -> io::Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!("{COPY_PREFIX}{}-{count}.db", std::process::id()));
-        // Made here and not by the database, so that nobody else may read it, not even for a moment.
-        private(OpenOptions::new().write(true).create_new(true)).open(&path)?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(%error, path = %self.path.display(), "cannot delete a copy; the next start will");
-        }
-    }
-}
-
-/// Files that only their owner reads and writes, where the system knows owners.
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
-}
-
-/// Deletes the copies that a process left behind which was killed.
-pub(crate) fn delete_stale_copies(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(COPY_PREFIX) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// Runs a job on a copy of the database, so that no snapshot stays open while it takes its time.
 pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
     const ATTEMPTED: &str = "copy the database";
@@ -133,7 +84,7 @@ pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
         _ => StoreError::Backend { attempted: ATTEMPTED, source: error.into() },
     })?;
     let name =
-        copy.path.to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
+        copy.path().to_str().ok_or_else(|| broken(ATTEMPTED, "the data directory's path is not UTF-8"))?;
     let connect = |options| open::connect(&options).map_err(|error| store_error(ATTEMPTED, error));
     let mut source = connect(open::reading_with_care(database))?;
     let copied = source.execute(Statement::new(ATTEMPTED, COPY).bind(name));
@@ -141,7 +92,7 @@ pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
     copied?;
     closed?;
     // Nobody writes to it: it needs no locks, and leaves no files beside it.
-    let mut conn = connect(open::reading_with_care(&copy.path).immutable(true))?;
+    let mut conn = connect(open::reading_with_care(copy.path()).immutable(true))?;
     let result = run(&mut conn, None, job);
     if let Err(error) = conn.close() {
         tracing::debug!(%error, "cannot close a copy");

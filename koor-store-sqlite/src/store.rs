@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -23,8 +23,8 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     cache::Cache,
     error::store_error,
-    lock::DataLock,
-    open::{self, DATABASE, OpenError, SqliteOptions},
+    lock::DataDirectory,
+    open::{self, OpenError, SqliteOptions},
     reader::{self, Question, Questions, READ_QUEUE},
     recent::Recent,
     writer::{self, Shared, Task, Work, Writer},
@@ -110,11 +110,11 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// The life of a store, on the writer's thread.
 fn live(options: &SqliteOptions, ready: oneshot::Sender<Result<SqliteStore, OpenError>>) {
-    let lock = match lock(&options.path) {
-        Ok(lock) => lock,
+    let directory = match DataDirectory::claim(&options.path) {
+        Ok(directory) => directory,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let database = options.path.join(DATABASE);
+    let database = directory.database().to_owned();
     let (alive, readers) = sync_channel(0);
     let (finish, finished) = watch::channel(false);
     match start(options, database, alive, finished) {
@@ -126,28 +126,8 @@ fn live(options: &SqliteOptions, ready: oneshot::Sender<Result<SqliteStore, Open
         Err(error) => return drop(ready.send(Err(error))),
     }
     // Free for the next one before anybody is told.
-    drop(lock);
+    drop(directory);
     let _ = finish.send(true);
-}
-
-/// Makes a directory that nobody but its owner looks into, where the system knows owners. One that is there stays as
-/// it is.
-fn make_private(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.recursive(true).create(directory)
-}
-
-fn lock(directory: &Path) -> Result<DataLock, OpenError> {
-    let io = |attempted| move |source| OpenError::Io { attempted, path: directory.into(), source };
-    make_private(directory).map_err(io("make the data directory"))?;
-    let lock = DataLock::take(directory)?;
-    reader::delete_stale_copies(directory).map_err(io("delete old copies in"))?;
-    Ok(lock)
 }
 
 fn start(

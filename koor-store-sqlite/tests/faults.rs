@@ -438,7 +438,8 @@ async fn a_job_at_leisure_sees_everything_and_leaves_nothing_behind() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path()).await;
     put_one(&store, "a", b"1").await.unwrap();
-    std::fs::write(directory.path().join("copy-1-0.db"), b"left behind").unwrap();
+    std::fs::create_dir(directory.path().join("data.copies")).unwrap();
+    std::fs::write(directory.path().join("data.copies/copy-1-0.db"), b"left behind").unwrap();
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     store
         .inspect_at_leisure(Box::new(move |tx| {

@@ -78,16 +78,6 @@ async fn a_second_opener_is_refused_and_told_who_was_first() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused() {
-    let directory = TempDir::new().unwrap();
-    fs::write(directory.path().join("data.db"), vec![b'x'; 4096]).unwrap();
-    let refused = SqliteStore::open(SqliteOptions::new(directory.path())).await.unwrap_err();
-    // What looks like a format number is text: whatever the refusal says, the file stays.
-    assert!(matches!(refused, OpenError::Store(_) | OpenError::Newer { .. }), "{refused:?}");
-    assert_eq!(fs::read(directory.path().join("data.db")).unwrap(), vec![b'x'; 4096]);
-}
-
-#[tokio::test]
 async fn a_directory_that_is_not_there_is_made_and_a_file_in_its_place_is_an_error() {
     let directory = TempDir::new().unwrap();
     let inner = directory.path().join("a/b");

@@ -7,10 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use koor_store_sqlite::check_database;
 use url::{Host, Url};
 
 use super::findings::{Finding, Findings};
-use crate::settings::{client::ClientSettings, file};
+use crate::{
+    exit::Failure,
+    settings::{client::ClientSettings, file},
+};
 
 const NAME: &str = "data";
 
@@ -59,7 +63,12 @@ fn judge(directory: &Path, answers: bool) -> Finding {
         let advice = "make room, or let the server's user write there";
         return Finding::fail(NAME, format!("cannot write into {shown}: {error}"), advice);
     }
-    match (holder(directory), answers) {
+    let holder = holder(directory);
+    // Only where no server has it open: what is being written cannot be judged.
+    if let (Ok(Held::ByNobody), Err(error)) = (&holder, check_database(directory)) {
+        return Finding::fail(NAME, Failure::caused_by(&error).text(), "");
+    }
+    match (holder, answers) {
         (Ok(Held::By(process)), true) => {
             Finding::ok(NAME, format!("{shown} can be written; {process} has it open"))
         }
