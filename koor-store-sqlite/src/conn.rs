@@ -146,6 +146,11 @@ impl Conn {
         }
     }
 
+    /// Whether a statement has failed for a reason that is neither want of room or permission, nor somebody else.
+    pub(crate) fn has_fault(&self) -> bool {
+        matches!(self.failure, Some(Failure::Other))
+    }
+
     /// Forgets about failures: the transaction that they belong to is over.
     pub(crate) fn begin_anew(&mut self) {
         self.failure = None;

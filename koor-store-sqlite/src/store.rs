@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -145,6 +145,7 @@ fn start(
         commits: AtomicU64::new(0),
         jobs: AtomicU64::new(0),
         trouble: Mutex::new(None),
+        faults: AtomicU32::new(0),
     });
     let (writer, tasks) = Writer::new(conn, tails, options.index_after, shared.clone())?;
     let (questions, queue) = sync_channel(READ_QUEUE);
@@ -238,6 +239,9 @@ impl Store for SqliteStore {
     async fn health(&self) -> StoreHealth {
         if self.doors(|_| Ok(())).is_err() {
             return StoreHealth::Degraded(StoreError::Closed.to_string());
+        }
+        if self.shared.fails() {
+            return StoreHealth::Degraded("writes fail".into());
         }
         let Some(reason) = self.shared.trouble() else { return StoreHealth::Ok };
         match self.order(Work::Probe).await {

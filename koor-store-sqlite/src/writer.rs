@@ -8,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
 };
@@ -73,11 +73,22 @@ pub(crate) struct Shared {
     pub(crate) jobs: AtomicU64,
     /// Why the last attempt to write failed, if it did for want of room or permission.
     pub(crate) trouble: Mutex<Option<&'static str>>,
+    /// How many transactions in a row have failed for another reason, since one with an audit entry was committed.
+    pub(crate) faults: AtomicU32,
 }
+
+/// So many faults in a row are no longer the fault of one job: the store fails. Every command writes an audit entry, so
+/// one that succeeds is enough to know better.
+const FAULTS: u32 = 3;
 
 impl Shared {
     pub(crate) fn trouble(&self) -> Option<&'static str> {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether commands fail, one after another, for other reasons than room or permission.
+    pub(crate) fn fails(&self) -> bool {
+        self.faults.load(Relaxed) >= FAULTS
     }
 
     fn set_trouble(&self, trouble: Option<&'static str>) {
@@ -176,9 +187,8 @@ impl Writer {
             next = if room { waiting.pop_front().or_else(|| queue.try_recv().ok()) } else { None };
         }
         if spoiled {
-            let trouble = roll_back(tx.conn);
             drop(tx);
-            self.note(trouble);
+            self.roll_back();
             self.run_apart(ran);
             return;
         }
@@ -188,8 +198,7 @@ impl Writer {
                 answer(ran);
             }
             Err(error) => {
-                let trouble = roll_back(&mut self.conn);
-                self.note(trouble);
+                self.roll_back();
                 match error {
                     // Somebody else has the database. Each job would wait for as long as all of them did.
                     StoreError::Busy => {
@@ -225,8 +234,7 @@ impl Writer {
                 },
             };
             let result = result.unwrap_or_else(|failure| {
-                let trouble = roll_back(&mut self.conn);
-                self.note(trouble);
+                self.roll_back();
                 failure
             });
             task.answer(result);
@@ -238,6 +246,7 @@ impl Writer {
         let Committed { tails, events, written, outgrown, audited, wrote } = committed;
         self.tails = tails;
         if !audited.is_empty() {
+            self.shared.faults.store(0, Relaxed);
             self.shared.recent.push(&audited, tails.last_audit());
         }
         for key in &outgrown {
@@ -291,14 +300,18 @@ impl Writer {
             Err(error) => {
                 // They are found without it, if more slowly.
                 tracing::warn!(%error, "cannot index the audit log; trying again later");
-                let trouble = roll_back(&mut self.conn);
-                self.note(trouble);
+                self.roll_back();
                 self.indexing.put_off(&self.tails);
             }
         }
     }
 
-    fn note(&self, trouble: Option<&'static str>) {
+    /// Undoes everything, and remembers why.
+    fn roll_back(&mut self) {
+        if self.conn.has_fault() {
+            self.shared.faults.fetch_add(1, Relaxed);
+        }
+        let trouble = roll_back(&mut self.conn);
         if let Some(reason) = trouble {
             tracing::warn!(reason, "cannot write");
             self.shared.set_trouble(trouble);

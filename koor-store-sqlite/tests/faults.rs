@@ -306,6 +306,31 @@ async fn a_store_that_is_full_goes_on_reading_and_recovers_when_there_is_room() 
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_every_write_is_not_healthy_whatever_the_reason() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    put_one(&store, "a", b"1").await.unwrap();
+    let mut conn = raw(&directory).await;
+    conn.execute(
+        "CREATE TRIGGER trap BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+    )
+    .await
+    .unwrap();
+    // One that fails says something about itself only; one after another says something about the store.
+    put_one(&store, "a", b"2").await.unwrap_err();
+    assert_eq!(store.health().await, StoreHealth::Ok);
+    for _ in 0..2 {
+        put_one(&store, "a", b"2").await.unwrap_err();
+    }
+    assert_eq!(store.health().await, StoreHealth::Degraded("writes fail".into()));
+    assert_eq!(store.health().await, StoreHealth::Degraded("writes fail".into()), "asking mends nothing");
+    conn.execute("DROP TRIGGER trap").await.unwrap();
+    put_one(&store, "a", b"2").await.unwrap();
+    assert_eq!(store.health().await, StoreHealth::Ok);
+    store.close().await;
+}
+
 /// A file system of two megabytes, if this machine lets us have one.
 struct SmallDisk(TempDir);
 
