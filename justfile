@@ -67,6 +67,10 @@ docs:
 deny:
     cargo deny check licenses bans sources
 
+# Look for known vulnerabilities in all crates; fetches the advisory database
+advisories:
+    cargo deny check advisories
+
 # All that decides whether a change lands.
 ci:
     .ci/run
