@@ -1,0 +1,91 @@
+//! Databases of every format there was, opened by the program of today: it answers what the program that wrote them did.
+//!
+//! `koor-store-sqlite/tests/fixtures/make` made them, and says from which commits.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+use std::{fs, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use integration_tests::{Site, Start};
+use serde_json::{Value, json};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../koor-store-sqlite/tests/fixtures");
+
+/// The same as in `make`: nothing happens by itself.
+const FLAGS: [&str; 8] = [
+    "--stale-after",
+    "1s",
+    "--compliance-every",
+    "365d",
+    "--auth-token",
+    "admin",
+    "--allow-outbound",
+    "127.0.0.1",
+];
+
+/// An answer, as `make` writes it down.
+fn answer(site: &Site, path: &str) -> Value {
+    let reply = site.get(path);
+    let mut answer = json!({
+        "path": path,
+        "status": reply.status,
+        "content_type": reply.header("content-type"),
+    });
+    match std::str::from_utf8(&reply.body) {
+        Ok(text) => answer["text"] = text.into(),
+        Err(_) => answer["base64"] = STANDARD.encode(&reply.body).into(),
+    }
+    answer
+}
+
+fn bring(name: &str, directory: &Path) {
+    for suffix in ["", "-wal"] {
+        let file = Path::new(FIXTURES).join(format!("{name}.db{suffix}"));
+        if file.exists() {
+            fs::copy(file, directory.join(format!("data.db{suffix}"))).unwrap();
+        }
+    }
+}
+
+/// Opens a copy of that database, and compares every answer.
+fn answers_as_before(name: &str) {
+    let recorded = fs::read(Path::new(FIXTURES).join(format!("{name}.json"))).unwrap();
+    let recorded: Vec<Value> = serde_json::from_slice(&recorded).unwrap();
+    assert!(recorded.len() > 100, "{} answers", recorded.len());
+    let start = Start::default().args(FLAGS);
+    bring(name, start.directory());
+    let server = start.start().unwrap();
+    let site = server.site().token("admin");
+    for expected in &recorded {
+        assert_eq!(&answer(&site, expected["path"].as_str().unwrap()), expected);
+    }
+    // It goes on from there, and after a restart all of it is there.
+    site.put("/api/state/Truck-Wash/plan", &json!({"step": "next"})).ok();
+    let directory = server.directory().clone();
+    assert_eq!(server.stop().code, Some(0));
+    let server = Start::default().args(FLAGS).within(&directory).start().unwrap();
+    let site = server.site().token("admin");
+    assert_eq!(site.get("/api/state/Truck-Wash/plan").ok(), json!({"step": "next"}));
+    assert_eq!(site.get("/api/audit/verify").ok()["valid"], true);
+}
+
+#[test]
+fn a_database_of_format_1_answers_what_it_did() {
+    answers_as_before("format-1");
+}
+
+#[test]
+fn a_database_of_format_1_whose_server_was_killed_answers_what_it_did() {
+    answers_as_before("format-1-killed");
+}
+
+#[test]
+fn a_database_of_format_2_answers_what_it_did() {
+    answers_as_before("format-2");
+}
+
+#[test]
+fn a_database_of_format_2_whose_server_was_killed_answers_what_it_did() {
+    answers_as_before("format-2-killed");
+}
