@@ -3,7 +3,7 @@
 /// The topics that the server itself publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented by the topic it is written as")]
-pub enum Announcement {
+pub enum SystemTopic {
     StateChanged,
     SpecChanged,
     InstanceRegistered,
@@ -30,7 +30,7 @@ pub enum Announcement {
     UsageRecorded,
 }
 
-impl Announcement {
+impl SystemTopic {
     /// Every one of them.
     pub const ALL: [Self; 24] = [
         Self::StateChanged,
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_the_server_announces_is_a_topic() {
-        for announcement in Announcement::ALL {
+        for announcement in SystemTopic::ALL {
             assert_eq!(Topic::new(announcement.as_str()).unwrap(), Topic::known(announcement.as_str()));
         }
     }

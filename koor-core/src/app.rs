@@ -1,12 +1,12 @@
 //! The handle that embedders and adapters hold: commands and questions go in here.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::{
     activity::{Activity, Plane},
     caller::Caller,
     clock::{Clock, IdSource, SystemClock, SystemIds, Timestamp},
-    command::{Command, Committed, Done, Housekeeping, Intent, Work, execute},
+    command::{Applied, Command, CommandContext, Committed, Housekeeping, Operation},
     commands::ResetMetrics,
     domain::{
         events::Event,
@@ -14,10 +14,11 @@ use crate::{
         rules::RuleEngine,
     },
     error::{Error, ErrorKind},
+    execute::{execute, read},
     hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
     pattern::TopicFilter,
-    ports::{CommitObserver, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
+    ports::{CommitObserver, FactSet, HttpSender, ReadTx, Store, StoreHealth, StoreResult},
     roster::Roster,
     settings::Settings,
     workshop::Workshop,
@@ -109,7 +110,7 @@ impl Builder {
         let last = read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
         let hub = Arc::new(Hub::new(last, self.settings.tail_events, self.settings.tail_bytes));
         let live = Arc::new(Live { hub, roster: Roster::default() });
-        self.store.observe(Arc::clone(&live) as Arc<dyn CommitObserver>);
+        self.store.committer().set_commit_observer(Arc::clone(&live) as Arc<dyn CommitObserver>);
         let started = self.clock.now();
         Ok(Koor {
             inner: Arc::new(Inner {
@@ -157,7 +158,7 @@ impl Koor {
         let inner = &self.inner;
         let metric = command.metric();
         let (clock, settings) = (Arc::clone(&inner.clock), Arc::clone(&inner.settings));
-        let result = execute(&*inner.store, clock, settings, caller, command).await;
+        let result = execute(inner.store.committer(), clock, settings, caller, command).await;
         let counted = match &result {
             Ok(_) => metric,
             Err(error) => matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Precondition)
@@ -180,13 +181,15 @@ impl Koor {
         Ok(read(&*self.inner.store, question).await?)
     }
 
-    /// Writes without an audit entry, on behalf of a part of the server: for what no caller asked for.
+    /// Writes without an audit entry, on behalf of a part of the server: for what no caller asked for. `reads` is what
+    /// it will look at.
     pub(crate) async fn housekeep<T: Send + 'static>(
         &self,
         part: &'static str,
-        work: impl Fn(&mut Work<'_>) -> Result<T, Error> + Send + Sync + 'static,
+        reads: FactSet,
+        work: impl Fn(&mut CommandContext<'_>) -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        Ok(self.execute(&Caller::server(part), Housekeeping(work)).await?.output)
+        Ok(self.execute(&Caller::server(part), Housekeeping { reads, work }).await?.output)
     }
 
     /// Lets a caller begin something that takes a while before it becomes a command, or refuses and records it as the
@@ -194,7 +197,7 @@ impl Koor {
     ///
     /// # Errors
     /// [`Error::Forbidden`] where the caller's role does not reach that far.
-    pub async fn admit(&self, caller: &Caller, intent: Intent) -> Result<(), Error> {
+    pub async fn admit(&self, caller: &Caller, intent: Operation) -> Result<(), Error> {
         if intent.check(caller).is_ok() {
             return Ok(());
         }
@@ -206,12 +209,6 @@ impl Koor {
     pub fn subscribe(&self, topics: TopicFilter, since: Option<Cursor>) -> Subscription {
         let inner = &self.inner;
         Subscription::new(Arc::clone(&inner.store), Arc::clone(&inner.live.hub), topics, since)
-    }
-
-    /// Hears of commits again, after another core was opened on the same store.
-    #[cfg(feature = "testkit")]
-    pub(crate) fn listen(&self) {
-        self.inner.store.observe(Arc::clone(&self.inner.live) as Arc<dyn CommitObserver>);
     }
 
     /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.
@@ -279,7 +276,7 @@ impl Koor {
 
     /// Whether changes can be made now.
     pub async fn health(&self) -> StoreHealth {
-        self.inner.store.health().await
+        self.inner.store.committer().health().await
     }
 
     /// How many bytes the store takes up.
@@ -310,41 +307,16 @@ impl Koor {
 }
 
 /// A command that is there to be refused.
-struct Refusal(Intent);
+struct Refusal(Operation);
 
 impl Command for Refusal {
     type Output = ();
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         self.0.clone()
     }
 
-    fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
-        Ok(Done::new(()))
+    fn apply(&self, _: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        Ok(Applied::new(()))
     }
-}
-
-/// Asks something of one snapshot of a store.
-pub(crate) async fn read<T: Send + 'static>(
-    store: &dyn Store,
-    question: impl FnOnce(&mut dyn ReadTx) -> StoreResult<T> + Send + 'static,
-) -> StoreResult<T> {
-    let slot = Arc::new(Mutex::new(None));
-    let into = Arc::clone(&slot);
-    store
-        .inspect(Box::new(move |tx| {
-            let answer = question(tx)?;
-            *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-            Ok(())
-        }))
-        .await?;
-    taken(&slot)
-}
-
-/// The answer that a job left; a store that says the job is done has run it.
-pub(crate) fn taken<T>(slot: &Mutex<Option<T>>) -> StoreResult<T> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(|| StoreError::Corrupt {
-        place: "the answer of a job that is said to be done".to_owned(),
-        source: None,
-    })
 }

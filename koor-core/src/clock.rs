@@ -174,6 +174,9 @@ pub trait IdSource: Send + Sync + 'static {
     /// # Errors
     /// When the machine has no randomness to give; there is no secret then, rather than a weak one.
     fn secret(&self) -> Result<String, Error>;
+
+    /// A number by which pauses are spread, so that what failed together is not tried again together.
+    fn jitter(&self) -> u8;
 }
 
 /// The machine's random source.
@@ -191,6 +194,14 @@ impl IdSource for SystemIds {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(|source| Error::Randomness { source: source.into() })?;
         Ok(hex::encode(bytes))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that draws random numbers")]
+    fn jitter(&self) -> u8 {
+        let mut byte = [0];
+        // Without randomness, pauses are not spread: no harm in that.
+        let _ = getrandom::fill(&mut byte);
+        byte[0]
     }
 }
 

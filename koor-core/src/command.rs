@@ -1,18 +1,14 @@
 //! Commands: changes as data, each with the rule that makes it.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    announcement::Announcement,
-    app::taken,
+    announcement::SystemTopic,
     caller::{Access, Caller},
-    clock::{Clock, Timestamp},
+    clock::Timestamp,
     domain::{
         Actor, RawJson,
         audit::{Action, AuditEntry, Outcome},
@@ -21,7 +17,7 @@ use crate::{
     },
     error::Error,
     ids::{AuditId, Cursor, Topic},
-    ports::{Store, StoreResult, Verdict, WriteJob, WriteTx},
+    ports::{Change, Ends, EventChange, FactSet, View},
     settings::Settings,
 };
 
@@ -33,24 +29,27 @@ pub trait Command: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Who may do this, and how the audit log speaks of it.
-    fn intent(&self) -> Intent;
+    fn operation(&self) -> Operation;
 
     /// What is counted for the calling instance when this is done.
     fn metric(&self) -> Option<Metric> {
         None
     }
 
-    /// Does it. May be run more than once, each time as if it were the first. Checks come before writes where that is
-    /// possible: a refusal is cheap then.
+    /// Adds the facts it will look at: a hint, which buys speed and never correctness. A fact that is missing is fetched
+    /// when it is looked at, and the command runs again.
+    fn reads(&self, _wanted: &mut FactSet) {}
+
+    /// Does it. May be run more than once, each time as if it were the first.
     ///
     /// # Errors
-    /// A refusal; nothing of what was written stays.
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Self::Output>, Error>;
+    /// A refusal; none of its changes stays.
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Self::Output>, Error>;
 }
 
 /// Who may do something, and how the audit log speaks of it.
 #[derive(Debug, Clone)]
-pub struct Intent {
+pub struct Operation {
     access: Access,
     record: Record,
 }
@@ -65,7 +64,7 @@ enum Record {
     Housekeeping,
 }
 
-impl Intent {
+impl Operation {
     /// To do `action` to `resource`.
     pub fn to(action: Action, resource: impl fmt::Display, access: Access) -> Self {
         Self { access, record: Record::Audit { action, resource: resource.to_string(), actor: None } }
@@ -94,18 +93,18 @@ impl Intent {
 
 /// What a command did: what its caller gets, and the particulars for the audit log.
 #[derive(Debug)]
-pub struct Done<T> {
-    output: T,
-    detail: Value,
+pub struct Applied<T> {
+    pub(crate) output: T,
+    pub(crate) detail: Value,
 }
 
-impl<T> Done<T> {
-    /// Done, with nothing to add.
+impl<T> Applied<T> {
+    /// Applied, with nothing to add.
     pub fn new(output: T) -> Self {
         Self::with(output, json!({}))
     }
 
-    /// Done, with these particulars: a JSON object.
+    /// Applied, with these particulars: a JSON object.
     pub fn with(output: T, detail: Value) -> Self {
         Self { output, detail }
     }
@@ -127,10 +126,27 @@ impl<T> Committed<T> {
     }
 }
 
-/// What a command works with: the transaction, the time, the caller, the settings.
-pub struct Work<'a> {
-    /// The transaction.
-    pub tx: &'a mut dyn WriteTx,
+/// What a command decides on and changes: facts, the time, the caller, the settings.
+///
+/// Facts are looked up and changes are made through methods of one noun each, such as `instance` and `put_instance`. What a
+/// command has changed, it sees. It cannot write to the event log or the audit log by itself: the event of a change is
+/// published by the core's own commands, and the audit entry is written for every command when it has been applied.
+///
+/// ```compile_fail
+/// # use koor_core::{CommandContext, ports::Change};
+/// fn append_an_entry_by_itself(cx: &mut CommandContext<'_>, entry: Change) {
+///     cx.push(entry);
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use koor_core::{CommandContext, domain::RawJson};
+/// fn publish_by_itself(cx: &mut CommandContext<'_>) {
+///     cx.publish("t".parse().unwrap(), RawJson::null(), String::new()).unwrap();
+/// }
+/// ```
+pub struct CommandContext<'a> {
+    view: &'a mut View,
     /// The time of this change.
     pub now: Timestamp,
     /// On whose behalf it is made.
@@ -139,36 +155,57 @@ pub struct Work<'a> {
     pub settings: &'a Settings,
 }
 
-impl Work<'_> {
-    /// Puts an announcement of the server's own into the event log.
-    ///
-    /// # Errors
-    /// When the store fails, or `data` has no JSON form.
-    pub fn announce(&mut self, what: Announcement, data: &impl Serialize) -> Result<(), Error> {
-        let source = what.source().unwrap_or(self.caller.actor().as_str()).to_owned();
-        self.publish(Topic::known(what.as_str()), RawJson::of(data)?, source)?;
+impl<'a> CommandContext<'a> {
+    pub(crate) fn new(
+        view: &'a mut View,
+        now: Timestamp,
+        caller: &'a Caller,
+        settings: &'a Settings,
+    ) -> Self {
+        Self { view, now, caller, settings }
+    }
+}
+
+impl CommandContext<'_> {
+    /// The ends of everything that only grows, this command's own changes included.
+    #[must_use]
+    pub fn ends(&self) -> &Ends {
+        self.view.ends()
+    }
+
+    /// The facts, for the lookups of each noun.
+    pub(crate) fn view(&mut self) -> &mut View {
+        self.view
+    }
+
+    /// Makes a change.
+    pub(crate) fn push(&mut self, change: Change) {
+        self.view.push(change);
+    }
+
+    /// Publishes a system event of the server's own.
+    pub(crate) fn announce(&mut self, topic: SystemTopic, data: &impl Serialize) -> Result<(), Error> {
+        let source = topic.source().unwrap_or(self.caller.actor().as_str()).to_owned();
+        self.publish(Topic::known(topic.as_str()), RawJson::of(data)?, source);
         Ok(())
     }
 
     /// Puts an event into the log.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn publish(&mut self, topic: Topic, data: RawJson, source: String) -> Result<Event, Error> {
-        let last = self.tx.log_bounds()?.last;
-        let event = Event { id: last.next(), topic, data, source, created_at: self.now };
-        self.tx.append_event(&event)?;
-        Ok(event)
+    pub(crate) fn publish(&mut self, topic: Topic, data: RawJson, source: String) -> Event {
+        let event = Event { id: self.ends().log.last.next(), topic, data, source, created_at: self.now };
+        self.push(Change::Event(EventChange::Append(event.clone())));
+        event
     }
 
-    fn record(&mut self, record: &Record, detail: &Value, outcome: Outcome) -> StoreResult<()> {
-        let (action, resource, actor) = match record {
+    /// Writes the audit entry of an operation, where it has one.
+    pub(crate) fn record(&mut self, operation: &Operation, detail: &Value, outcome: Outcome) {
+        let (action, resource, actor) = match &operation.record {
             Record::Audit { action, resource, actor } => (action, resource, actor),
-            Record::EventLog | Record::Housekeeping => return Ok(()),
+            Record::EventLog | Record::Housekeeping => return,
         };
-        // Of what did not happen, only the one who asked is known: a name that the request brings could be anybody's.
+        // Of what did not happen, only the caller is known: a name that the request brings could be anyone's.
         let actor = actor.as_ref().filter(|_| outcome == Outcome::Success);
-        let head = self.tx.audit_head()?;
+        let head = self.ends().audit;
         let entry = AuditEntry {
             id: AuditId::after(head.map(|head| head.id)),
             timestamp: self.now,
@@ -178,131 +215,32 @@ impl Work<'_> {
             detail: detail.to_string(),
             outcome,
         };
-        self.tx.append_audit(&entry.chain(head.map(|head| head.hash)))
+        self.push(Change::AppendAudit(entry.chain(head.map(|head| head.hash))));
     }
 }
 
-/// Housekeeping: the one door to writing without an audit entry, for what no caller asked for.
-pub(crate) struct Housekeeping<F>(pub(crate) F);
+/// Housekeeping: the one door to a change without an audit entry, for what no caller asked for.
+pub(crate) struct Housekeeping<F> {
+    pub(crate) reads: FactSet,
+    pub(crate) work: F,
+}
 
 impl<T, F> Command for Housekeeping<F>
 where
     T: Send + 'static,
-    F: Fn(&mut Work<'_>) -> Result<T, Error> + Send + Sync + 'static,
+    F: Fn(&mut CommandContext<'_>) -> Result<T, Error> + Send + Sync + 'static,
 {
     type Output = T;
 
-    fn intent(&self) -> Intent {
-        Intent { access: Access::Anyone, record: Record::Housekeeping }
+    fn operation(&self) -> Operation {
+        Operation { access: Access::Anyone, record: Record::Housekeeping }
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<T>, Error> {
-        (self.0)(work).map(Done::new)
-    }
-}
-
-/// One command on its way through a store.
-struct Run<C: Command> {
-    command: C,
-    intent: Intent,
-    caller: Caller,
-    clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
-    answer: Mutex<Option<Result<Committed<C::Output>, Error>>>,
-}
-
-/// How a run ended, as far as the store is concerned.
-enum Ending {
-    /// With what it should be.
-    Settled(Verdict),
-    /// Refused after it had written: all of that is undone, so the refusal itself is still to be recorded.
-    RefusedLate,
-}
-
-impl<C: Command> Run<C> {
-    fn once(&self, tx: &mut dyn WriteTx) -> StoreResult<Ending> {
-        let mut work = Work { tx, now: self.clock.now(), caller: &self.caller, settings: &self.settings };
-        let result = self.intent.check(&self.caller).and_then(|()| self.command.apply(&mut work));
-        match result {
-            Ok(Done { output, detail }) => {
-                work.record(&self.intent.record, &detail, Outcome::Success)?;
-                let cursor = work.tx.log_bounds()?.last;
-                self.settle(Ok(Committed { output, cursor }));
-                Ok(Ending::Settled(Verdict::Keep))
-            }
-            Err(Error::Store(error)) => Err(error),
-            Err(refusal) if work.tx.dirty() => {
-                self.settle(Err(refusal));
-                Ok(Ending::RefusedLate)
-            }
-            Err(refusal) => {
-                self.record_refusal(&mut work, &refusal)?;
-                let verdict = if work.tx.dirty() { Verdict::Keep } else { Verdict::Undo };
-                self.settle(Err(refusal));
-                Ok(Ending::Settled(verdict))
-            }
-        }
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.add(&self.reads);
     }
 
-    fn record_refusal(&self, work: &mut Work<'_>, refusal: &Error) -> StoreResult<()> {
-        match refusal.outcome() {
-            Some(outcome) => {
-                work.record(&self.intent.record, &json!({"error": refusal.to_string()}), outcome)
-            }
-            None => Ok(()),
-        }
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<T>, Error> {
+        (self.work)(cx).map(Applied::new)
     }
-
-    fn settle(&self, answer: Result<Committed<C::Output>, Error>) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-    }
-}
-
-/// Runs a command through a store: it and its audit entry become durable together; a refused one leaves only its
-/// audit entry, where the log has one for it.
-pub(crate) async fn execute<C: Command>(
-    store: &dyn Store,
-    clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
-    caller: &Caller,
-    command: C,
-) -> Result<Committed<C::Output>, Error> {
-    let intent = command.intent();
-    let run =
-        Arc::new(Run { command, intent, caller: caller.clone(), clock, settings, answer: Mutex::new(None) });
-    let refused_late = Arc::new(Mutex::new(false));
-    let job: WriteJob = {
-        let (run, refused_late) = (Arc::clone(&run), Arc::clone(&refused_late));
-        Box::new(move |tx| {
-            let ending = run.once(tx)?;
-            let late = matches!(ending, Ending::RefusedLate);
-            *refused_late.lock().unwrap_or_else(PoisonError::into_inner) = late;
-            Ok(match ending {
-                Ending::Settled(verdict) => verdict,
-                Ending::RefusedLate => Verdict::Undo,
-            })
-        })
-    };
-    store.submit(job).await?;
-    let answer = taken(&run.answer)?;
-    if *refused_late.lock().unwrap_or_else(PoisonError::into_inner)
-        && let Err(refusal) = &answer
-    {
-        record_alone(store, &run, refusal).await?;
-    }
-    answer
-}
-
-/// Records a refusal in a transaction of its own.
-async fn record_alone<C: Command>(store: &dyn Store, run: &Run<C>, refusal: &Error) -> StoreResult<()> {
-    let Some(outcome) = refusal.outcome() else { return Ok(()) };
-    let record = run.intent.record.clone();
-    let detail = json!({"error": refusal.to_string()});
-    let (caller, clock, settings) = (run.caller.clone(), Arc::clone(&run.clock), Arc::clone(&run.settings));
-    let job: WriteJob = Box::new(move |tx| {
-        let mut work = Work { tx, now: clock.now(), caller: &caller, settings: &settings };
-        work.record(&record, &detail, outcome)?;
-        Ok(Verdict::Keep)
-    });
-    store.submit(job).await
 }

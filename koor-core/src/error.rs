@@ -149,7 +149,9 @@ impl Error {
             Self::Moved(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
             Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
             Self::Randomness { .. }
-            | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. }) => ErrorKind::Internal,
+            | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::NotFetched) => {
+                ErrorKind::Internal
+            }
         }
     }
 

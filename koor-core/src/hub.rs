@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     ids::{Cursor, Topic},
     pattern::TopicFilter,
-    ports::Store,
+    ports::{Store, StoreError},
 };
 
 /// An event on its way to subscribers: written as JSON once, for all of them.
@@ -365,7 +365,8 @@ impl Subscription {
         let filter = EventFilter { topics: self.topics.clone(), ..EventFilter::default() };
         let (cursor, told) = (self.cursor, self.told);
         let class = self.topics.class();
-        let (bounds, gap, page) = crate::app::read(&*self.store, move |tx| {
+        let announced = self.hub.last();
+        let (bounds, gap, page) = crate::execute::read(&*self.store, move |tx| {
             let bounds = tx.log_bounds()?;
             let pruned = bounds.pruned(class);
             let gap = if pruned > cursor.max(told) {
@@ -378,6 +379,11 @@ impl Subscription {
             Ok((bounds, gap, tx.events_after(cursor, &filter, most)?))
         })
         .await?;
+        if bounds.last < announced {
+            // Going on would ask for the missing events for ever.
+            let place = format!("the event log: it ends at {}, and {announced} was committed", bounds.last);
+            return Err(StoreError::Corrupt { place, source: None }.into());
+        }
         Ok(self.take(bounds, gap, page, class))
     }
 

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use koor_core::{
-    Caller, Jobs, Koor, MemoryStore, Plane, Role, Settings,
+    Caller, Jobs, Koor, Plane, Role, Settings,
     commands::{
         ActivateInstance, CreateWebhook, DeleteWebhook, EnableWebhook, PublishEvent, PutDocument,
         RegisterInstance, WebhookDraft,
@@ -27,9 +27,11 @@ use koor_core::{
     },
     ids::{SpecKey, WebhookId},
     page::Limit,
-    ports::{HttpSender, Outbound, OutboundAnswer, OutboundError, Store, StoreError, StoreResult},
+    ports::{
+        Change, HttpSender, Outbound, OutboundAnswer, OutboundError, Outcome, Store, StoreError, StoreResult,
+    },
     queries::History,
-    testkit::{Effect, FakeClock, FakeIds, Meddle, MeddledStore},
+    testkit::{FakeClock, FakeIds, Intercept, intercepted_store},
 };
 use serde_json::{Value, json};
 use tokio::task::yield_now;
@@ -89,12 +91,12 @@ impl HttpSender for FakeReceivers {
 /// Refuses to write while it is told to.
 struct Refuses(Arc<AtomicBool>);
 
-impl Meddle for Refuses {
-    fn before(&self, _method: &'static str) -> StoreResult<Effect> {
+impl Intercept for Refuses {
+    fn committing(&self, _: &mut Vec<Change>) -> StoreResult<Outcome> {
         if self.0.load(Relaxed) {
             return Err(StoreError::Full { reason: "disk full" });
         }
-        Ok(Effect::Do)
+        Ok(Outcome::Committed)
     }
 }
 
@@ -109,14 +111,15 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        Self::on(Arc::new(MemoryStore::default()), FakeClock::default()).await
+        let refusing = Arc::<AtomicBool>::default();
+        let store = intercepted_store(Refuses(Arc::clone(&refusing)));
+        Self::on(Arc::new(store), refusing, FakeClock::default()).await
     }
 
-    async fn on(store: Arc<dyn Store>, clock: FakeClock) -> Self {
-        let (receivers, refusing) = (FakeReceivers::default(), Arc::<AtomicBool>::default());
+    async fn on(store: Arc<dyn Store>, refusing: Arc<AtomicBool>, clock: FakeClock) -> Self {
+        let receivers = FakeReceivers::default();
         let settings = Settings { event_retention: 100, ..Settings::default() };
-        let refusing_store = MeddledStore::new(Arc::clone(&store), Refuses(Arc::clone(&refusing)));
-        let koor = Koor::on(refusing_store)
+        let koor = Koor::on_shared(Arc::clone(&store))
             .clock(clock.clone())
             .ids(FakeIds::default())
             .sender(receivers.clone())
@@ -313,6 +316,23 @@ async fn a_receiver_that_is_down_or_hangs_delays_no_other() {
 }
 
 #[tokio::test]
+async fn a_delivery_is_timed_by_the_clock_and_its_pause_spread_by_the_source_of_ids() {
+    let bench = Bench::new().await;
+    let jobs = bench.start().await;
+    bench.webhook("a", A).await;
+    bench.receivers.make(A, Some(Manners::Down));
+    bench.publish("job.done", [1]).await;
+    let deliveries = bench.koor.deliveries(&Caller::local(), &"a".parse().unwrap()).await.unwrap();
+    assert_eq!(deliveries.iter().map(|one| one.duration_ms).collect::<Vec<_>>(), [0], "no time has passed");
+    // 255 of 1024 parts more than a second.
+    bench.pass(Duration::from_millis(1_248)).await;
+    assert_eq!(bench.receivers.tried(A), 1);
+    bench.pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.receivers.tried(A), 2);
+    jobs.stop().await;
+}
+
+#[tokio::test]
 async fn a_receiver_that_comes_back_gets_everything_in_order() {
     let bench = Bench::new().await;
     let jobs = bench.start().await;
@@ -393,7 +413,7 @@ async fn a_restart_goes_on_where_the_last_run_ended() {
     bench.publish("job.done", 5..=6).await;
     assert_eq!(bench.receivers.told(A), [1, 2, 3]);
 
-    let again = Bench::on(Arc::clone(&bench.store), bench.clock.clone()).await;
+    let again = Bench::on(Arc::clone(&bench.store), Arc::default(), bench.clock.clone()).await;
     let jobs = again.start().await;
     assert_eq!(again.receivers.told(A), [4, 5, 6]);
     jobs.stop().await;

@@ -13,7 +13,7 @@ use std::{
 
 use koor_core::{domain::state::Document, ids::DocumentKey};
 
-use crate::heads::text_bytes;
+use crate::revision_cache::text_bytes;
 
 /// Enough that two threads seldom meet in one.
 const SHARDS: usize = 16;
@@ -47,7 +47,7 @@ pub(crate) struct Cache {
 
 /// The right to fill in what a snapshot shows, taken before the snapshot.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ticket {
+pub(crate) struct Epoch {
     epoch: u64,
 }
 
@@ -101,17 +101,17 @@ impl Cache {
     }
 
     /// To be taken before a snapshot is, by who wants to [`fill`](Self::fill) in what it shows.
-    pub(crate) fn ticket(&self, key: &DocumentKey) -> Ticket {
-        Ticket { epoch: self.read(key).epoch }
+    pub(crate) fn epoch(&self, key: &DocumentKey) -> Epoch {
+        Epoch { epoch: self.read(key).epoch }
     }
 
     /// Adds what a snapshot shows, unless something was written since the ticket was taken.
-    pub(crate) fn fill(&self, document: &Arc<Document>, ticket: Ticket) {
+    pub(crate) fn fill(&self, document: &Arc<Document>, epoch: Epoch) {
         if document.value.len() > MAX_VALUE_BYTES {
             return;
         }
         let mut shard = self.write(&document.key);
-        if shard.epoch == ticket.epoch {
+        if shard.epoch == epoch.epoch {
             shard.put(document.clone(), self.generation_bytes);
         }
     }
@@ -125,13 +125,6 @@ impl Cache {
         } else {
             shard.put(document.clone(), self.generation_bytes);
         }
-    }
-
-    /// Throws out a document of which a new version has just become durable.
-    pub(crate) fn forget(&self, key: &DocumentKey) {
-        let mut shard = self.write(key);
-        shard.epoch += 1;
-        shard.remove(key);
     }
 }
 
@@ -190,31 +183,27 @@ mod tests {
     #[test]
     fn what_a_snapshot_showed_before_a_write_is_not_filled_in_after_it() {
         let cache = Cache::new(1 << 20);
-        let ticket = cache.ticket(&key("a"));
+        let epoch = cache.epoch(&key("a"));
         let found_by_a_reader = document("a", 1, 10);
         cache.store(&document("a", 2, 10));
-        cache.fill(&found_by_a_reader, ticket);
+        cache.fill(&found_by_a_reader, epoch);
         assert_eq!(cache.get(&key("a")), Some(document("a", 2, 10)));
     }
 
     #[test]
     fn what_a_snapshot_showed_before_a_large_write_is_not_filled_in_after_it() {
         let cache = Cache::new(64 << 20);
-        let ticket = cache.ticket(&key("a"));
+        let epoch = cache.epoch(&key("a"));
         cache.store(&document("a", 2, MAX_VALUE_BYTES + 1));
-        cache.fill(&document("a", 1, 10), ticket);
-        assert_eq!(cache.get(&key("a")), None);
-        let ticket = cache.ticket(&key("a"));
-        cache.forget(&key("a"));
-        cache.fill(&document("a", 1, 10), ticket);
+        cache.fill(&document("a", 1, 10), epoch);
         assert_eq!(cache.get(&key("a")), None);
     }
 
     #[test]
     fn a_write_after_the_fill_wins() {
         let cache = Cache::new(1 << 20);
-        let ticket = cache.ticket(&key("a"));
-        cache.fill(&document("a", 1, 10), ticket);
+        let epoch = cache.epoch(&key("a"));
+        cache.fill(&document("a", 1, 10), epoch);
         assert_eq!(cache.get(&key("a")), Some(document("a", 1, 10)));
         cache.store(&document("a", 2, 10));
         assert_eq!(cache.get(&key("a")), Some(document("a", 2, 10)));

@@ -90,7 +90,7 @@ impl Statement {
 impl Statement {
     fn query(self, begin: bool) -> Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error> {
         #[cfg(test)]
-        crate::plans::note(self.attempted, self.sql.as_str());
+        crate::query_plan_test::note(self.attempted, self.sql.as_str());
         let sql = if begin {
             AssertSqlSafe(format!("{BEGIN}{}", self.sql.as_str())).into_sql_str()
         } else {
@@ -137,20 +137,6 @@ impl Conn {
         }
     }
 
-    /// What kept the last statements from being written, if it was want of room or permission, or somebody else.
-    pub(crate) fn trouble(&self) -> Option<&'static str> {
-        match self.failure {
-            Some(Failure::Full(reason)) => Some(reason),
-            Some(Failure::Busy) => Some("locked by another program"),
-            Some(Failure::Other) | None => None,
-        }
-    }
-
-    /// Whether a statement has failed for a reason that is neither want of room or permission, nor somebody else.
-    pub(crate) fn has_fault(&self) -> bool {
-        matches!(self.failure, Some(Failure::Other))
-    }
-
     /// Forgets about failures: the transaction that they belong to is over.
     pub(crate) fn begin_anew(&mut self) {
         self.failure = None;
@@ -179,9 +165,10 @@ impl Conn {
             self.failure = Some(match error {
                 StoreError::Full { reason } => Failure::Full(reason),
                 StoreError::Busy => Failure::Busy,
-                StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::Closed => {
-                    Failure::Other
-                }
+                StoreError::Backend { .. }
+                | StoreError::Corrupt { .. }
+                | StoreError::Closed
+                | StoreError::NotFetched => Failure::Other,
             });
         }
         result

@@ -3,7 +3,7 @@
 
 use koor_core::ports::StoreResult;
 
-use crate::{conn::Conn, heads::Tails, recent::Field, rows::audit};
+use crate::{audit_tail::Field, conn::Conn, revision_cache::LogTails, rows::audit};
 
 /// So many audit entries may be in no index, and in nobody's memory either: reading them takes a fraction of a millisecond.
 const UNKNOWN: i64 = 1024;
@@ -42,12 +42,12 @@ impl Indexing {
     }
 
     /// Whether there is a step to be taken.
-    pub(crate) fn is_due(&self, tails: &Tails) -> bool {
+    pub(crate) fn is_due(&self, tails: &LogTails) -> bool {
         self.round.is_some() || tails.last_audit() >= self.due
     }
 
     /// Takes a step. Answers up to where the index has everything, when it has just got there.
-    pub(crate) fn step(&mut self, conn: &mut Conn, tails: &Tails) -> StoreResult<Option<i64>> {
+    pub(crate) fn step(&mut self, conn: &mut Conn, tails: &LogTails) -> StoreResult<Option<i64>> {
         let (after, most) = (self.through, self.most);
         let round = self.round.get_or_insert_with(|| Round {
             through: tails.last_audit().min(after + most),
@@ -80,7 +80,7 @@ impl Indexing {
     }
 
     /// Gives up the round, after a failure: another begins when the log has grown.
-    pub(crate) fn put_off(&mut self, tails: &Tails) {
+    pub(crate) fn put_off(&mut self, tails: &LogTails) {
         self.round = None;
         self.due = tails.last_audit() + self.most.min(UNKNOWN);
     }

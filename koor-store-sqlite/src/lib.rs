@@ -1,35 +1,36 @@
 //! The ports of `koor-core` on `SQLite`: one writer, group commit, a pool of readers.
 //!
-//! [`SqliteStore::open`] is the door. Behind it, one thread (`writer`) owns the only connection that writes. It takes the
-//! jobs that are queued, runs each on a transaction (`tx`) that holds back inserts (`batch`), and commits them together;
-//! then it brings the cache (`cache`) up to date, tells the observer, and answers. Other threads (`reader`) own read-only
-//! connections. Before any of this, the data directory is claimed (`lock`): one process for each database, and no database that is
-//! not one of this program (`identity`). What a noun looks like in tables is in `rows/<noun>.rs` and in `migrations/`.
+//! [`SqliteStore::open`] is the way in. One thread owns the only connection that writes: `backend` implements the two verbs of
+//! `koor_core::ports::Backend` on it, and the core's group commit runs there. `batch` takes the changes of a commit, holds back
+//! rows of the hot tables and inserts them many at a time. Other threads (`reader`) own read-only connections and answer
+//! questions on snapshots. Before any of this, the data directory is claimed (`lock`): one process for each database, and no
+//! database that is not one of this program (`identity`). `rows/<noun>.rs` and `migrations/` say what a noun looks like in tables.
 //!
-//! To add a repository: a table in a new migration, a file in `rows`, the port's traits for `Tx`. Reads work through
-//! `Tx::conn`, writes through `Tx::writing`; what is written in numbers deserves a place in `script::TABLES`.
+//! To add a noun: a table in a new migration, and a file in `rows` with the noun's read port for `Snapshot` and a `write` for its
+//! changes; the compiler asks for them in `backend` and `batch`. What is written in numbers deserves a place in
+//! `batch_sql::TABLES`.
 
+mod audit_tail;
+mod backend;
 mod batch;
+mod batch_sql;
 mod cache;
 mod conn;
 mod copies;
 mod error;
-mod heads;
 mod identity;
 mod indexing;
 mod lock;
 mod open;
 mod original;
-#[cfg(test)]
-mod plans;
 mod private;
+#[cfg(test)]
+mod query_plan_test;
 mod reader;
-mod recent;
+mod revision_cache;
 mod rows;
-mod script;
+mod snapshot;
 mod store;
-mod tx;
-mod writer;
 
 pub use lock::check_database;
 pub use open::{Durability, OpenError, SqliteOptions};

@@ -15,12 +15,12 @@ use koor_core::ports::{ReadJob, StoreError, StoreResult};
 use tokio::sync::oneshot;
 
 use crate::{
+    audit_tail::AuditTail,
     conn::{Conn, Statement},
     copies::Copy,
     error::{broken, store_error},
     open,
-    recent::Recent,
-    tx::{Snapshot, Tx},
+    snapshot::Snapshot,
 };
 
 /// Questions that may wait. They take well under a millisecond each, so this is some tenths of a second.
@@ -40,7 +40,7 @@ pub(crate) struct Question {
 pub(crate) fn serve(
     mut conn: Conn,
     queue: &Mutex<Receiver<Question>>,
-    recent: &Recent,
+    audit_tail: &AuditTail,
     alive: SyncSender<Infallible>,
 ) {
     loop {
@@ -53,7 +53,7 @@ pub(crate) fn serve(
         if !single {
             conn.begin_snapshot();
         }
-        let _ = answer.send(run(&mut conn, Some(recent), job));
+        let _ = answer.send(run(&mut conn, Some(audit_tail), job));
         // After the answer, which need not wait for it.
         if !single {
             conn.end_snapshot();
@@ -65,15 +65,15 @@ pub(crate) fn serve(
     drop(alive);
 }
 
-fn run(conn: &mut Conn, recent: Option<&Recent>, job: ReadJob) -> StoreResult<()> {
+fn run(conn: &mut Conn, audit_tail: Option<&AuditTail>, job: ReadJob) -> StoreResult<()> {
     conn.begin_anew();
-    let mut tx = Tx { conn, mode: Snapshot { recent } };
+    let mut tx = Snapshot { conn, audit_tail };
     let result = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
     result.unwrap_or_else(|_| Err(broken("run the job", "it panicked")))
 }
 
 /// Runs a job on a copy of the database, so that no snapshot stays open while it takes its time.
-pub(crate) fn run_at_leisure(database: &Path, job: ReadJob) -> StoreResult<()> {
+pub(crate) fn run_detached(database: &Path, job: ReadJob) -> StoreResult<()> {
     const ATTEMPTED: &str = "copy the database";
     let directory = database.parent().unwrap_or(Path::new("."));
     let copy = Copy::new(directory).map_err(|error| match error.kind() {

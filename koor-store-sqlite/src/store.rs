@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -16,29 +16,29 @@ use async_trait::async_trait;
 use koor_core::{
     domain::state::Document,
     ids::DocumentKey,
-    ports::{CommitObserver, Commits, ReadJob, Store, StoreError, StoreHealth, StoreResult, WriteJob},
+    ports::{Committer, GroupCommit, ReadJob, Store, StoreError, StoreResult},
 };
 use tokio::sync::{oneshot, watch};
 
 use crate::{
+    audit_tail::AuditTail,
+    backend::{self, Shared, SqliteBackend},
     cache::Cache,
+    conn::wait,
     error::store_error,
     lock::DataDirectory,
     open::{self, OpenError, SqliteOptions},
     reader::{self, Question, Questions, READ_QUEUE},
-    recent::Recent,
-    writer::{self, Shared, Task, Work, Writer},
 };
 
-/// Jobs at leisure that run at a time: each has a copy of the whole database on disk.
-const MAX_AT_LEISURE: usize = 2;
+/// Detached reads that run at a time: each has a copy of the whole database on disk.
+const MAX_DETACHED: usize = 2;
 
-/// The ways to the threads. When they are gone, the threads finish.
-struct Doors {
-    writer: SyncSender<Task>,
+/// The channels to the readers. When they are gone, the readers finish.
+struct Channels {
     readers: SyncSender<Question>,
-    /// Held by everybody who reads: the writer leaves last.
-    alive: SyncSender<Infallible>,
+    /// Held by every reader: the writer leaves last.
+    shutdown_guard: SyncSender<Infallible>,
 }
 
 /// All of Koor's data in one `SQLite` database.
@@ -47,10 +47,11 @@ struct Doors {
 pub struct SqliteStore {
     database: PathBuf,
     shared: Arc<Shared>,
-    doors: RwLock<Option<Doors>>,
-    /// The same as no doors, for those who only look into the cache: a lock would be touched by every reader.
+    committer: Committer,
+    channels: RwLock<Option<Channels>>,
+    /// The same as no channels, for calls that only look into the cache: a lock would be touched by every reader.
     closed: AtomicBool,
-    at_leisure: Arc<AtomicUsize>,
+    detached: Arc<AtomicUsize>,
     /// Turns true when the last thread is done.
     finished: watch::Receiver<bool>,
 }
@@ -78,20 +79,16 @@ impl SqliteStore {
         opened.await.unwrap_or(Err(OpenError::Store(StoreError::Closed)))
     }
 
-    fn doors<T>(&self, enter: impl FnOnce(&Doors) -> StoreResult<T>) -> StoreResult<T> {
-        let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
-        enter(doors.as_ref().ok_or(StoreError::Closed)?)
-    }
-
-    async fn order(&self, work: Work) -> StoreResult<()> {
-        let (answer, answered) = oneshot::channel();
-        self.doors(|doors| doors.writer.try_send(Task { work, answer }).map_err(refusal))?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
+    fn channels<T>(&self, enter: impl FnOnce(&Channels) -> StoreResult<T>) -> StoreResult<T> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        enter(channels.as_ref().ok_or(StoreError::Closed)?)
     }
 
     async fn ask(&self, job: ReadJob, single: bool) -> StoreResult<()> {
         let (answer, answered) = oneshot::channel();
-        self.doors(|doors| doors.readers.try_send(Question { job, single, answer }).map_err(refusal))?;
+        self.channels(|channels| {
+            channels.readers.try_send(Question { job, single, answer }).map_err(refusal)
+        })?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 }
@@ -118,9 +115,12 @@ fn live(options: &SqliteOptions, ready: oneshot::Sender<Result<SqliteStore, Open
     let (alive, readers) = sync_channel(0);
     let (finish, finished) = watch::channel(false);
     match start(options, database, alive, finished) {
-        Ok((store, writer)) => {
+        Ok((store, group)) => {
             if ready.send(Ok(store)).is_ok() {
-                writer.run(&readers);
+                let backend = wait(group.run());
+                // Nothing is ever sent: it ends when the last reader has gone, and with it the last snapshot.
+                let _ = readers.recv();
+                backend.close();
             }
         }
         Err(error) => return drop(ready.send(Err(error))),
@@ -135,45 +135,42 @@ fn start(
     database: PathBuf,
     alive: SyncSender<Infallible>,
     finished: watch::Receiver<bool>,
-) -> Result<(SqliteStore, Writer), OpenError> {
+) -> Result<(SqliteStore, GroupCommit<SqliteBackend>), OpenError> {
     let mut conn = open::open_writer(options, &database)?;
-    let tails = writer::tails(&mut conn)?;
+    let tails = backend::tails(&mut conn)?;
     let shared = Arc::new(Shared {
         cache: Cache::new(options.cache_bytes),
-        recent: Recent::new(tails.last_audit()),
-        observer: RwLock::new(None),
-        commits: AtomicU64::new(0),
-        jobs: AtomicU64::new(0),
-        trouble: Mutex::new(None),
-        faults: AtomicU32::new(0),
+        audit_tail: AuditTail::new(tails.last_audit()),
     });
-    let (writer, tasks) = Writer::new(conn, tails, options.index_after, shared.clone())?;
+    let backend = SqliteBackend::new(conn, tails, options.index_after, shared.clone())?;
+    let (group, committer) = GroupCommit::new(backend);
     let (questions, queue) = sync_channel(READ_QUEUE);
     let queue: Questions = Arc::new(Mutex::new(queue));
     for _ in 0..options.readers.max(1) {
         let conn = open::connect(&open::reading(&database))
             .map_err(|error| store_error("open the database to read", error))?;
         let (queue, shared, alive) = (queue.clone(), shared.clone(), alive.clone());
-        spawn("koor-reader", move || reader::serve(conn, &queue, &shared.recent, alive)).map_err(
+        spawn("koor-reader", move || reader::serve(conn, &queue, &shared.audit_tail, alive)).map_err(
             |source| OpenError::Io { attempted: "start a thread for", path: database.clone(), source },
         )?;
     }
-    let doors = Doors { writer: tasks, readers: questions, alive };
+    let channels = Channels { readers: questions, shutdown_guard: alive };
     let store = SqliteStore {
         database,
         shared,
-        doors: RwLock::new(Some(doors)),
+        committer,
+        channels: RwLock::new(Some(channels)),
         closed: AtomicBool::new(false),
-        at_leisure: Arc::default(),
+        detached: Arc::default(),
         finished,
     };
-    Ok((store, writer))
+    Ok((store, group))
 }
 
-/// Gives a place at leisure back.
-struct Place(Arc<AtomicUsize>);
+/// Gives the place of a detached read back.
+struct DetachedPlace(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for DetachedPlace {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -181,34 +178,34 @@ impl Drop for Place {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn submit(&self, job: WriteJob) -> StoreResult<()> {
-        self.order(Work::Job(job)).await
+    fn committer(&self) -> &Committer {
+        &self.committer
     }
 
     async fn inspect(&self, job: ReadJob) -> StoreResult<()> {
         self.ask(job, false).await
     }
 
-    async fn inspect_at_leisure(&self, job: ReadJob) -> StoreResult<()> {
-        let before = self.at_leisure.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.at_leisure.clone());
-        if before >= MAX_AT_LEISURE {
+    async fn read_detached(&self, job: ReadJob) -> StoreResult<()> {
+        let before = self.detached.fetch_add(1, Ordering::AcqRel);
+        let place = DetachedPlace(self.detached.clone());
+        if before >= MAX_DETACHED {
             return Err(StoreError::Busy);
         }
         let (answer, answered) = oneshot::channel();
-        let alive = self.doors(|doors| Ok(doors.alive.clone()))?;
+        let alive = self.channels(|channels| Ok(channels.shutdown_guard.clone()))?;
         let database = self.database.clone();
         let body = move || {
-            let result = reader::run_at_leisure(&database, job);
+            let result = reader::run_detached(&database, job);
             drop((place, alive));
             let _ = answer.send(result);
         };
-        spawn("koor-leisure", body)
+        spawn("koor-detached", body)
             .map_err(|error| StoreError::Backend { attempted: "start a thread", source: error.into() })?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    async fn newest(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
+    async fn latest_document(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
         if self.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
@@ -219,41 +216,17 @@ impl Store for SqliteStore {
         let shared = self.shared.clone();
         let key = key.clone();
         let job: ReadJob = Box::new(move |tx| {
-            let ticket = shared.cache.ticket(&key);
+            let epoch = shared.cache.epoch(&key);
             let document = tx.document(&key)?.map(Arc::new);
             if let Some(document) = &document {
-                shared.cache.fill(document, ticket);
+                shared.cache.fill(document, epoch);
             }
-            // Whoever has gone away doesn't need to know.
+            // A caller that has gone away does not need to know.
             let _ = found.send(document);
             Ok(())
         });
         self.ask(job, true).await?;
         answer.await.map_err(|_| StoreError::Closed)
-    }
-
-    fn observe(&self, observer: Arc<dyn CommitObserver>) {
-        *self.shared.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
-    }
-
-    async fn health(&self) -> StoreHealth {
-        if self.doors(|_| Ok(())).is_err() {
-            return StoreHealth::Degraded(StoreError::Closed.to_string());
-        }
-        if self.shared.fails() {
-            return StoreHealth::Degraded("writes fail".into());
-        }
-        let Some(reason) = self.shared.trouble() else { return StoreHealth::Ok };
-        match self.order(Work::Probe).await {
-            Ok(()) => StoreHealth::Ok,
-            Err(StoreError::Full { reason }) => StoreHealth::Degraded(reason.into()),
-            Err(_) => StoreHealth::Degraded(reason.into()),
-        }
-    }
-
-    fn commits(&self) -> Commits {
-        let Shared { commits, jobs, .. } = &*self.shared;
-        Commits { commits: commits.load(Ordering::Relaxed), jobs: jobs.load(Ordering::Relaxed) }
     }
 
     async fn size(&self) -> StoreResult<u64> {
@@ -269,7 +242,8 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        drop(self.doors.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.committer.close();
+        drop(self.channels.write().unwrap_or_else(PoisonError::into_inner).take());
         // Fails only when the writer's thread is gone, and then there is nothing to wait for.
         let _ = self.finished.clone().wait_for(|finished| *finished).await;
     }

@@ -106,7 +106,7 @@ async fn files_that_koor_did_not_make_stay() {
     // This one is named exactly as a copy of a killed process is.
     fs::write(path.join("data.copies/copy-1-0.db"), "left behind").unwrap();
     let store = open(path).await;
-    store.inspect_at_leisure(Box::new(|_| Ok(()))).await.unwrap();
+    store.read_detached(Box::new(|_| Ok(()))).await.unwrap();
     store.close().await;
     for name in mine {
         assert_eq!(fs::read_to_string(path.join(name)).unwrap(), name);
@@ -121,7 +121,7 @@ async fn a_file_where_copies_should_go_stops_copies_only() {
     fs::write(directory.path().join("data.copies"), "mine").unwrap();
     let store = open(directory.path()).await;
     put_one(&store, "a", b"1").await.unwrap();
-    let copied = store.inspect_at_leisure(Box::new(|_| Ok(()))).await;
+    let copied = store.read_detached(Box::new(|_| Ok(()))).await;
     assert!(copied.is_err(), "{copied:?}");
     store.close().await;
     assert_eq!(fs::read_to_string(directory.path().join("data.copies")).unwrap(), "mine");

@@ -13,11 +13,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use common::{ask, audit, execute, key, next, open, put, put_one, walk};
+use common::{ask, open, put_one, walk};
 use koor_core::{
+    CommandContext, Error, Invalid,
     domain::events::Event,
     ids::Version,
-    ports::{CommitObserver, Store, StoreError, StoreHealth, StoreResult, Verdict},
+    ports::{CommitObserver, Store, StoreError, StoreHealth, StoreResult},
+    testkit::bare::{change, document, key, store_error},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
@@ -36,7 +38,7 @@ async fn together<F: Future>(store: &Arc<SqliteStore>, jobs: Vec<F>) -> Vec<F::O
     let mut is_held_up = is_held_up;
     let blocker = store.clone();
     let blocker = tokio::spawn(async move {
-        execute(&*blocker, move |_| {
+        change(&*blocker, move |_| {
             let _ = held_up.try_send(());
             let _ = gate.lock().unwrap().recv();
             Ok(())
@@ -78,7 +80,7 @@ async fn what_is_written_is_read_again_by_the_next_process() {
     assert!(matches!(put_one(&store, "c", b"1").await, Err(StoreError::Closed)));
     assert!(!directory.path().join("data.db-wal").exists(), "closing leaves no log behind");
     let store = open(directory.path()).await;
-    let newest = store.newest(&key("a")).await.unwrap().unwrap();
+    let newest = store.latest_document(&key("a")).await.unwrap().unwrap();
     assert_eq!((newest.revision.version.get(), &newest.value[..]), (2, &b"2"[..]));
     assert_eq!(versions(&store, "a").await, [2, 1]);
     let report = ask(&store, walk).await.unwrap();
@@ -87,22 +89,22 @@ async fn what_is_written_is_read_again_by_the_next_process() {
     store.close().await;
 }
 
-type Job = std::pin::Pin<Box<dyn Future<Output = StoreResult<()>> + Send>>;
+type Job = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-/// Makes a job of each kind of failure, and looks at what its companions in the batch get.
+/// Runs a job between two others in one batch, and looks at what these get.
 async fn companions_of(
-    spoiler: impl FnMut(&mut dyn koor_core::ports::WriteTx) -> StoreResult<Verdict> + Send + 'static,
-) -> StoreResult<()> {
+    spoiler: impl Fn(&mut CommandContext<'_>) -> Result<(), Error> + Send + Sync + 'static,
+) -> Result<(), Error> {
     let directory = TempDir::new().unwrap();
     let store = Arc::new(open(directory.path()).await);
     let mut jobs: Vec<Job> = Vec::new();
     let companion = |name: &'static str| -> Job {
         let store = store.clone();
-        Box::pin(async move { put_one(&*store, name, b"x").await.map(drop) })
+        Box::pin(async move { Ok(put_one(&*store, name, b"x").await.map(drop)?) })
     };
     jobs.push(companion("before"));
     let submitter = store.clone();
-    jobs.push(Box::pin(async move { submitter.submit(Box::new(spoiler)).await }));
+    jobs.push(Box::pin(async move { change(&*submitter, spoiler).await }));
     jobs.push(companion("after"));
     let mut results = together(&store, jobs).await;
     let after = results.pop().unwrap();
@@ -113,7 +115,7 @@ async fn companions_of(
     assert_eq!(versions(&*store, "before").await, [1]);
     assert_eq!(versions(&*store, "after").await, [1]);
     assert_eq!(versions(&*store, "spoiler").await, [0; 0]);
-    assert_eq!(store.newest(&key("spoiler")).await.unwrap(), None);
+    assert_eq!(store.latest_document(&key("spoiler")).await.unwrap(), None);
     let report = ask(&*store, walk).await.unwrap();
     assert_eq!((report.valid, report.entries), (true, 2));
     store.close().await;
@@ -122,60 +124,53 @@ async fn companions_of(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_panics_fails_alone() {
-    let result = companions_of(|tx| {
-        put(tx, &key("spoiler"), Some(b"x"))?;
+    let result = companions_of(|cx| {
+        cx.append_document(document("spoiler", 1, Some(b"x")));
         panic!("on purpose");
     })
     .await;
-    assert!(matches!(result, Err(StoreError::Backend { attempted: "run the job", .. })), "{result:?}");
+    let error = store_error(result);
+    assert!(matches!(error, StoreError::Backend { attempted: "run the job", .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_half_way_fails_alone() {
-    let result = companions_of(|tx| {
-        put(tx, &key("spoiler"), Some(b"x"))?;
-        Err(StoreError::Busy)
+    let result = companions_of(|cx| {
+        cx.append_document(document("spoiler", 1, Some(b"x")));
+        Err(StoreError::Busy.into())
     })
     .await;
-    assert!(matches!(result, Err(StoreError::Busy)), "{result:?}");
+    assert!(matches!(store_error(result), StoreError::Busy));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_undoes_what_it_wrote_leaves_nothing() {
-    companions_of(|tx| {
-        put(tx, &key("spoiler"), Some(b"x"))?;
-        assert!(tx.dirty());
-        Ok(Verdict::Undo)
-    })
-    .await
-    .unwrap();
+async fn a_job_that_refuses_after_a_change_leaves_nothing() {
+    let refused = companions_of(|cx| {
+        cx.append_document(document("spoiler", 1, Some(b"x")));
+        Err(Invalid::new("no").into())
+    });
+    assert_eq!(refused.await.unwrap_err().to_string(), "no");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_refuses_before_it_writes_leaves_nothing() {
-    companions_of(|tx| {
-        assert_eq!(tx.revision(&key("spoiler"))?, None);
-        assert!(!tx.dirty());
-        Ok(Verdict::Undo)
-    })
-    .await
-    .unwrap();
+async fn a_job_that_refuses_before_it_changes_anything_leaves_nothing() {
+    let refused = companions_of(|cx| {
+        assert_eq!(cx.revision(&key("spoiler"))?, None);
+        Err(Invalid::new("no").into())
+    });
+    assert_eq!(refused.await.unwrap_err().to_string(), "no");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_goes_on_after_a_failure_has_written_nothing() {
-    let result = companions_of(|tx| {
-        put(tx, &key("spoiler"), Some(b"x"))?;
-        // The same entry twice: the second one cannot be kept. The failure is swallowed on purpose.
-        let entry = tx.audit(&koor_core::domain::audit::AuditFilter::default(), 1)?.remove(0);
-        let _ = tx.append_audit(&entry);
-        let _ = tx.audit(&koor_core::domain::audit::AuditFilter::default(), 1);
-        let later = put(tx, &key("spoiler"), Some(b"y"));
-        assert!(later.is_err(), "the transaction is lost, and every call says so");
-        Ok(Verdict::Keep)
+async fn a_job_whose_changes_cannot_be_written_fails_alone() {
+    let result = companions_of(|cx| {
+        // The same version twice: the second one cannot be kept.
+        cx.append_document(document("spoiler", 1, Some(b"x")));
+        cx.append_document(document("spoiler", 1, Some(b"x")));
+        Ok(())
     })
     .await;
-    assert!(result.is_err());
+    assert!(matches!(store_error(result), StoreError::Backend { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,7 +237,7 @@ async fn a_row_that_contradicts_itself_is_named() {
         Err(StoreError::Corrupt { place, source }) => format!("{place}: {}", source.unwrap()),
         other => panic!("{other:?}"),
     };
-    let newest = store.newest(&key("a")).await.map(drop);
+    let newest = store.latest_document(&key("a")).await.map(drop);
     assert!(place(newest).contains("table document_version, column hash, row a"));
     let templates = ask(&store, |tx| tx.templates(None, None).map(drop)).await;
     assert!(place(templates).contains("table template, column kind, row t"));
@@ -278,7 +273,7 @@ async fn a_store_that_is_full_goes_on_reading_and_recovers_when_there_is_room() 
     let directory = TempDir::new().unwrap();
     let options = SqliteOptions { max_bytes: Some(1 << 20), ..SqliteOptions::new(directory.path()) };
     let store = SqliteStore::open(options).await.unwrap();
-    assert_eq!(store.health().await, StoreHealth::Ok);
+    assert_eq!(store.committer().health().await, StoreHealth::Ok);
     let value = vec![b'x'; 32 << 10];
     let mut written = 0;
     let refused = loop {
@@ -293,13 +288,17 @@ async fn a_store_that_is_full_goes_on_reading_and_recovers_when_there_is_room() 
     while put_one(&store, "small", b"x").await.is_ok() {
         small += 1;
     }
-    assert_eq!(store.health().await, StoreHealth::Degraded("disk full".into()));
-    let newest = store.newest(&key("big")).await.unwrap().unwrap();
+    assert_eq!(store.committer().health().await, StoreHealth::Degraded("disk full".into()));
+    let newest = store.latest_document(&key("big")).await.unwrap().unwrap();
     assert_eq!(newest.revision.version.get(), written);
     assert_eq!(versions(&store, "big").await.len() as u64, written);
     // Forgetting old versions needs no room, and makes some.
-    execute(&store, move |tx| tx.trim_document(&key("big"), Version::new(written).unwrap())).await.unwrap();
-    assert_eq!(store.health().await, StoreHealth::Ok);
+    let trimmed = change(&store, move |cx| {
+        cx.trim_document(key("big"), Version::new(written).unwrap());
+        Ok(())
+    });
+    trimmed.await.unwrap();
+    assert_eq!(store.committer().health().await, StoreHealth::Ok);
     assert_eq!(put_one(&store, "big", &value).await.unwrap().get(), written + 1);
     let report = ask(&store, walk).await.unwrap();
     assert_eq!((report.valid, report.entries), (true, written + small + 1));
@@ -319,15 +318,19 @@ async fn a_store_that_fails_every_write_is_not_healthy_whatever_the_reason() {
     .unwrap();
     // One that fails says something about itself only; one after another says something about the store.
     put_one(&store, "a", b"2").await.unwrap_err();
-    assert_eq!(store.health().await, StoreHealth::Ok);
+    assert_eq!(store.committer().health().await, StoreHealth::Ok);
     for _ in 0..2 {
         put_one(&store, "a", b"2").await.unwrap_err();
     }
-    assert_eq!(store.health().await, StoreHealth::Degraded("writes fail".into()));
-    assert_eq!(store.health().await, StoreHealth::Degraded("writes fail".into()), "asking mends nothing");
+    assert_eq!(store.committer().health().await, StoreHealth::Degraded("writes fail".into()));
+    assert_eq!(
+        store.committer().health().await,
+        StoreHealth::Degraded("writes fail".into()),
+        "asking mends nothing"
+    );
     conn.execute("DROP TRIGGER trap").await.unwrap();
     put_one(&store, "a", b"2").await.unwrap();
-    assert_eq!(store.health().await, StoreHealth::Ok);
+    assert_eq!(store.committer().health().await, StoreHealth::Ok);
     store.close().await;
 }
 
@@ -371,7 +374,7 @@ async fn a_full_disk_loses_nothing_that_was_answered() {
         }
     };
     assert!(matches!(refused, StoreError::Full { .. }), "{refused:?}");
-    assert!(matches!(store.health().await, StoreHealth::Degraded(_)));
+    assert!(matches!(store.committer().health().await, StoreHealth::Degraded(_)));
     // Several at once, too: each is refused, and none of them by half.
     let jobs = [0; 4].map(|_| {
         let (store, value) = (store.clone(), value.clone());
@@ -384,10 +387,10 @@ async fn a_full_disk_loses_nothing_that_was_answered() {
         }
     }
     assert_eq!(versions(&*store, "big").await.len().min(100) as u64, kept.min(100));
-    let at_leisure = store.inspect_at_leisure(Box::new(|_| Ok(()))).await;
-    assert!(matches!(at_leisure, Err(StoreError::Full { .. })), "{at_leisure:?}");
+    let detached = store.read_detached(Box::new(|_| Ok(()))).await;
+    assert!(matches!(detached, Err(StoreError::Full { .. })), "{detached:?}");
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(store.health().await, StoreHealth::Ok);
+    assert_eq!(store.committer().health().await, StoreHealth::Ok);
     assert_eq!(put_one(&*store, "big", &value).await.unwrap().get(), kept + 1);
     store.close().await;
     let store = open(disk.0.path()).await;
@@ -414,7 +417,7 @@ async fn observers_learn_of_what_is_durable_in_order_and_before_the_writers() {
     let directory = TempDir::new().unwrap();
     let store = Arc::new(open(directory.path()).await);
     let seen = Arc::new(Seen::default());
-    store.observe(seen.clone());
+    store.committer().set_commit_observer(seen.clone());
     let jobs: Vec<_> = (0..600)
         .map(|n| {
             let (store, seen) = (store.clone(), seen.clone());
@@ -427,39 +430,43 @@ async fn observers_learn_of_what_is_durable_in_order_and_before_the_writers() {
     together(&store, jobs).await;
     assert_eq!(*seen.ids.lock().unwrap(), (1..=600).collect::<Vec<_>>());
     assert!(seen.calls.load(Ordering::Relaxed) < 50, "many jobs share a commit");
-    store.submit(Box::new(|tx| put(tx, &key("undone"), Some(b"x")).map(|_| Verdict::Undo))).await.unwrap();
-    assert_eq!(seen.ids.lock().unwrap().len(), 600, "nobody sees what was undone");
+    let refused = change(&*store, |cx| {
+        cx.append_document(document("refused", 1, Some(b"x")));
+        Err::<(), _>(Invalid::new("no").into())
+    });
+    refused.await.unwrap_err();
+    assert_eq!(seen.ids.lock().unwrap().len(), 600, "what was refused is not announced");
     store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_reads_what_it_has_written_and_not_yet_sent() {
+async fn one_job_may_change_more_than_one_statement_can_carry() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path()).await;
-    execute(&store, |tx| {
+    let changed = change(&store, |cx| {
         for n in 0..700 {
-            put(tx, &key(&format!("k/{n:03}")), Some(b"x"))?;
+            cx.append_document(document(&format!("k/{n:03}"), 1, Some(b"x")));
         }
-        put(tx, &key("k/001"), None)?;
-        assert_eq!(tx.state_count()?, 699);
-        put(tx, &key("k/001"), Some(b"y"))?;
-        assert_eq!(tx.state_count()?, 700);
-        assert_eq!(&tx.document(&key("k/001"))?.unwrap().value[..], b"y");
-        tx.trim_document(&key("k/001"), Version::new(2).unwrap())?;
-        assert_eq!(tx.revisions(&key("k/001"), 9)?.len(), 2);
-        assert_eq!(tx.state_keys("k/00", None, None)?.len(), 10);
-        assert!(walk(tx)?.valid);
-        assert_eq!(tx.log_bounds()?.last.get(), 702);
+        cx.append_document(document("k/001", 2, None));
+        cx.append_document(document("k/001", 3, Some(b"y")));
+        cx.append_document(document("k/002", 2, None));
+        cx.trim_document(key("k/001"), Version::new(2).unwrap());
+        assert_eq!(cx.revision(&key("k/001"))?.map(|revision| revision.version.get()), Some(3));
+        assert_eq!(cx.document_at(&key("k/001"), Version::FIRST)?, None, "it is trimmed");
         Ok(())
-    })
-    .await
-    .unwrap();
-    assert_eq!(ask(&store, |tx| tx.state_count()).await.unwrap(), 700);
+    });
+    changed.await.unwrap();
+    let found = ask(&store, |tx| {
+        let value = tx.document(&key("k/001"))?.map(|document| document.value);
+        let versions = tx.revisions(&key("k/001"), 9)?.len();
+        Ok((tx.state_count()?, value, versions, tx.state_keys("k/00", None, None)?.len()))
+    });
+    assert_eq!(found.await.unwrap(), (699, Some("y".into()), 2, 9));
     store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_at_leisure_sees_everything_and_leaves_nothing_behind() {
+async fn a_detached_read_sees_everything_and_leaves_nothing_behind() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path()).await;
     put_one(&store, "a", b"1").await.unwrap();
@@ -467,13 +474,13 @@ async fn a_job_at_leisure_sees_everything_and_leaves_nothing_behind() {
     std::fs::write(directory.path().join("data.copies/copy-1-0.db"), b"left behind").unwrap();
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     store
-        .inspect_at_leisure(Box::new(move |tx| {
+        .read_detached(Box::new(move |tx| {
             sender.send(tx.documents_after(None, 10)?).unwrap();
             Ok(())
         }))
         .await
         .unwrap();
-    assert_eq!(receiver.recv().unwrap(), [next(None, &key("a"), Some(b"1"))]);
+    assert_eq!(receiver.recv().unwrap(), [document("a", 1, Some(b"1"))]);
     store.close().await;
     let store = open(directory.path()).await;
     store.close().await;
@@ -492,7 +499,7 @@ async fn more_than_the_queue_takes_is_refused_at_once() {
     let jobs: Vec<_> = (0..2000)
         .map(|_| {
             let store = store.clone();
-            async move { execute(&*store, |tx| audit(tx, &key("a"), Version::FIRST)).await }
+            async move { put_one(&*store, "a", b"x").await }
         })
         .collect();
     let results = together(&store, jobs).await;

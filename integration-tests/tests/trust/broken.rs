@@ -12,10 +12,10 @@ use std::{
 use async_trait::async_trait;
 use koor_core::{
     Koor, MemoryStore,
-    domain::state::{Document, Revision},
+    domain::state::Document,
     ids::{DocumentKey, Version},
-    ports::{CommitObserver, Commits, ReadJob, Store, StoreHealth, StoreResult, WriteJob},
-    testkit::{Effect, Meddle, MeddledStore},
+    ports::{Change, Committer, DocumentChange, Facts, Outcome, ReadJob, Store, StoreResult},
+    testkit::{Intercept, intercepted_store},
 };
 use koor_http::{HttpSettings, Listeners, Server};
 use tokio::runtime::Runtime;
@@ -51,8 +51,8 @@ pub(crate) struct OutdatedStore {
 
 #[async_trait]
 impl Store for OutdatedStore {
-    async fn newest(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
-        let newest = self.behind.newest(key).await?;
+    async fn latest_document(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
+        let newest = self.behind.latest_document(key).await?;
         let mut cache = self.cache.lock().unwrap();
         let (asked, cached) = cache.entry(key.clone()).or_default();
         if asked.is_multiple_of(4) {
@@ -62,28 +62,16 @@ impl Store for OutdatedStore {
         Ok(cached.clone())
     }
 
-    async fn submit(&self, job: WriteJob) -> StoreResult<()> {
-        self.behind.submit(job).await
+    fn committer(&self) -> &Committer {
+        self.behind.committer()
     }
 
     async fn inspect(&self, job: ReadJob) -> StoreResult<()> {
         self.behind.inspect(job).await
     }
 
-    async fn inspect_at_leisure(&self, job: ReadJob) -> StoreResult<()> {
-        self.behind.inspect_at_leisure(job).await
-    }
-
-    fn observe(&self, observer: Arc<dyn CommitObserver>) {
-        self.behind.observe(observer);
-    }
-
-    async fn health(&self) -> StoreHealth {
-        self.behind.health().await
-    }
-
-    fn commits(&self) -> Commits {
-        self.behind.commits()
+    async fn read_detached(&self, job: ReadJob) -> StoreResult<()> {
+        self.behind.read_detached(job).await
     }
 
     async fn size(&self) -> StoreResult<u64> {
@@ -115,23 +103,26 @@ impl Forgetful {
     }
 }
 
-impl Meddle for Forgetful {
-    fn before(&self, method: &'static str) -> StoreResult<Effect> {
-        let forgotten = matches!(self.what, Forgets::Writes) && method == "append_document" && self.now();
-        Ok(if forgotten { Effect::Skip } else { Effect::Do })
+impl Intercept for Forgetful {
+    fn fetched(&self, facts: &mut Facts) {
+        for newest in facts.records.revisions.values_mut().flatten() {
+            let before = Version::new(newest.version.get() - 1);
+            if let Some(version) = before.filter(|_| matches!(self.what, Forgets::Conditions) && self.now()) {
+                newest.version = version;
+            }
+        }
     }
 
-    fn newest(&self, found: Option<Revision>) -> Option<Revision> {
-        let found = found?;
-        let before = Version::new(found.version.get() - 1);
-        match before.filter(|_| matches!(self.what, Forgets::Conditions) && self.now()) {
-            Some(version) => Some(Revision { version, ..found }),
-            None => Some(found),
-        }
+    fn committing(&self, changes: &mut Vec<Change>) -> StoreResult<Outcome> {
+        changes.retain(|change| {
+            let write = matches!(change, Change::Document(DocumentChange::Append(_)));
+            !(write && matches!(self.what, Forgets::Writes) && self.now())
+        });
+        Ok(Outcome::Committed)
     }
 }
 
 /// A store that forgets that now and then.
-pub(crate) fn forgetful(what: Forgets) -> MeddledStore<Forgetful> {
-    MeddledStore::new(Arc::new(MemoryStore::default()), Forgetful { what, times: AtomicU64::default() })
+pub(crate) fn forgetful(what: Forgets) -> MemoryStore {
+    intercepted_store(Forgetful { what, times: AtomicU64::default() })
 }

@@ -4,56 +4,84 @@
 //! Run it twice: `cargo run -p koor-core --example log_store -- koor.log`; hold it to its promises:
 //! `cargo test -p koor-core --example log_store`
 //!
-//! What is where: `journal.rs` is the file, `write.rs` what can stand in it, `transaction.rs` the ports. What it lacks to
-//! be more than an example: it never makes the file shorter, and whoever waits for the disk holds up everybody.
+//! What is where: `journal.rs` is the file, `write.rs` what can stand in it. What it lacks to be more than an example: it
+//! never makes the file shorter, and every caller waits for the disk in turn.
 
 mod journal;
-mod transaction;
 mod write;
 
 use std::{
     env, io,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use async_trait::async_trait;
 use journal::Journal;
 use koor_core::{
-    Caller, Koor, MemoryStore,
+    Caller, Koor, MemoryBackend, MemoryStore,
     commands::PutDocument,
     domain::{ContentType, state::Document},
     ids::{DocumentKey, StateKey},
     ports::{
-        CommitObserver, Commits, ReadJob, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob,
-        WriteTx as _,
+        Backend, Basis, Change, Committer, FactSet, Facts, Outcome, Point, ReadJob, Store, StoreError,
+        StoreResult,
     },
 };
-use transaction::Noting;
 use write::Write;
 
-/// A store that keeps what it is told in a file.
+/// A backend that writes each commit to a file before it makes it in memory.
+struct LogBackend {
+    memory: MemoryBackend,
+    journal: Journal,
+    length: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Backend for LogBackend {
+    async fn fetch(&mut self, wanted: &FactSet, basis: Basis) -> StoreResult<Facts> {
+        self.memory.fetch(wanted, basis).await
+    }
+
+    async fn commit(&mut self, at: Point, changes: &[Change]) -> StoreResult<Outcome> {
+        // What the memory would refuse must not be in the file.
+        self.memory.check(changes)?;
+        let writes: Vec<Write> = changes.iter().map(Write::from).collect();
+        let record = serde_json::to_vec(&writes)
+            .map_err(|error| StoreError::Backend { attempted: "write JSON", source: error.into() })?;
+        self.journal.append(&record).map_err(|error| failed("write the file", error))?;
+        self.length.store(self.journal.length(), Relaxed);
+        self.memory.commit(at, changes).await
+    }
+}
+
+/// A store that keeps everything in a file: it reads from memory, and commits through the backend above.
 struct LogStore {
     memory: MemoryStore,
-    journal: Arc<Mutex<Journal>>,
+    length: Arc<AtomicU64>,
 }
 
 impl LogStore {
-    /// Opens the file, makes it if it is not there, and does again what stands in it.
-    async fn open(path: &Path) -> StoreResult<Self> {
-        let (journal, jobs) = Journal::open(path).map_err(|error| failed("open the file", error))?;
-        let memory = MemoryStore::default();
-        for writes in jobs {
-            let writes: Vec<Write> = serde_json::from_slice(&writes).map_err(|error| {
+    /// Opens the file, makes it if it is not there, and commits again what stands in it.
+    fn open(path: &Path) -> StoreResult<Self> {
+        let (journal, records) = Journal::open(path).map_err(|error| failed("open the file", error))?;
+        let length = Arc::new(AtomicU64::new(journal.length()));
+        let mut committed = Vec::new();
+        for record in records {
+            let writes: Vec<Write> = serde_json::from_slice(&record).map_err(|error| {
                 StoreError::Corrupt { place: path.display().to_string(), source: Some(error.into()) }
             })?;
-            let again: WriteJob = Box::new(move |tx| {
-                writes.iter().try_for_each(|write| write.apply(tx))?;
-                Ok(Verdict::Keep)
-            });
-            memory.submit(again).await?;
+            for write in writes {
+                committed.push(write.restored()?);
+            }
         }
-        Ok(Self { memory, journal: Arc::new(Mutex::new(journal)) })
+        let new_length = Arc::clone(&length);
+        let memory =
+            MemoryStore::holding(&committed, |memory| LogBackend { memory, journal, length: new_length })?;
+        Ok(Self { memory, length })
     }
 }
 
@@ -67,49 +95,24 @@ fn failed(attempted: &'static str, error: io::Error) -> StoreError {
 
 #[async_trait]
 impl Store for LogStore {
-    async fn submit(&self, mut job: WriteJob) -> StoreResult<()> {
-        let journal = Arc::clone(&self.journal);
-        let noted: WriteJob = Box::new(move |tx| {
-            let mut tx = Noting::new(tx);
-            let verdict = job(&mut tx)?;
-            // On disk before it is in memory, where others see it: the memory undoes a job that fails here.
-            if verdict == Verdict::Keep && tx.dirty() {
-                let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-                let writes = serde_json::to_vec(&tx.noted())
-                    .map_err(|error| StoreError::Backend { attempted: "write JSON", source: error.into() })?;
-                journal.append(&writes).map_err(|error| failed("write the file", error))?;
-            }
-            Ok(verdict)
-        });
-        self.memory.submit(noted).await
+    fn committer(&self) -> &Committer {
+        self.memory.committer()
     }
 
     async fn inspect(&self, job: ReadJob) -> StoreResult<()> {
         self.memory.inspect(job).await
     }
 
-    async fn inspect_at_leisure(&self, job: ReadJob) -> StoreResult<()> {
-        self.memory.inspect_at_leisure(job).await
+    async fn read_detached(&self, job: ReadJob) -> StoreResult<()> {
+        self.memory.read_detached(job).await
     }
 
-    async fn newest(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
-        self.memory.newest(key).await
-    }
-
-    fn observe(&self, observer: Arc<dyn CommitObserver>) {
-        self.memory.observe(observer);
-    }
-
-    async fn health(&self) -> StoreHealth {
-        self.memory.health().await
-    }
-
-    fn commits(&self) -> Commits {
-        self.memory.commits()
+    async fn latest_document(&self, key: &DocumentKey) -> StoreResult<Option<Arc<Document>>> {
+        self.memory.latest_document(key).await
     }
 
     async fn size(&self) -> StoreResult<u64> {
-        Ok(self.journal.lock().unwrap_or_else(PoisonError::into_inner).length())
+        Ok(self.length.load(Relaxed))
     }
 
     async fn close(&self) {
@@ -120,7 +123,7 @@ impl Store for LogStore {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = env::args().nth(1).ok_or("usage: log_store <file>")?;
-    let koor = Koor::on(LogStore::open(Path::new(&path)).await?).open().await?;
+    let koor = Koor::on(LogStore::open(Path::new(&path))?).open().await?;
     let put = PutDocument::state(StateKey::new("runs")?, "another one", ContentType::new("text/plain")?)?;
     let version = koor.execute(&Caller::local(), put).await?.output.revision.version;
     println!("{path} has seen {version} runs");
@@ -140,7 +143,7 @@ mod tests {
         let directory = Arc::new(TempDir::new().unwrap());
         Ground::reopening(move || {
             let directory = Arc::clone(&directory);
-            async move { LogStore::open(&directory.path().join("koor.log")).await.unwrap() }
+            async move { LogStore::open(&directory.path().join("koor.log")).unwrap() }
         })
         .await
     }
@@ -153,7 +156,7 @@ mod tests {
         let path = directory.path().join("koor.log");
         let mut lengths = Vec::new();
         for step in 1..=2 {
-            let koor = Koor::on(LogStore::open(&path).await.unwrap()).open().await.unwrap();
+            let koor = Koor::on(LogStore::open(&path).unwrap()).open().await.unwrap();
             let key = StateKey::new("plan").unwrap();
             let put = PutDocument::state(key, step.to_string(), ContentType::json()).unwrap();
             koor.execute(&Caller::local(), put).await.unwrap();
@@ -164,9 +167,9 @@ mod tests {
             let cut = directory.path().join("cut.log");
             let whole = std::fs::read(&path).unwrap();
             std::fs::write(&cut, &whole[..usize::try_from(length).unwrap()]).unwrap();
-            let store = LogStore::open(&cut).await.unwrap();
+            let store = LogStore::open(&cut).unwrap();
             let key = DocumentKey::State(StateKey::new("plan").unwrap());
-            let newest = store.newest(&key).await.unwrap().unwrap();
+            let newest = store.latest_document(&key).await.unwrap().unwrap();
             assert_eq!(newest.value, "1", "cut after {length} bytes");
             assert_eq!(std::fs::metadata(&cut).unwrap().len(), lengths[0], "what is cut off is gone");
         }

@@ -1,4 +1,6 @@
-//! What a job can do to a store, as it stands in the file.
+//! Changes, as they stand in the file.
+
+use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use koor_core::{
@@ -7,7 +9,7 @@ use koor_core::{
         Actor, ContentType,
         audit::ChainedEntry,
         compliance::ComplianceRun,
-        events::Event,
+        events::{Event, EventClass},
         instances::Instance,
         metrics::{Metric, MetricRow},
         rules::Rule,
@@ -17,24 +19,26 @@ use koor_core::{
         webhooks::{Delivery, Secret, Webhook},
     },
     ids::{
-        Cursor, DocumentKey, Hash, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId,
-        Version, WebhookId,
+        Cursor, DocumentKey, EventId, Hash, InstanceId, ProjectName, RuleId, RunId, SpecKey, SpecName,
+        StateKey, TemplateId, Version, WebhookId,
     },
-    pattern::{Class, Pattern},
-    ports::{StoreError, StoreResult, WriteTx},
+    pattern::Pattern,
+    ports::{
+        Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
+        TemplateChange, WebhookChange,
+    },
 };
 use serde::{Deserialize, Serialize};
 
-/// One call of a port's method that writes.
+/// One change.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Write {
     AppendDocument(KeptDocument),
     TrimDocument { key: KeptKey, first_kept: Version },
     AppendEvent(Event),
-    PruneEvents { class: KeptClass, keep: u64, most: u64 },
+    PruneEvents { system: bool, through: EventId },
     PutInstance(Instance),
     SetInstanceToken { id: InstanceId, token: Hash },
-    TouchInstance { id: InstanceId, seen: Timestamp },
     RemoveInstance(InstanceId),
     PutRule(Rule),
     RemoveRule { project: ProjectName, id: RuleId },
@@ -42,7 +46,7 @@ pub(crate) enum Write {
     RemoveWebhook(WebhookId),
     AppendDelivery { id: WebhookId, delivery: Delivery },
     AppendRun(ComplianceRun),
-    PruneRuns(u64),
+    PruneRuns { through: RunId },
     PutTemplate(Template),
     RemoveTemplate(TemplateId),
     AppendAudit(ChainedEntry),
@@ -50,33 +54,71 @@ pub(crate) enum Write {
     AppendUsage(UsageRecord),
 }
 
-impl Write {
-    /// Does it again.
-    pub(crate) fn apply(&self, tx: &mut dyn WriteTx) -> StoreResult<()> {
-        match self {
-            Self::AppendDocument(document) => tx.append_document(&document.restored()?),
-            Self::TrimDocument { key, first_kept } => tx.trim_document(&key.restored(), *first_kept),
-            Self::AppendEvent(event) => tx.append_event(event),
-            Self::PruneEvents { class, keep, most } => {
-                tx.prune_events(class.restored(), *keep, *most).map(|_pruned| ())
+impl From<&Change> for Write {
+    fn from(change: &Change) -> Self {
+        match change.clone() {
+            Change::Document(DocumentChange::Append(document)) => Self::AppendDocument((&*document).into()),
+            Change::Document(DocumentChange::Trim { key, first_kept }) => {
+                Self::TrimDocument { key: (&key).into(), first_kept }
             }
-            Self::PutInstance(instance) => tx.put_instance(instance),
-            Self::SetInstanceToken { id, token } => tx.set_instance_token(*id, *token),
-            Self::TouchInstance { id, seen } => tx.touch_instance(*id, *seen),
-            Self::RemoveInstance(id) => tx.remove_instance(*id),
-            Self::PutRule(rule) => tx.put_rule(rule),
-            Self::RemoveRule { project, id } => tx.remove_rule(project, id),
-            Self::PutWebhook(webhook) => tx.put_webhook(&webhook.restored()?),
-            Self::RemoveWebhook(id) => tx.remove_webhook(id),
-            Self::AppendDelivery { id, delivery } => tx.append_delivery(id, delivery),
-            Self::AppendRun(run) => tx.append_run(run),
-            Self::PruneRuns(keep) => tx.prune_runs(*keep),
-            Self::PutTemplate(template) => tx.put_template(template),
-            Self::RemoveTemplate(id) => tx.remove_template(id),
-            Self::AppendAudit(entry) => tx.append_audit(entry),
-            Self::AddMetric(row) => tx.add_metric(&row.restored()),
-            Self::AppendUsage(record) => tx.append_usage(record),
+            Change::Event(EventChange::Append(event)) => Self::AppendEvent(event),
+            Change::Event(EventChange::Prune { class, through }) => {
+                Self::PruneEvents { system: class == EventClass::System, through }
+            }
+            Change::Instance(InstanceChange::Put(instance)) => Self::PutInstance(instance),
+            Change::Instance(InstanceChange::SetToken { id, token }) => Self::SetInstanceToken { id, token },
+            Change::Instance(InstanceChange::Remove(id)) => Self::RemoveInstance(id),
+            Change::Rule(RuleChange::Put(rule)) => Self::PutRule(rule),
+            Change::Rule(RuleChange::Remove { project, id }) => Self::RemoveRule { project, id },
+            Change::Webhook(WebhookChange::Put(webhook)) => Self::PutWebhook((&webhook).into()),
+            Change::Webhook(WebhookChange::Remove(id)) => Self::RemoveWebhook(id),
+            Change::Webhook(WebhookChange::AppendDelivery { id, delivery }) => {
+                Self::AppendDelivery { id, delivery }
+            }
+            Change::Run(RunChange::Append(run)) => Self::AppendRun(run),
+            Change::Run(RunChange::Prune { through }) => Self::PruneRuns { through },
+            Change::Template(TemplateChange::Put(template)) => Self::PutTemplate(template),
+            Change::Template(TemplateChange::Remove(id)) => Self::RemoveTemplate(id),
+            Change::AppendAudit(entry) => Self::AppendAudit(entry),
+            Change::AddMetric(row) => Self::AddMetric((&row).into()),
+            Change::AppendUsage(record) => Self::AppendUsage(record),
         }
+    }
+}
+
+impl Write {
+    /// The change that was written.
+    pub(crate) fn restored(self) -> StoreResult<Change> {
+        Ok(match self {
+            Self::AppendDocument(document) => {
+                Change::Document(DocumentChange::Append(Arc::new(document.restored()?)))
+            }
+            Self::TrimDocument { key, first_kept } => {
+                Change::Document(DocumentChange::Trim { key: key.restored(), first_kept })
+            }
+            Self::AppendEvent(event) => Change::Event(EventChange::Append(event)),
+            Self::PruneEvents { system, through } => {
+                let class = if system { EventClass::System } else { EventClass::User };
+                Change::Event(EventChange::Prune { class, through })
+            }
+            Self::PutInstance(instance) => Change::Instance(InstanceChange::Put(instance)),
+            Self::SetInstanceToken { id, token } => Change::Instance(InstanceChange::SetToken { id, token }),
+            Self::RemoveInstance(id) => Change::Instance(InstanceChange::Remove(id)),
+            Self::PutRule(rule) => Change::Rule(RuleChange::Put(rule)),
+            Self::RemoveRule { project, id } => Change::Rule(RuleChange::Remove { project, id }),
+            Self::PutWebhook(webhook) => Change::Webhook(WebhookChange::Put(webhook.restored()?)),
+            Self::RemoveWebhook(id) => Change::Webhook(WebhookChange::Remove(id)),
+            Self::AppendDelivery { id, delivery } => {
+                Change::Webhook(WebhookChange::AppendDelivery { id, delivery })
+            }
+            Self::AppendRun(run) => Change::Run(RunChange::Append(run)),
+            Self::PruneRuns { through } => Change::Run(RunChange::Prune { through }),
+            Self::PutTemplate(template) => Change::Template(TemplateChange::Put(template)),
+            Self::RemoveTemplate(id) => Change::Template(TemplateChange::Remove(id)),
+            Self::AppendAudit(entry) => Change::AppendAudit(entry),
+            Self::AddMetric(row) => Change::AddMetric(row.restored()),
+            Self::AppendUsage(record) => Change::AppendUsage(record),
+        })
     }
 }
 
@@ -155,34 +197,6 @@ impl KeptDocument {
             deleted: self.deleted,
         };
         Ok(Document { key: self.key.restored(), revision, value: value.into() })
-    }
-}
-
-/// Which events are pruned.
-#[derive(Serialize, Deserialize)]
-pub(crate) enum KeptClass {
-    User,
-    System,
-    Both,
-}
-
-impl From<Class> for KeptClass {
-    fn from(class: Class) -> Self {
-        match class {
-            Class::User => Self::User,
-            Class::System => Self::System,
-            Class::Both => Self::Both,
-        }
-    }
-}
-
-impl KeptClass {
-    fn restored(&self) -> Class {
-        match self {
-            Self::User => Class::User,
-            Self::System => Class::System,
-            Self::Both => Class::Both,
-        }
     }
 }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::Access,
     clock::Timestamp,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     commands::state::keep,
     domain::{
         Actor, ContentType,
@@ -23,6 +23,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{DocumentKey, Hash, UsageId, Version},
+    ports::{Change, FactSet},
 };
 
 /// Records that a backup was taken; [`Koor::backup`](crate::Koor::backup) takes it.
@@ -32,12 +33,12 @@ pub struct CreateBackup;
 impl Command for CreateBackup {
     type Output = ();
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::BackupCreate, "", Access::Admin("take a backup"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::BackupCreate, "", Access::Admin("take a backup"))
     }
 
-    fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
-        Ok(Done::new(()))
+    fn apply(&self, _: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        Ok(Applied::new(()))
     }
 }
 
@@ -124,41 +125,41 @@ impl RestoreBackup {
 
     /// What the caller must be allowed to do, to be asked before a backup is even read.
     #[must_use]
-    pub fn intent_of_any() -> Intent {
-        Intent::to(Action::BackupRestore, "", Access::Admin("restore a backup"))
+    pub fn operation_of_any() -> Operation {
+        Operation::to(Action::BackupRestore, "", Access::Admin("restore a backup"))
     }
 
     /// The chain comes back only where there is none: entries can only be appended.
-    fn restore_audit(&self, work: &mut Work<'_>) -> Result<u64, Error> {
-        if work.tx.audit_head()?.is_some() {
-            return Ok(0);
+    fn restore_audit(&self, cx: &mut CommandContext<'_>) -> u64 {
+        if cx.ends().audit.is_some() {
+            return 0;
         }
         for entry in &self.audit {
-            work.tx.append_audit(entry)?;
+            cx.push(Change::AppendAudit(entry.clone()));
         }
-        Ok(self.audit.len() as u64)
+        self.audit.len() as u64
     }
 
-    fn restore_usage(&self, work: &mut Work<'_>) -> Result<u64, Error> {
-        if work.tx.last_usage()?.is_some() {
-            return Ok(0);
+    fn restore_usage(&self, cx: &mut CommandContext<'_>) -> u64 {
+        if cx.ends().usage.is_some() {
+            return 0;
         }
         for record in &self.usage {
-            let id = UsageId::after(work.tx.last_usage()?);
-            work.tx.append_usage(&UsageRecord { id, ..record.clone() })?;
+            let id = UsageId::after(cx.ends().usage);
+            cx.append_usage(UsageRecord { id, ..record.clone() });
         }
-        Ok(self.usage.len() as u64)
+        self.usage.len() as u64
     }
 
-    fn restore_documents(&self, work: &mut Work<'_>, restored: &mut Restored) -> Result<(), Error> {
+    fn restore_documents(&self, cx: &mut CommandContext<'_>, restored: &mut Restored) -> Result<(), Error> {
         for versions in self.documents.chunk_by(|a, b| a.key == b.key) {
             let Some(newest) = versions.last() else { continue };
-            let kept = match work.tx.revision(&newest.key)? {
+            let kept = match cx.revision(&newest.key)? {
                 None => {
                     for older in &versions[..versions.len() - 1] {
-                        work.tx.append_document(older)?;
+                        cx.append_document(older.clone());
                     }
-                    keep(work, newest.clone())?;
+                    keep(cx, newest.clone())?;
                     versions.len() as u64
                 }
                 Some(there)
@@ -168,7 +169,7 @@ impl RestoreBackup {
                 }
                 Some(there) => {
                     let revision = Revision { version: there.version.next(), ..newest.revision.clone() };
-                    keep(work, Document { revision, ..newest.clone() })?;
+                    keep(cx, Document { revision, ..newest.clone() })?;
                     1
                 }
             };
@@ -182,30 +183,30 @@ impl RestoreBackup {
         Ok(())
     }
 
-    fn restore_records(&self, work: &mut Work<'_>, restored: &mut Restored) -> Result<(), Error> {
+    fn restore_records(&self, cx: &mut CommandContext<'_>, restored: &mut Restored) -> Result<(), Error> {
         for rule in &self.rules {
-            work.tx.put_rule(rule)?;
+            cx.put_rule(rule.clone());
             restored.rules += 1;
         }
         for template in &self.templates {
-            work.tx.put_template(template)?;
+            cx.put_template(template.clone());
             restored.templates += 1;
         }
-        let cursor = work.tx.log_bounds()?.last;
+        let cursor = cx.ends().log.last;
         for saved in &self.webhooks {
             let mut webhook = saved.webhook(cursor)?;
-            if let Some(there) = work.tx.webhook(saved.id())? {
+            if let Some(there) = cx.webhook(saved.id())? {
                 // The secret and the place in the log are things that only this server knows.
                 webhook.secret = there.secret;
                 webhook.cursor = there.cursor;
                 webhook.active |= there.active;
             }
-            work.tx.put_webhook(&webhook)?;
+            cx.put_webhook(webhook);
             restored.webhooks += 1;
         }
         for instance in &self.instances {
-            if work.tx.instance(instance.id)?.is_none() {
-                work.tx.put_instance(instance)?;
+            if cx.instance(instance.id)?.is_none() {
+                cx.put_instance(instance.clone());
                 restored.instances += 1;
             }
         }
@@ -216,21 +217,24 @@ impl RestoreBackup {
 impl Command for RestoreBackup {
     type Output = Restored;
 
-    fn intent(&self) -> Intent {
-        Self::intent_of_any()
+    fn operation(&self) -> Operation {
+        Self::operation_of_any()
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Restored>, Error> {
-        let mut restored = Restored {
-            audit: self.restore_audit(work)?,
-            usage: self.restore_usage(work)?,
-            ..Restored::default()
-        };
-        self.restore_documents(work, &mut restored)?;
-        self.restore_records(work, &mut restored)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.revisions.extend(self.documents.iter().map(|document| document.key.clone()));
+        wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
+        wanted.instances.extend(self.instances.iter().map(|instance| instance.id));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Restored>, Error> {
+        let mut restored =
+            Restored { audit: self.restore_audit(cx), usage: self.restore_usage(cx), ..Restored::default() };
+        self.restore_documents(cx, &mut restored)?;
+        self.restore_records(cx, &mut restored)?;
         let projects: BTreeSet<_> = self.rules.iter().map(|rule| &rule.project).collect();
-        work.announce(Announcement::BackupRestored, &json!({"restored": restored, "projects": projects}))?;
-        Ok(Done::with(restored, json!(restored)))
+        cx.announce(SystemTopic::BackupRestored, &json!({"restored": restored, "projects": projects}))?;
+        Ok(Applied::with(restored, json!(restored)))
     }
 }
 

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::Access,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{audit::Action, compliance::ComplianceRun, contracts::Violation},
     error::Error,
     ids::{InstanceId, ProjectName, RunId, SpecName},
+    ports::{Change, RunChange},
 };
 
 /// How many runs are kept: weeks of a busy server, and a bound for a table that would grow for ever.
@@ -29,28 +30,31 @@ pub struct RecordRuns(pub(crate) Vec<Finding>);
 
 impl RecordRuns {
     /// What the caller must be allowed to do, to be asked before anything is checked.
-    pub(crate) fn intent_of_any() -> Intent {
-        Intent::to(Action::ComplianceRun, "", Access::Admin("force a compliance run"))
+    pub(crate) fn operation_of_any() -> Operation {
+        Operation::to(Action::ComplianceRun, "", Access::Admin("force a compliance run"))
     }
 }
 
 impl Command for RecordRuns {
     type Output = Vec<ComplianceRun>;
 
-    fn intent(&self) -> Intent {
-        Self::intent_of_any()
+    fn operation(&self) -> Operation {
+        Self::operation_of_any()
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Vec<ComplianceRun>>, Error> {
-        let runs = write_down(work, &self.0)?;
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Vec<ComplianceRun>>, Error> {
+        let runs = write_down(cx, &self.0)?;
         let detail = json!({"count": runs.len()});
-        Ok(Done::with(runs, detail))
+        Ok(Applied::with(runs, detail))
     }
 }
 
 /// Appends a run for each finding, and announces those that failed.
-pub(crate) fn write_down(work: &mut Work<'_>, findings: &[Finding]) -> Result<Vec<ComplianceRun>, Error> {
-    let mut last = work.tx.last_run()?;
+pub(crate) fn write_down(
+    cx: &mut CommandContext<'_>,
+    findings: &[Finding],
+) -> Result<Vec<ComplianceRun>, Error> {
+    let mut last = cx.ends().run;
     let mut runs = Vec::with_capacity(findings.len());
     for finding in findings {
         let id = RunId::after(last);
@@ -62,12 +66,12 @@ pub(crate) fn write_down(work: &mut Work<'_>, findings: &[Finding]) -> Result<Ve
             contract: finding.contract.clone(),
             pass: finding.violations.is_empty(),
             violations: finding.violations.clone(),
-            run_at: work.now,
+            run_at: cx.now,
         };
-        work.tx.append_run(&run)?;
+        cx.append_run(run.clone());
         if !run.pass {
-            work.announce(
-                Announcement::ComplianceViolation,
+            cx.announce(
+                SystemTopic::ComplianceViolation,
                 &json!({
                     "instance_id": run.instance_id, "project": run.project,
                     "contract": run.contract, "violations": run.violations,
@@ -76,8 +80,21 @@ pub(crate) fn write_down(work: &mut Work<'_>, findings: &[Finding]) -> Result<Ve
         }
         runs.push(run);
     }
-    if !runs.is_empty() {
-        work.tx.prune_runs(RUNS_KEPT)?;
+    let through = last.and_then(|last| last.get().checked_sub(RUNS_KEPT)).and_then(RunId::new);
+    if let Some(through) = through.filter(|_| !runs.is_empty()) {
+        cx.prune_runs(through);
     }
     Ok(runs)
+}
+
+impl CommandContext<'_> {
+    /// Appends a compliance run. Its id is the one after the last.
+    pub fn append_run(&mut self, run: ComplianceRun) {
+        self.push(Change::Run(RunChange::Append(run)));
+    }
+
+    /// Forgets all compliance runs up to an id. The newest one always stays.
+    pub fn prune_runs(&mut self, through: RunId) {
+        self.push(Change::Run(RunChange::Prune { through }));
+    }
 }

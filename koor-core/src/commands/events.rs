@@ -2,7 +2,7 @@
 
 use crate::{
     caller::Role,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{RawJson, events::Event, line, metrics::Metric},
     error::{Error, Invalid},
     ids::Topic,
@@ -36,21 +36,21 @@ impl PublishEvent {
 impl Command for PublishEvent {
     type Output = Event;
 
-    fn intent(&self) -> Intent {
-        Intent::to_publish()
+    fn operation(&self) -> Operation {
+        Operation::to_publish()
     }
 
     fn metric(&self) -> Option<Metric> {
         Some(Metric::EventsPublished)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Event>, Error> {
-        let own = work.caller.as_instance().map_or("", |instance| &instance.name);
-        let source = match (&self.source, work.caller.role()) {
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Event>, Error> {
+        let own = cx.caller.as_instance().map_or("", |instance| &instance.name);
+        let source = match (&self.source, cx.caller.role()) {
             (Some(source), Role::Admin) => source.clone(),
             (None, _) | (_, Role::Agent) => own.to_owned(),
         };
-        let event = work.publish(self.topic.clone(), self.data.clone(), source)?;
-        Ok(Done::new(event))
+        let event = cx.publish(self.topic.clone(), self.data.clone(), source);
+        Ok(Applied::new(event))
     }
 }

@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     app::Koor,
     caller::Access,
     clock::Timestamp,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{
         audit::Action,
-        instances::{Instance, InstanceFilter, InstanceStatus, tidy_capabilities},
+        instances::{Instance, InstanceStatus, tidy_capabilities},
         line, prose,
     },
     error::{Error, Invalid},
     ids::{Hash, InstanceId},
+    ports::{Change, FactSet, InstanceChange},
 };
 
 /// The most capabilities that can be given, those included that are empty or there twice.
@@ -73,11 +74,11 @@ impl RegisterInstance {
 impl Command for RegisterInstance {
     type Output = Registered;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::InstanceRegister, self.id, Access::Admin("register instances")).by(&self.name)
+    fn operation(&self) -> Operation {
+        Operation::to(Action::InstanceRegister, self.id, Access::Admin("register instances")).by(&self.name)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Registered>, Error> {
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Registered>, Error> {
         let instance = Instance {
             id: self.id,
             name: self.name.clone(),
@@ -86,14 +87,14 @@ impl Command for RegisterInstance {
             stack: self.stack.clone(),
             capabilities: self.capabilities.clone(),
             status: InstanceStatus::Pending,
-            registered_at: work.now,
-            last_seen: work.now,
+            registered_at: cx.now,
+            last_seen: cx.now,
         };
-        work.tx.put_instance(&instance)?;
-        work.tx.set_instance_token(self.id, Hash::of(self.token.as_bytes()))?;
-        work.announce(Announcement::InstanceRegistered, &about(&instance))?;
+        cx.put_instance(instance.clone());
+        cx.set_instance_token(self.id, Hash::of(self.token.as_bytes()));
+        cx.announce(SystemTopic::InstanceRegistered, &about(&instance))?;
         let detail = json!({"workspace": instance.workspace});
-        Ok(Done::with(Registered { instance, token: self.token.clone() }, detail))
+        Ok(Applied::with(Registered { instance, token: self.token.clone() }, detail))
     }
 }
 
@@ -107,15 +108,19 @@ pub struct ActivateInstance(
 impl Command for ActivateInstance {
     type Output = Instance;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let access = Access::Own(self.0, "activate another instance");
-        Intent::to(Action::InstanceActivate, self.0, access)
+        Operation::to(Action::InstanceActivate, self.0, access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Instance>, Error> {
-        let instance = change(work, self.0, |instance| instance.status = InstanceStatus::Active)?;
-        work.announce(Announcement::InstanceActivated, &about(&instance))?;
-        Ok(Done::new(instance))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.instances.insert(self.0);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Instance>, Error> {
+        let instance = change(cx, self.0, |instance| instance.status = InstanceStatus::Active)?;
+        cx.announce(SystemTopic::InstanceActivated, &about(&instance))?;
+        Ok(Applied::new(instance))
     }
 }
 
@@ -139,16 +144,19 @@ impl SetCapabilities {
 impl Command for SetCapabilities {
     type Output = Instance;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let access = Access::Own(self.id, "change another instance");
-        Intent::to(Action::InstanceCapabilities, self.id, access)
+        Operation::to(Action::InstanceCapabilities, self.id, access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Instance>, Error> {
-        let instance =
-            change(work, self.id, |instance| instance.capabilities.clone_from(&self.capabilities))?;
-        work.announce(Announcement::InstanceUpdated, &about(&instance))?;
-        Ok(Done::with(instance, json!({"capabilities": self.capabilities})))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.instances.insert(self.id);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Instance>, Error> {
+        let instance = change(cx, self.id, |instance| instance.capabilities.clone_from(&self.capabilities))?;
+        cx.announce(SystemTopic::InstanceUpdated, &about(&instance))?;
+        Ok(Applied::with(instance, json!({"capabilities": self.capabilities})))
     }
 }
 
@@ -172,15 +180,19 @@ impl SetIntent {
 impl Command for SetIntent {
     type Output = Instance;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let access = Access::Own(self.id, "change another instance");
-        Intent::to(Action::InstanceIntent, self.id, access)
+        Operation::to(Action::InstanceIntent, self.id, access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Instance>, Error> {
-        let instance = change(work, self.id, |instance| instance.intent.clone_from(&self.intent))?;
-        work.announce(Announcement::InstanceUpdated, &about(&instance))?;
-        Ok(Done::with(instance, json!({"intent": self.intent})))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.instances.insert(self.id);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Instance>, Error> {
+        let instance = change(cx, self.id, |instance| instance.intent.clone_from(&self.intent))?;
+        cx.announce(SystemTopic::InstanceUpdated, &about(&instance))?;
+        Ok(Applied::with(instance, json!({"intent": self.intent})))
     }
 }
 
@@ -204,16 +216,20 @@ impl RenewToken {
 impl Command for RenewToken {
     type Output = Registered;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let access = Access::Own(self.id, "renew another instance's token");
-        Intent::to(Action::InstanceToken, self.id, access)
+        Operation::to(Action::InstanceToken, self.id, access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Registered>, Error> {
-        let instance = change(work, self.id, |_| ())?;
-        work.tx.set_instance_token(self.id, Hash::of(self.token.as_bytes()))?;
-        work.announce(Announcement::InstanceUpdated, &about(&instance))?;
-        Ok(Done::new(Registered { instance, token: self.token.clone() }))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.instances.insert(self.id);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Registered>, Error> {
+        let instance = change(cx, self.id, |_| ())?;
+        cx.set_instance_token(self.id, Hash::of(self.token.as_bytes()));
+        cx.announce(SystemTopic::InstanceUpdated, &about(&instance))?;
+        Ok(Applied::new(Registered { instance, token: self.token.clone() }))
     }
 }
 
@@ -227,16 +243,20 @@ pub struct DeregisterInstance(
 impl Command for DeregisterInstance {
     type Output = InstanceId;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let access = Access::Own(self.0, "deregister another instance");
-        Intent::to(Action::InstanceDeregister, self.0, access)
+        Operation::to(Action::InstanceDeregister, self.0, access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<InstanceId>, Error> {
-        let instance = work.tx.instance(self.0)?.ok_or_else(|| Error::not_found("instance", self.0))?;
-        work.tx.remove_instance(self.0)?;
-        work.announce(Announcement::InstanceDeregistered, &about(&instance))?;
-        Ok(Done::new(self.0))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.instances.insert(self.0);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<InstanceId>, Error> {
+        let instance = cx.instance(self.0)?.ok_or_else(|| Error::not_found("instance", self.0))?;
+        cx.remove_instance(self.0);
+        cx.announce(SystemTopic::InstanceDeregistered, &about(&instance))?;
+        Ok(Applied::new(self.0))
     }
 }
 
@@ -247,52 +267,64 @@ pub struct CheckLiveness;
 impl Command for CheckLiveness {
     type Output = Vec<Instance>;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::LivenessCheck, "", Access::Admin("force a liveness check"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::LivenessCheck, "", Access::Admin("force a liveness check"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Vec<Instance>>, Error> {
-        let stale = mark_stale(work)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.active_instances.insert(());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Vec<Instance>>, Error> {
+        let stale = mark_stale(cx)?;
         let detail = json!({"count": stale.len()});
-        Ok(Done::with(stale, detail))
+        Ok(Applied::with(stale, detail))
     }
 }
 
 /// Marks who is silent, and says so once for each.
-pub(crate) fn mark_stale(work: &mut Work<'_>) -> Result<Vec<Instance>, Error> {
-    let filter = InstanceFilter { status: Some(InstanceStatus::Active), ..InstanceFilter::default() };
-    let mut silent = work.tx.instances(&filter)?;
-    silent.retain(|instance| instance.has_gone_silent(work.now, work.settings.stale_after));
+pub(crate) fn mark_stale(cx: &mut CommandContext<'_>) -> Result<Vec<Instance>, Error> {
+    let mut silent = cx.active_instances()?;
+    silent.retain(|instance| instance.has_gone_silent(cx.now, cx.settings.stale_after));
     for instance in &mut silent {
         instance.status = InstanceStatus::Stale;
-        work.tx.put_instance(instance)?;
+        cx.put_instance(instance.clone());
         let mut data = about(instance);
-        work.announce(Announcement::InstanceStale, &data)?;
+        cx.announce(SystemTopic::InstanceStale, &data)?;
         data["last_seen"] = json!(instance.last_seen);
-        work.announce(Announcement::AgentStale, &data)?;
+        cx.announce(SystemTopic::AgentStale, &data)?;
     }
     Ok(silent)
 }
 
 /// Notes that an instance was heard of; a stale one becomes active again. `None` if there is no such instance.
-pub(crate) fn hear_of(work: &mut Work<'_>, id: InstanceId, seen: Timestamp) -> Result<Option<()>, Error> {
-    let Some(instance) = work.tx.instance(id)? else { return Ok(None) };
-    work.tx.touch_instance(id, seen)?;
+pub(crate) fn record_heartbeat(
+    cx: &mut CommandContext<'_>,
+    id: InstanceId,
+    seen: Timestamp,
+) -> Result<Option<()>, Error> {
+    let Some(instance) = cx.instance(id)? else { return Ok(None) };
+    let last_seen = seen.max(instance.last_seen);
     if instance.status == InstanceStatus::Stale {
-        let revived =
-            Instance { status: InstanceStatus::Active, last_seen: seen.max(instance.last_seen), ..instance };
-        work.tx.put_instance(&revived)?;
-        work.announce(Announcement::InstanceActivated, &about(&revived))?;
+        let revived = Instance { status: InstanceStatus::Active, last_seen, ..instance };
+        cx.put_instance(revived.clone());
+        cx.announce(SystemTopic::InstanceActivated, &about(&revived))?;
+    } else if last_seen > instance.last_seen {
+        cx.put_instance(Instance { last_seen, ..instance });
     }
     Ok(Some(()))
 }
 
 /// Changes an instance that makes itself heard by it.
-fn change(work: &mut Work<'_>, id: InstanceId, how: impl FnOnce(&mut Instance)) -> Result<Instance, Error> {
-    let mut instance = work.tx.instance(id)?.ok_or_else(|| Error::not_found("instance", id))?;
+fn change(
+    cx: &mut CommandContext<'_>,
+    id: InstanceId,
+    how: impl FnOnce(&mut Instance),
+) -> Result<Instance, Error> {
+    let mut instance = cx.instance(id)?.ok_or_else(|| Error::not_found("instance", id))?;
     how(&mut instance);
-    instance.last_seen = instance.last_seen.max(work.now);
-    work.tx.put_instance(&instance)?;
+    instance.last_seen = instance.last_seen.max(cx.now);
+    cx.put_instance(instance.clone());
     Ok(instance)
 }
 
@@ -314,4 +346,37 @@ fn checked_capabilities(given: &[String]) -> Result<Vec<String>, Invalid> {
         )));
     }
     tidy_capabilities(given).into_iter().map(|capability| line("capability", capability)).collect()
+}
+
+impl CommandContext<'_> {
+    /// An instance.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn instance(&mut self, id: InstanceId) -> Result<Option<Instance>, Error> {
+        Ok(self.view().instances(&id)?)
+    }
+
+    /// All active instances, by id.
+    ///
+    /// # Errors
+    /// When they have not been fetched yet: pass the error on.
+    pub fn active_instances(&mut self) -> Result<Vec<Instance>, Error> {
+        Ok(self.view().active_instances()?)
+    }
+
+    /// Keeps an instance under its id, new or changed. Its token stays what it is: none, for a new one.
+    pub fn put_instance(&mut self, instance: Instance) {
+        self.push(Change::Instance(InstanceChange::Put(instance)));
+    }
+
+    /// Gives an instance that is there a token; an older one stops working.
+    pub fn set_instance_token(&mut self, id: InstanceId, token: Hash) {
+        self.push(Change::Instance(InstanceChange::SetToken { id, token }));
+    }
+
+    /// Forgets an instance and its token.
+    pub fn remove_instance(&mut self, id: InstanceId) {
+        self.push(Change::Instance(InstanceChange::Remove(id)));
+    }
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     caller::Access,
-    command::{Command, Done, Intent, Work},
-    domain::audit::Action,
+    command::{Applied, Command, CommandContext, Operation},
+    domain::{audit::Action, metrics::MetricRow},
     error::Error,
+    ports::Change,
 };
 
 /// Records that the call counters are set to zero; [`Koor::reset_calls`](crate::Koor::reset_calls) does it.
@@ -14,11 +15,18 @@ pub struct ResetMetrics;
 impl Command for ResetMetrics {
     type Output = ();
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::MetricsReset, "", Access::Admin("reset metrics"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::MetricsReset, "", Access::Admin("reset metrics"))
     }
 
-    fn apply(&self, _: &mut Work<'_>) -> Result<Done<()>, Error> {
-        Ok(Done::new(()))
+    fn apply(&self, _: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        Ok(Applied::new(()))
+    }
+}
+
+impl CommandContext<'_> {
+    /// Adds to a counter.
+    pub fn add_metric(&mut self, row: MetricRow) {
+        self.push(Change::AddMetric(row));
     }
 }

@@ -22,7 +22,7 @@ pub use instances::{
     ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
     SetCapabilities, SetIntent,
 };
-pub(crate) use instances::{hear_of, mark_stale};
+pub(crate) use instances::{mark_stale, record_heartbeat};
 pub use metrics::ResetMetrics;
 pub use rules::{DecideRule, Decision, DeleteRule, ImportRules, ProposeRule, PutRules};
 pub use specs::SchemaCheck;

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::{Access, Caller},
     clock::Timestamp,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{
         audit::Action,
-        rules::{Intake, MAX_RULES, MAX_WEIGHT, Rule, RuleDraft, RuleFilter, RuleStatus, TOO_LARGE},
+        rules::{Intake, MAX_RULES, MAX_WEIGHT, Rule, RuleDraft, RuleStatus, TOO_LARGE},
     },
     error::{Error, Invalid},
     ids::{ProjectName, RuleId},
+    ports::{Change, FactSet, RuleChange},
 };
 
 /// Replaces the accepted rules of a project; proposed and rejected ones stay, unless one of the new ones has their id.
@@ -41,26 +42,26 @@ const SET_LATER: Timestamp = Timestamp::EPOCH;
 impl Command for PutRules {
     type Output = usize;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::RulesPut, &self.project, Access::Admin("replace rules"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::RulesPut, &self.project, Access::Admin("replace rules"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<usize>, Error> {
-        let accepted = RuleFilter {
-            projects: vec![self.project.clone()],
-            status: Some(RuleStatus::Accepted),
-            ..RuleFilter::default()
-        };
-        for old in work.tx.rules(&accepted)? {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.project_rules.insert(self.project.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<usize>, Error> {
+        let there = cx.project_rules(&self.project)?;
+        for old in there.into_iter().filter(|old| old.status == RuleStatus::Accepted) {
             if !self.rules.iter().any(|rule| rule.rule_id == old.rule_id) {
-                work.tx.remove_rule(&old.project, &old.rule_id)?;
+                cx.remove_rule(old.project, old.rule_id);
             }
         }
-        store(work, &self.rules)?;
-        bound(work, &self.project)?;
+        store(cx, &self.rules)?;
+        bound(cx, &self.project)?;
         let count = self.rules.len();
-        work.announce(Announcement::RulesChanged, &json!({"project": self.project, "count": count}))?;
-        Ok(Done::with(count, json!({"count": count})))
+        cx.announce(SystemTopic::RulesChanged, &json!({"project": self.project, "count": count}))?;
+        Ok(Applied::with(count, json!({"count": count})))
     }
 }
 
@@ -84,41 +85,45 @@ impl ImportRules {
 impl Command for ImportRules {
     type Output = usize;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::RulesImport, "bulk", Access::Admin("import rules"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::RulesImport, "bulk", Access::Admin("import rules"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<usize>, Error> {
-        import(work, &self.0)?;
-        Ok(Done::with(self.0.len(), json!({"count": self.0.len()})))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.project_rules.extend(self.0.iter().map(|rule| rule.project.clone()));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<usize>, Error> {
+        import(cx, &self.0)?;
+        Ok(Applied::with(self.0.len(), json!({"count": self.0.len()})))
     }
 }
 
 /// Inserts or updates rules and announces it, once for each project.
-pub(super) fn import(work: &mut Work<'_>, rules: &[Rule]) -> Result<(), Error> {
-    store(work, rules)?;
+pub(super) fn import(cx: &mut CommandContext<'_>, rules: &[Rule]) -> Result<(), Error> {
+    store(cx, rules)?;
     let projects: BTreeSet<&ProjectName> = rules.iter().map(|rule| &rule.project).collect();
     for project in projects {
-        bound(work, project)?;
+        bound(cx, project)?;
         let count = rules.iter().filter(|rule| rule.project == *project).count();
-        work.announce(Announcement::RulesChanged, &json!({"project": project, "count": count}))?;
+        cx.announce(SystemTopic::RulesChanged, &json!({"project": project, "count": count}))?;
     }
     Ok(())
 }
 
 /// Keeps the rules; one that was there keeps the time at which it was made.
-fn store(work: &mut Work<'_>, rules: &[Rule]) -> Result<(), Error> {
+fn store(cx: &mut CommandContext<'_>, rules: &[Rule]) -> Result<(), Error> {
     for rule in rules {
-        let old = work.tx.rule(&rule.project, &rule.rule_id)?;
-        let created_at = old.map_or(work.now, |old| old.created_at);
-        work.tx.put_rule(&Rule { created_at, ..rule.clone() })?;
+        let old = cx.rule(&rule.project, &rule.rule_id)?;
+        let created_at = old.map_or(cx.now, |old| old.created_at);
+        cx.put_rule(Rule { created_at, ..rule.clone() });
     }
     Ok(())
 }
 
 /// Holds a project to as many rules as one request may bring: each check of a file reads them all.
-fn bound(work: &mut Work<'_>, project: &ProjectName) -> Result<(), Error> {
-    let rules = work.tx.rules(&RuleFilter { projects: vec![project.clone()], ..RuleFilter::default() })?;
+fn bound(cx: &mut CommandContext<'_>, project: &ProjectName) -> Result<(), Error> {
+    let rules = cx.project_rules(project)?;
     if rules.len() > MAX_RULES {
         let count = rules.len();
         return Err(Invalid::new(format!(
@@ -153,24 +158,28 @@ impl ProposeRule {
 impl Command for ProposeRule {
     type Output = Rule;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let resource = format!("{}/{}", self.0.project, self.0.rule_id);
-        Intent::to(Action::RulePropose, resource, Access::Anyone)
+        Operation::to(Action::RulePropose, resource, Access::Anyone)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Rule>, Error> {
-        let old = work.tx.rule(&self.0.project, &self.0.rule_id)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.project_rules.insert(self.0.project.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Rule>, Error> {
+        let old = cx.rule(&self.0.project, &self.0.rule_id)?;
         if old.is_some_and(|old| old.status != RuleStatus::Rejected) {
             return Err(Error::Exists {
                 what: "rule",
                 name: format!("{}/{}", self.0.project, self.0.rule_id),
             });
         }
-        let rule = Rule { created_at: work.now, ..self.0.clone() };
-        work.tx.put_rule(&rule)?;
-        bound(work, &rule.project)?;
-        announce(work, Announcement::RuleProposed, &rule.project, &rule.rule_id)?;
-        Ok(Done::new(rule))
+        let rule = Rule { created_at: cx.now, ..self.0.clone() };
+        cx.put_rule(rule.clone());
+        bound(cx, &rule.project)?;
+        announce(cx, SystemTopic::RuleProposed, &rule.project, &rule.rule_id)?;
+        Ok(Applied::new(rule))
     }
 }
 
@@ -197,27 +206,30 @@ pub struct DecideRule {
 impl Command for DecideRule {
     type Output = RuleStatus;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let (action, access) = match self.decision {
             Decision::Accept => (Action::RuleAccept, Access::Admin("accept rules")),
             Decision::Reject => (Action::RuleReject, Access::Admin("reject rules")),
         };
-        Intent::to(action, format!("{}/{}", self.project, self.rule_id), access)
+        Operation::to(action, format!("{}/{}", self.project, self.rule_id), access)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<RuleStatus>, Error> {
-        let proposed = work
-            .tx
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.rules.insert((self.project.clone(), self.rule_id.clone()));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<RuleStatus>, Error> {
+        let proposed = cx
             .rule(&self.project, &self.rule_id)?
             .filter(|rule| rule.status == RuleStatus::Proposed)
             .ok_or_else(|| Error::not_found("proposed rule", format!("{}/{}", self.project, self.rule_id)))?;
         let (status, announcement) = match self.decision {
-            Decision::Accept => (RuleStatus::Accepted, Announcement::RuleAccepted),
-            Decision::Reject => (RuleStatus::Rejected, Announcement::RuleRejected),
+            Decision::Accept => (RuleStatus::Accepted, SystemTopic::RuleAccepted),
+            Decision::Reject => (RuleStatus::Rejected, SystemTopic::RuleRejected),
         };
-        work.tx.put_rule(&Rule { status, ..proposed })?;
-        announce(work, announcement, &self.project, &self.rule_id)?;
-        Ok(Done::new(status))
+        cx.put_rule(Rule { status, ..proposed });
+        announce(cx, announcement, &self.project, &self.rule_id)?;
+        Ok(Applied::new(status))
     }
 }
 
@@ -233,26 +245,58 @@ pub struct DeleteRule {
 impl Command for DeleteRule {
     type Output = ();
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let resource = format!("{}/{}", self.project, self.rule_id);
-        Intent::to(Action::RuleDelete, resource, Access::Admin("delete rules"))
+        Operation::to(Action::RuleDelete, resource, Access::Admin("delete rules"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
-        if work.tx.rule(&self.project, &self.rule_id)?.is_none() {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.rules.insert((self.project.clone(), self.rule_id.clone()));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        if cx.rule(&self.project, &self.rule_id)?.is_none() {
             return Err(Error::not_found("rule", format!("{}/{}", self.project, self.rule_id)));
         }
-        work.tx.remove_rule(&self.project, &self.rule_id)?;
-        announce(work, Announcement::RuleDeleted, &self.project, &self.rule_id)?;
-        Ok(Done::new(()))
+        cx.remove_rule(self.project.clone(), self.rule_id.clone());
+        announce(cx, SystemTopic::RuleDeleted, &self.project, &self.rule_id)?;
+        Ok(Applied::new(()))
     }
 }
 
 fn announce(
-    work: &mut Work<'_>,
-    what: Announcement,
+    cx: &mut CommandContext<'_>,
+    what: SystemTopic,
     project: &ProjectName,
     rule_id: &RuleId,
 ) -> Result<(), Error> {
-    work.announce(what, &json!({"project": project, "rule_id": rule_id}))
+    cx.announce(what, &json!({"project": project, "rule_id": rule_id}))
+}
+
+impl CommandContext<'_> {
+    /// A rule.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn rule(&mut self, project: &ProjectName, id: &RuleId) -> Result<Option<Rule>, Error> {
+        Ok(self.view().rules(project, id)?)
+    }
+
+    /// All rules of a project, by id.
+    ///
+    /// # Errors
+    /// When they have not been fetched yet: pass the error on.
+    pub fn project_rules(&mut self, project: &ProjectName) -> Result<Vec<Rule>, Error> {
+        Ok(self.view().project_rules(project)?)
+    }
+
+    /// Keeps a rule under its project and id, new or changed.
+    pub fn put_rule(&mut self, rule: Rule) {
+        self.push(Change::Rule(RuleChange::Put(rule)));
+    }
+
+    /// Forgets a rule.
+    pub fn remove_rule(&mut self, project: ProjectName, id: RuleId) {
+        self.push(Change::Rule(RuleChange::Remove { project, id }));
+    }
 }

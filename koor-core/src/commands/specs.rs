@@ -1,10 +1,10 @@
 //! Specs are held against the schema that lies beside them.
 
 use crate::{
+    command::CommandContext,
     domain::contracts::Violation,
     error::Error,
     ids::{DocumentKey, Hash, SpecKey, SpecName},
-    ports::WriteTx,
 };
 
 /// What a spec looked like beside its schema.
@@ -38,10 +38,10 @@ pub(crate) fn is_schema(key: &SpecKey) -> bool {
 
 impl SchemaCheck {
     /// Lets the spec pass if nothing was found and nothing has changed.
-    pub(crate) fn still_holds(&self, tx: &mut dyn WriteTx, key: &DocumentKey) -> Result<(), Error> {
+    pub(crate) fn still_holds(&self, cx: &mut CommandContext<'_>, key: &DocumentKey) -> Result<(), Error> {
         if let Some((schema, seen)) = &self.against {
             let schema = DocumentKey::from(schema.clone());
-            let now = tx.revision(&schema)?.filter(|revision| !revision.deleted);
+            let now = cx.revision(&schema)?.filter(|revision| !revision.deleted);
             if now.map(|revision| revision.hash) != *seen {
                 return Err(Error::Moved(schema.to_string()));
             }

@@ -1,13 +1,15 @@
 //! Writing, rolling back and deleting documents: state and specs alike.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::Access,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     commands::specs::SchemaCheck,
     domain::{
         ContentType,
@@ -17,7 +19,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version},
-    ports::WriteTx,
+    ports::{Change, DocumentChange, FactSet},
 };
 
 /// A version that was written.
@@ -41,17 +43,21 @@ impl Target {
         Self { key: key.into(), condition: Precondition::default() }
     }
 
-    fn intent(&self, state: Action, spec: Action) -> Intent {
+    fn intent(&self, state: Action, spec: Action) -> Operation {
         let action = match self.key {
             DocumentKey::State(_) => state,
             DocumentKey::Spec(_) => spec,
         };
-        Intent::to(action, &self.key, Access::Anyone)
+        Operation::to(action, &self.key, Access::Anyone)
+    }
+
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.revisions.insert(self.key.clone());
     }
 
     /// The newest version, if the condition holds for it.
-    fn newest(&self, work: &mut Work<'_>) -> Result<Option<Revision>, Error> {
-        let newest = work.tx.revision(&self.key)?;
+    fn newest(&self, cx: &mut CommandContext<'_>) -> Result<Option<Revision>, Error> {
+        let newest = cx.revision(&self.key)?;
         self.condition.check(&self.key, newest.as_ref())?;
         Ok(newest)
     }
@@ -122,7 +128,7 @@ impl PutDocument {
 impl Command for PutDocument {
     type Output = Written;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         self.target.intent(Action::StatePut, Action::SpecPut)
     }
 
@@ -130,14 +136,21 @@ impl Command for PutDocument {
         Some(Metric::StateWrites)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = self.target.newest(work)?;
-        if let Some(schema) = &self.schema {
-            schema.still_holds(work.tx, &self.target.key)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        self.target.reads(wanted);
+        if let Some((schema, _)) = self.schema.as_ref().and_then(|schema| schema.against.as_ref()) {
+            wanted.revisions.insert(schema.clone().into());
         }
-        let written = append(work, &self.target.key, newest.as_ref(), self.payload.clone())?;
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Written>, Error> {
+        let newest = self.target.newest(cx)?;
+        if let Some(schema) = &self.schema {
+            schema.still_holds(cx, &self.target.key)?;
+        }
+        let written = append(cx, &self.target.key, newest.as_ref(), self.payload.clone())?;
         let version = written.revision.version;
-        Ok(Done::with(written, json!({"version": version})))
+        Ok(Applied::with(written, json!({"version": version})))
     }
 }
 
@@ -165,7 +178,7 @@ impl RollbackDocument {
 impl Command for RollbackDocument {
     type Output = Written;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         self.target.intent(Action::StateRollback, Action::SpecRollback)
     }
 
@@ -173,19 +186,23 @@ impl Command for RollbackDocument {
         Some(Metric::Rollbacks)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = self.target.newest(work)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        self.target.reads(wanted);
+        wanted.versions.insert((self.target.key.clone(), self.to));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Written>, Error> {
+        let newest = self.target.newest(cx)?;
         let key = &self.target.key;
-        let old = work
-            .tx
+        let old = cx
             .document_at(key, self.to)?
             .filter(|document| !document.revision.deleted)
             .ok_or_else(|| no_such_version(key, self.to))?;
         let Document { value, revision: Revision { hash, content_type, .. }, .. } = old;
         let payload = Payload { value, hash, content_type, deleted: false };
-        let written = append(work, key, newest.as_ref(), payload)?;
+        let written = append(cx, key, newest.as_ref(), payload)?;
         let version = written.revision.version;
-        Ok(Done::with(written, json!({"from_version": self.to, "new_version": version})))
+        Ok(Applied::with(written, json!({"from_version": self.to, "new_version": version})))
     }
 }
 
@@ -212,7 +229,7 @@ impl DeleteDocument {
 impl Command for DeleteDocument {
     type Output = Written;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         self.target.intent(Action::StateDelete, Action::SpecDelete)
     }
 
@@ -220,19 +237,23 @@ impl Command for DeleteDocument {
         Some(Metric::StateWrites)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Written>, Error> {
-        let newest = self.target.newest(work)?;
+    fn reads(&self, wanted: &mut FactSet) {
+        self.target.reads(wanted);
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Written>, Error> {
+        let newest = self.target.newest(cx)?;
         let key = &self.target.key;
         let live =
             newest.filter(|revision| !revision.deleted).ok_or_else(|| Error::not_found(key.what(), key))?;
         let payload = Payload::tombstone(live.content_type.clone());
-        append(work, key, Some(&live), payload).map(Done::new)
+        append(cx, key, Some(&live), payload).map(Applied::new)
     }
 }
 
 /// Makes the payload the version after `newest`.
 pub(super) fn append(
-    work: &mut Work<'_>,
+    cx: &mut CommandContext<'_>,
     key: &DocumentKey,
     newest: Option<&Revision>,
     payload: Payload,
@@ -243,25 +264,25 @@ pub(super) fn append(
         hash,
         content_type,
         size: value.len() as u64,
-        updated_at: work.now,
-        updated_by: work.caller.actor().clone(),
+        updated_at: cx.now,
+        updated_by: cx.caller.actor().clone(),
         deleted,
     };
-    keep(work, Document { key: key.clone(), revision, value })
+    keep(cx, Document { key: key.clone(), revision, value })
 }
 
 /// Keeps a version as it is, trims the history behind it, and announces it.
-pub(super) fn keep(work: &mut Work<'_>, document: Document) -> Result<Written, Error> {
-    work.tx.append_document(&document)?;
-    trim(work.tx, work.settings.history_limit, &document)?;
+pub(super) fn keep(cx: &mut CommandContext<'_>, document: Document) -> Result<Written, Error> {
+    cx.append_document(document.clone());
+    trim(cx, &document);
     let Document { key, revision, .. } = document;
     let (version, hash, deleted) = (revision.version, revision.hash, revision.deleted);
     match &key {
         DocumentKey::State(key) => {
-            work.announce(Announcement::StateChanged, &StateChanged { key, version, hash, deleted })?;
+            cx.announce(SystemTopic::StateChanged, &StateChanged { key, version, hash, deleted })?;
         }
         DocumentKey::Spec(SpecKey { project, name }) => {
-            work.announce(Announcement::SpecChanged, &SpecChanged { project, name, version, hash, deleted })?;
+            cx.announce(SystemTopic::SpecChanged, &SpecChanged { project, name, version, hash, deleted })?;
         }
     }
     Ok(Written { key, revision })
@@ -284,17 +305,46 @@ struct SpecChanged<'a> {
     deleted: bool,
 }
 
-fn trim(tx: &mut dyn WriteTx, limit: Option<u64>, document: &Document) -> Result<(), Error> {
-    let first_kept = limit
+fn trim(cx: &mut CommandContext<'_>, document: &Document) {
+    let first_kept = cx
+        .settings
+        .history_limit
         .and_then(|limit| document.revision.version.get().checked_sub(limit))
         .and_then(Version::new)
         .filter(|first| *first > Version::FIRST);
-    if let Some(first) = first_kept {
-        tx.trim_document(&document.key, first)?;
+    if let Some(first_kept) = first_kept {
+        cx.trim_document(document.key.clone(), first_kept);
     }
-    Ok(())
 }
 
 pub(crate) fn no_such_version(key: &DocumentKey, version: Version) -> Error {
     Error::NoSuchVersion { noun: key.what(), name: key.to_string(), version }
+}
+
+impl CommandContext<'_> {
+    /// The newest revision of a document, tombstone included; `None` if it never was.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn revision(&mut self, key: &DocumentKey) -> Result<Option<Revision>, Error> {
+        Ok(self.view().revisions(key)?)
+    }
+
+    /// A certain version of a document, if it is still kept.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn document_at(&mut self, key: &DocumentKey, version: Version) -> Result<Option<Document>, Error> {
+        Ok(self.view().versions(key, version)?)
+    }
+
+    /// Appends a version, which becomes the newest. Its number is greater than any the key has had.
+    pub fn append_document(&mut self, document: Document) {
+        self.push(Change::Document(DocumentChange::Append(Arc::new(document))));
+    }
+
+    /// Forgets the versions of a document below `first_kept`, the newest aside.
+    pub fn trim_document(&mut self, key: DocumentKey, first_kept: Version) {
+        self.push(Change::Document(DocumentChange::Trim { key, first_kept }));
+    }
 }

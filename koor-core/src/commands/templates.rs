@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::Access,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     commands::{
         rules::import,
         specs::SchemaCheck,
@@ -21,6 +21,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{DocumentKey, ProjectName, SpecKey, TemplateId},
+    ports::{Change, FactSet, TemplateChange},
 };
 
 /// Under this name, templates are made from projects: one that is called so could be stored and never be read.
@@ -92,7 +93,7 @@ impl Checked {
     }
 
     /// The template as it will be stored, after `old` if it replaces one.
-    fn after(&self, old: Option<&Template>, work: &Work<'_>) -> Template {
+    fn after(&self, old: Option<&Template>, cx: &CommandContext<'_>) -> Template {
         Template {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -101,8 +102,8 @@ impl Checked {
             data: self.data.clone(),
             tags: self.tags.clone(),
             version: old.map_or(1, |old| old.version + 1),
-            created_at: old.map_or(work.now, |old| old.created_at),
-            updated_at: work.now,
+            created_at: old.map_or(cx.now, |old| old.created_at),
+            updated_at: cx.now,
         }
     }
 }
@@ -124,15 +125,19 @@ impl CreateTemplate {
 impl Command for CreateTemplate {
     type Output = Template;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::TemplateCreate, &self.0.id, Access::Admin("create templates"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::TemplateCreate, &self.0.id, Access::Admin("create templates"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Template>, Error> {
-        if work.tx.template(&self.0.id)?.is_some() {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.templates.insert(self.0.id.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Template>, Error> {
+        if cx.template(&self.0.id)?.is_some() {
             return Err(Error::Exists { what: "template", name: self.0.id.to_string() });
         }
-        store(work, self.0.after(None, work), Announcement::TemplateCreated)
+        store(cx, self.0.after(None, cx), SystemTopic::TemplateCreated)
     }
 }
 
@@ -153,25 +158,29 @@ impl ReplaceTemplate {
 impl Command for ReplaceTemplate {
     type Output = Template;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::TemplateUpdate, &self.0.id, Access::Admin("replace templates"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::TemplateUpdate, &self.0.id, Access::Admin("replace templates"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Template>, Error> {
-        let old = find(work, &self.0.id)?;
-        store(work, self.0.after(Some(&old), work), Announcement::TemplateUpdated)
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.templates.insert(self.0.id.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Template>, Error> {
+        let old = find(cx, &self.0.id)?;
+        store(cx, self.0.after(Some(&old), cx), SystemTopic::TemplateUpdated)
     }
 }
 
 fn store(
-    work: &mut Work<'_>,
+    cx: &mut CommandContext<'_>,
     template: Template,
-    announcement: Announcement,
-) -> Result<Done<Template>, Error> {
-    work.tx.put_template(&template)?;
-    work.announce(announcement, &json!({"id": template.id}))?;
+    announcement: SystemTopic,
+) -> Result<Applied<Template>, Error> {
+    cx.put_template(template.clone());
+    cx.announce(announcement, &json!({"id": template.id}))?;
     let detail = json!({"kind": template.kind});
-    Ok(Done::with(template, detail))
+    Ok(Applied::with(template, detail))
 }
 
 /// Deletes a template; what it was applied to stays as it is.
@@ -184,15 +193,19 @@ pub struct DeleteTemplate(
 impl Command for DeleteTemplate {
     type Output = ();
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::TemplateDelete, &self.0, Access::Admin("delete templates"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::TemplateDelete, &self.0, Access::Admin("delete templates"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
-        find(work, &self.0)?;
-        work.tx.remove_template(&self.0)?;
-        work.announce(Announcement::TemplateDeleted, &json!({"id": self.0}))?;
-        Ok(Done::new(()))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.templates.insert(self.0.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        find(cx, &self.0)?;
+        cx.remove_template(self.0.clone());
+        cx.announce(SystemTopic::TemplateDeleted, &json!({"id": self.0}))?;
+        Ok(Applied::new(()))
     }
 }
 
@@ -216,37 +229,66 @@ pub struct ApplyTemplate {
 }
 
 impl ApplyTemplate {
-    pub(crate) fn intent_for(id: &TemplateId) -> Intent {
-        Intent::to(Action::TemplateApply, id, Access::Admin("apply templates"))
+    pub(crate) fn operation_for(id: &TemplateId) -> Operation {
+        Operation::to(Action::TemplateApply, id, Access::Admin("apply templates"))
     }
 }
 
 impl Command for ApplyTemplate {
     type Output = TemplateKind;
 
-    fn intent(&self) -> Intent {
-        Self::intent_for(&self.id)
+    fn operation(&self) -> Operation {
+        Self::operation_for(&self.id)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<TemplateKind>, Error> {
-        if find(work, &self.id)? != self.unpacked {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.templates.insert(self.id.clone());
+        wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
+        for Brought { key, schema, .. } in &self.specs {
+            wanted.revisions.insert(key.clone().into());
+            wanted.revisions.extend(schema.against.iter().map(|(schema, _)| schema.clone().into()));
+        }
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<TemplateKind>, Error> {
+        if find(cx, &self.id)? != self.unpacked {
             return Err(Error::Moved(format!("template {}", self.id)));
         }
         for spec in &self.specs {
-            spec.schema.still_holds(work.tx, &spec.key.clone().into())?;
+            spec.schema.still_holds(cx, &spec.key.clone().into())?;
         }
-        import(work, &self.rules)?;
+        import(cx, &self.rules)?;
         for spec in &self.specs {
             let key = DocumentKey::from(spec.key.clone());
-            let newest = work.tx.revision(&key)?;
-            append(work, &key, newest.as_ref(), spec.payload.clone())?;
+            let newest = cx.revision(&key)?;
+            append(cx, &key, newest.as_ref(), spec.payload.clone())?;
         }
         let kind = self.unpacked.kind;
-        work.announce(Announcement::TemplateApplied, &json!({"id": self.id, "project": self.project}))?;
-        Ok(Done::with(kind, json!({"project": self.project, "kind": kind})))
+        cx.announce(SystemTopic::TemplateApplied, &json!({"id": self.id, "project": self.project}))?;
+        Ok(Applied::with(kind, json!({"project": self.project, "kind": kind})))
     }
 }
 
-fn find(work: &mut Work<'_>, id: &TemplateId) -> Result<Template, Error> {
-    work.tx.template(id)?.ok_or_else(|| Error::not_found("template", id))
+fn find(cx: &mut CommandContext<'_>, id: &TemplateId) -> Result<Template, Error> {
+    cx.template(id)?.ok_or_else(|| Error::not_found("template", id))
+}
+
+impl CommandContext<'_> {
+    /// A template.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn template(&mut self, id: &TemplateId) -> Result<Option<Template>, Error> {
+        Ok(self.view().templates(id)?)
+    }
+
+    /// Keeps a template under its id, new or changed.
+    pub fn put_template(&mut self, template: Template) {
+        self.push(Change::Template(TemplateChange::Put(template)));
+    }
+
+    /// Forgets a template.
+    pub fn remove_template(&mut self, id: TemplateId) {
+        self.push(Change::Template(TemplateChange::Remove(id)));
+    }
 }

@@ -9,12 +9,13 @@ use serde::{
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::{Access, Caller, Role},
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{audit::Action, line, usage::UsageRecord},
     error::{Error, Invalid},
     ids::UsageId,
+    ports::Change,
 };
 
 /// A record as a client sends it.
@@ -128,15 +129,15 @@ impl RecordUsage {
 impl Command for RecordUsage {
     type Output = UsageRecord;
 
-    fn intent(&self) -> Intent {
+    fn operation(&self) -> Operation {
         let resource = format!("{}/{}", self.draft.project, self.draft.model);
-        Intent::to(Action::LlmUsage, resource, Access::Anyone).by(&self.draft.instance_id)
+        Operation::to(Action::LlmUsage, resource, Access::Anyone).by(&self.draft.instance_id)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<UsageRecord>, Error> {
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<UsageRecord>, Error> {
         let draft = self.draft.clone();
         let record = UsageRecord {
-            id: UsageId::after(work.tx.last_usage()?),
+            id: UsageId::after(cx.ends().usage),
             provider: draft.provider,
             model: draft.model,
             instance_id: draft.instance_id,
@@ -146,11 +147,11 @@ impl Command for RecordUsage {
             cost_usd: draft.cost_usd,
             request_type: draft.request_type,
             session_tag: draft.session_tag,
-            created_at: work.now,
+            created_at: cx.now,
         };
-        work.tx.append_usage(&record)?;
-        work.announce(
-            Announcement::UsageRecorded,
+        cx.append_usage(record.clone());
+        cx.announce(
+            SystemTopic::UsageRecorded,
             &json!({
                 "instance_id": record.instance_id, "project": record.project, "model": record.model,
                 "tokens_in": record.tokens_in, "tokens_out": record.tokens_out,
@@ -160,7 +161,14 @@ impl Command for RecordUsage {
         let detail = json!({
             "tokens_in": record.tokens_in, "tokens_out": record.tokens_out, "cost_usd": record.cost_usd,
         });
-        Ok(Done::with(record, detail))
+        Ok(Applied::with(record, detail))
+    }
+}
+
+impl CommandContext<'_> {
+    /// Appends a usage record. Its id is the one after the last.
+    pub fn append_usage(&mut self, record: UsageRecord) {
+        self.push(Change::AppendUsage(record));
     }
 }
 

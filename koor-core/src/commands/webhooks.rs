@@ -4,16 +4,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     caller::Access,
-    command::{Command, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Operation},
     domain::{
         audit::Action,
-        webhooks::{Secret, Webhook, check_url, origin},
+        webhooks::{Delivery, Secret, Webhook, check_url, origin},
     },
     error::{Error, Invalid},
     ids::WebhookId,
     pattern::Pattern,
+    ports::{Change, FactSet, WebhookChange},
 };
 
 /// The most patterns a webhook can have.
@@ -70,31 +71,35 @@ impl CreateWebhook {
 impl Command for CreateWebhook {
     type Output = Webhook;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::WebhookCreate, &self.id, Access::Admin("create webhooks"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::WebhookCreate, &self.id, Access::Admin("create webhooks"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Webhook>, Error> {
-        if work.tx.webhook(&self.id)?.is_some() {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.webhooks.insert(self.id.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Webhook>, Error> {
+        if cx.webhook(&self.id)?.is_some() {
             return Err(Error::Exists { what: "webhook", name: self.id.to_string() });
         }
-        work.announce(Announcement::WebhookCreated, &json!({"id": self.id}))?;
+        cx.announce(SystemTopic::WebhookCreated, &json!({"id": self.id}))?;
         let webhook = Webhook {
             id: self.id.clone(),
             url: self.url.clone(),
             patterns: self.patterns.clone(),
             secret: self.secret.clone(),
             active: true,
-            created_at: work.now,
+            created_at: cx.now,
             last_fired: None,
             fail_count: 0,
-            cursor: work.tx.log_bounds()?.last,
+            cursor: cx.ends().log.last,
             retry_at: None,
             last_error: String::new(),
         };
-        work.tx.put_webhook(&webhook)?;
+        cx.put_webhook(webhook.clone());
         // Agents may read the audit log, and the rest of the URL may hold a secret.
-        Ok(Done::with(webhook, json!({"url": origin(&self.url)})))
+        Ok(Applied::with(webhook, json!({"url": origin(&self.url)})))
     }
 }
 
@@ -108,15 +113,19 @@ pub struct DeleteWebhook(
 impl Command for DeleteWebhook {
     type Output = ();
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::WebhookDelete, &self.0, Access::Admin("delete webhooks"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::WebhookDelete, &self.0, Access::Admin("delete webhooks"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
-        find(work, &self.0)?;
-        work.tx.remove_webhook(&self.0)?;
-        work.announce(Announcement::WebhookDeleted, &json!({"id": self.0}))?;
-        Ok(Done::new(()))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.webhooks.insert(self.0.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        find(cx, &self.0)?;
+        cx.remove_webhook(self.0.clone());
+        cx.announce(SystemTopic::WebhookDeleted, &json!({"id": self.0}))?;
+        Ok(Applied::new(()))
     }
 }
 
@@ -130,15 +139,19 @@ pub struct EnableWebhook(
 impl Command for EnableWebhook {
     type Output = Webhook;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::WebhookEnable, &self.0, Access::Admin("enable webhooks"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::WebhookEnable, &self.0, Access::Admin("enable webhooks"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Webhook>, Error> {
-        let webhook = Webhook { active: true, fail_count: 0, retry_at: None, ..find(work, &self.0)? };
-        work.tx.put_webhook(&webhook)?;
-        work.announce(Announcement::WebhookEnabled, &json!({"id": self.0}))?;
-        Ok(Done::new(webhook))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.webhooks.insert(self.0.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Webhook>, Error> {
+        let webhook = Webhook { active: true, fail_count: 0, retry_at: None, ..find(cx, &self.0)? };
+        cx.put_webhook(webhook.clone());
+        cx.announce(SystemTopic::WebhookEnabled, &json!({"id": self.0}))?;
+        Ok(Applied::new(webhook))
     }
 }
 
@@ -153,24 +166,53 @@ pub struct RecordTest {
 
 impl RecordTest {
     /// What the caller must be allowed to do, to be asked before anything is called.
-    pub(crate) fn intent_for(id: &WebhookId) -> Intent {
-        Intent::to(Action::WebhookTest, id, Access::Admin("test webhooks"))
+    pub(crate) fn operation_for(id: &WebhookId) -> Operation {
+        Operation::to(Action::WebhookTest, id, Access::Admin("test webhooks"))
     }
 }
 
 impl Command for RecordTest {
     type Output = ();
 
-    fn intent(&self) -> Intent {
-        Self::intent_for(&self.id)
+    fn operation(&self) -> Operation {
+        Self::operation_for(&self.id)
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<()>, Error> {
-        find(work, &self.id)?;
-        Ok(Done::with((), json!({"ok": self.error.is_none(), "error": self.error})))
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.webhooks.insert(self.id.clone());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        find(cx, &self.id)?;
+        Ok(Applied::with((), json!({"ok": self.error.is_none(), "error": self.error})))
     }
 }
 
-fn find(work: &mut Work<'_>, id: &WebhookId) -> Result<Webhook, Error> {
-    work.tx.webhook(id)?.ok_or_else(|| Error::not_found("webhook", id))
+fn find(cx: &mut CommandContext<'_>, id: &WebhookId) -> Result<Webhook, Error> {
+    cx.webhook(id)?.ok_or_else(|| Error::not_found("webhook", id))
+}
+
+impl CommandContext<'_> {
+    /// A webhook.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub fn webhook(&mut self, id: &WebhookId) -> Result<Option<Webhook>, Error> {
+        Ok(self.view().webhooks(id)?)
+    }
+
+    /// Keeps a webhook under its id, new or changed.
+    pub fn put_webhook(&mut self, webhook: Webhook) {
+        self.push(Change::Webhook(WebhookChange::Put(webhook)));
+    }
+
+    /// Forgets a webhook and the attempts to deliver to it.
+    pub fn remove_webhook(&mut self, id: WebhookId) {
+        self.push(Change::Webhook(WebhookChange::Remove(id)));
+    }
+
+    /// Remembers an attempt to deliver to a webhook.
+    pub fn append_delivery(&mut self, id: WebhookId, delivery: Delivery) {
+        self.push(Change::Webhook(WebhookChange::AppendDelivery { id, delivery }));
+    }
 }

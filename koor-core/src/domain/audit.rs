@@ -44,7 +44,7 @@ actions! {
     TemplateDelete = "template.delete", TemplateApply = "template.apply",
     ComplianceRun = "compliance.run", LivenessCheck = "liveness.check",
     LlmUsage = "llm.usage", MetricsReset = "metrics.reset",
-    BackupCreate = "backup.create", BackupRestore = "backup.restore",
+    BackupCreate = "backup.create", BackupRestore = "backup.restore", BackupImport = "backup.import",
 }
 
 words! {
@@ -95,6 +95,14 @@ pub struct AuditHead {
     pub id: AuditId,
     /// Its hash.
     pub hash: Hash,
+}
+
+impl ChainedEntry {
+    /// This entry, as the end of the chain.
+    #[must_use]
+    pub fn head(&self) -> AuditHead {
+        AuditHead { id: self.entry.id, hash: self.hash }
+    }
 }
 
 impl AuditEntry {

@@ -46,6 +46,41 @@ impl EventFilter {
     }
 }
 
+/// The two kinds of events, which are kept for different lengths of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventClass {
+    /// What clients publish.
+    User,
+    /// What the server publishes about changes: topics that begin with `$`.
+    System,
+}
+
+impl From<EventClass> for Class {
+    fn from(class: EventClass) -> Self {
+        match class {
+            EventClass::User => Self::User,
+            EventClass::System => Self::System,
+        }
+    }
+}
+
+impl EventClass {
+    /// The class of events with that topic.
+    #[must_use]
+    pub fn of(topic: &Topic) -> Self {
+        if topic.is_system() { Self::System } else { Self::User }
+    }
+}
+
+/// Which events of a class go next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrunePlan {
+    /// The last event to go; older ones of its class go with it.
+    pub through: EventId,
+    /// How many that are.
+    pub count: u64,
+}
+
 /// How far the log reaches, and what has left it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogBounds {

@@ -126,18 +126,16 @@ pub struct Delivery {
     pub at: Timestamp,
 }
 
-/// What follows from an attempt.
+/// What follows from a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consequence {
-    /// It arrived.
-    Done,
+pub enum RetryDecision {
     /// It will be tried again, after this pause.
     Retry(Duration),
     /// It failed too often: the webhook is switched off.
     SwitchOff,
 }
 
-impl Consequence {
+impl RetryDecision {
     /// What follows when an attempt failed, after `failures` in a row with this one; `jitter` (0 to 255) spreads
     /// the pause, so that receivers that failed together are not called together.
     #[must_use]
@@ -167,10 +165,10 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_five_minutes_and_then_it_is_switched_off() {
-        let pauses: Vec<_> = (1..=10).map(|failures| Consequence::of_failure(failures, 0)).collect();
+        let pauses: Vec<_> = (1..=10).map(|failures| RetryDecision::of_failure(failures, 0)).collect();
         let seconds = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-        let mut expected: Vec<_> = seconds.map(|s| Consequence::Retry(Duration::from_secs(s))).into();
-        expected.push(Consequence::SwitchOff);
+        let mut expected: Vec<_> = seconds.map(|s| RetryDecision::Retry(Duration::from_secs(s))).into();
+        expected.push(RetryDecision::SwitchOff);
         assert_eq!(pauses, expected);
     }
 

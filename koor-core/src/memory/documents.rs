@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
-use super::{Data, Tx, View};
+use super::{Data, Snapshot};
 use crate::{
     domain::{
         audit::{AuditFilter, AuditHead, AuditSummary, ChainedEntry},
@@ -11,29 +11,25 @@ use crate::{
     },
     ids::{AuditId, Cursor, DocumentKey, EventId, ProjectName, SpecName, StateKey, Version},
     page::TimeRange,
-    pattern::Class,
-    ports::{
-        AuditLog, AuditRead, EVENT_PAGE_BYTES, EventLog, EventRead, SpecProject, SpecRegistry, StateRead,
-        StateRepo, StoreResult,
-    },
+    ports::{AuditLog, EVENT_PAGE_BYTES, EventLog, SpecProject, SpecRegistry, StateRepo, StoreResult},
 };
 
-impl<T: View> StateRead for T {
+impl StateRepo for Snapshot<'_> {
     fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>> {
-        Ok(self.data().newest(key).map(|document| document.revision.clone()))
+        Ok(self.0.newest(key).map(|document| document.revision.clone()))
     }
 
     fn document(&mut self, key: &DocumentKey) -> StoreResult<Option<Document>> {
-        Ok(self.data().newest(key).cloned())
+        Ok(self.0.newest(key).map(|document| (**document).clone()))
     }
 
     fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
-        Ok(self.data().documents.get(key).and_then(|versions| versions.get(&version)).cloned())
+        let found = self.0.documents.get(key).and_then(|versions| versions.get(&version));
+        Ok(found.map(|document| (**document).clone()))
     }
 
     fn revisions(&mut self, key: &DocumentKey, limit: usize) -> StoreResult<Vec<Revision>> {
-        let versions =
-            self.data().documents.get(key).into_iter().flat_map(|versions| versions.values().rev());
+        let versions = self.0.documents.get(key).into_iter().flat_map(|versions| versions.values().rev());
         Ok(versions.take(limit).map(|document| document.revision.clone()).collect())
     }
 
@@ -43,7 +39,7 @@ impl<T: View> StateRead for T {
         after: Option<&StateKey>,
         limit: Option<usize>,
     ) -> StoreResult<Vec<(StateKey, Revision)>> {
-        let live = self.data().live().filter_map(|(key, document)| match key {
+        let live = self.0.live().filter_map(|(key, document)| match key {
             DocumentKey::State(key) => Some((key, &document.revision)),
             DocumentKey::Spec(_) => None,
         });
@@ -56,7 +52,7 @@ impl<T: View> StateRead for T {
     }
 
     fn state_count(&mut self) -> StoreResult<u64> {
-        let live = self.data().live().filter(|(key, _)| matches!(key, DocumentKey::State(_)));
+        let live = self.0.live().filter(|(key, _)| matches!(key, DocumentKey::State(_)));
         Ok(live.count() as u64)
     }
 
@@ -66,21 +62,21 @@ impl<T: View> StateRead for T {
         limit: usize,
     ) -> StoreResult<Vec<Document>> {
         let from = after.map_or(Unbounded, |(key, _)| Included(key));
-        let documents = self.data().documents.range::<DocumentKey, _>((from, Unbounded));
+        let documents = self.0.documents.range::<DocumentKey, _>((from, Unbounded));
         Ok(documents
             .flat_map(|(key, versions)| {
                 versions.iter().map(move |(version, document)| (key, *version, document))
             })
             .filter(|(key, version, _)| after.is_none_or(|after| (*key, *version) > after))
             .take(limit)
-            .map(|(_, _, document)| document.clone())
+            .map(|(_, _, document)| (**document).clone())
             .collect())
     }
 }
 
-impl<T: View> SpecRegistry for T {
+impl SpecRegistry for Snapshot<'_> {
     fn specs(&mut self, project: &ProjectName) -> StoreResult<Vec<(SpecName, Revision)>> {
-        let specs = self.data().live().filter_map(|(key, document)| match key {
+        let specs = self.0.live().filter_map(|(key, document)| match key {
             DocumentKey::Spec(key) if key.project == *project => Some((key, document)),
             DocumentKey::Spec(_) | DocumentKey::State(_) => None,
         });
@@ -89,12 +85,12 @@ impl<T: View> SpecRegistry for T {
 
     fn projects(&mut self) -> StoreResult<Vec<SpecProject>> {
         let mut counts = std::collections::BTreeMap::<ProjectName, (u64, u64)>::new();
-        for (key, _) in self.data().live() {
+        for (key, _) in self.0.live() {
             if let DocumentKey::Spec(key) = key {
                 counts.entry(key.project.clone()).or_default().0 += 1;
             }
         }
-        for (project, _) in self.data().rules.keys() {
+        for (project, _) in self.0.rules.keys() {
             counts.entry(project.clone()).or_default().1 += 1;
         }
         Ok(counts
@@ -107,46 +103,23 @@ impl<T: View> SpecRegistry for T {
 impl Data {
     /// The newest version of every document that is not deleted.
     fn live(&self) -> impl Iterator<Item = (&DocumentKey, &Document)> {
-        let newest =
-            self.documents.iter().filter_map(|(key, versions)| Some((key, versions.values().next_back()?)));
+        let newest = self
+            .documents
+            .iter()
+            .filter_map(|(key, versions)| Some((key, &**versions.values().next_back()?)));
         newest.filter(|(_, document)| !document.revision.deleted)
     }
 }
 
-impl StateRepo for Tx<'_> {
-    fn append_document(&mut self, document: &Document) -> StoreResult<()> {
-        let (key, version) = (document.key.clone(), document.revision.version);
-        self.data.documents.entry(key.clone()).or_default().insert(version, document.clone());
-        self.undo(move |data| {
-            if let Some(versions) = data.documents.get_mut(&key) {
-                versions.remove(&version);
-                if versions.is_empty() {
-                    data.documents.remove(&key);
-                }
-            }
-        });
-        Ok(())
-    }
-
-    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()> {
-        let Some(versions) = self.data.documents.get_mut(key) else { return Ok(()) };
-        let mut trimmed = versions.split_off(&first_kept);
-        std::mem::swap(versions, &mut trimmed);
-        let key = key.clone();
-        self.undo(move |data| data.documents.entry(key).or_default().extend(trimmed));
-        Ok(())
-    }
-}
-
-impl<T: View> EventRead for T {
+impl EventLog for Snapshot<'_> {
     fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>> {
-        let newest = self.data().events.values().rev();
+        let newest = self.0.events.values().rev();
         Ok(newest.filter(|event| filter.matches(event)).take(limit).cloned().collect())
     }
 
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage> {
         let (mut events, mut bytes) = (Vec::new(), 0);
-        for event in self.data().events.range(after.next()..).map(|(_, event)| event) {
+        for event in self.0.events.range(after.next()..).map(|(_, event)| event) {
             if events.len() == limit || bytes >= EVENT_PAGE_BYTES {
                 let through = events.last().map_or(after, |last: &Event| last.id.into());
                 return Ok(EventPage { events, through });
@@ -156,72 +129,29 @@ impl<T: View> EventRead for T {
                 events.push(event.clone());
             }
         }
-        Ok(EventPage { events, through: self.data().bounds.last.max(after) })
+        Ok(EventPage { events, through: self.0.bounds.last.max(after) })
     }
 
     fn log_bounds(&mut self) -> StoreResult<LogBounds> {
-        Ok(self.data().bounds)
+        Ok(self.0.bounds)
     }
 
     fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64> {
         if through <= after {
             return Ok(0);
         }
-        Ok(self.data().events.range(after.next()..through.next()).count() as u64)
+        Ok(self.0.events.range(after.next()..through.next()).count() as u64)
     }
 
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {
-        Ok(self.data().events.range(after.next()..).next().map(|(id, _)| *id))
+        Ok(self.0.events.range(after.next()..).next().map(|(id, _)| *id))
     }
 }
 
-impl EventLog for Tx<'_> {
-    fn append_event(&mut self, event: &Event) -> StoreResult<()> {
-        let (id, bounds) = (event.id, self.data.bounds);
-        self.data.events.insert(id, event.clone());
-        self.data.bounds.last = id.into();
-        self.announced.push(event.clone());
-        self.undo(move |data| {
-            data.events.remove(&id);
-            data.bounds = bounds;
-        });
-        Ok(())
-    }
-
-    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64> {
-        let of_class = |event: &&Event| match class {
-            Class::User => !event.topic.is_system(),
-            Class::System => event.topic.is_system(),
-            Class::Both => true,
-        };
-        let [keep, most] = [keep, most].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-        let newest = self.data.events.values().rev().filter(of_class);
-        let mut doomed: Vec<Event> = newest.skip(keep).cloned().collect();
-        doomed.reverse();
-        doomed.truncate(most);
-        if doomed.is_empty() {
-            return Ok(0);
-        }
-        let bounds = self.data.bounds;
-        for event in &doomed {
-            self.data.events.remove(&event.id);
-            let LogBounds { pruned_user, pruned_system, .. } = &mut self.data.bounds;
-            let pruned = if event.topic.is_system() { pruned_system } else { pruned_user };
-            *pruned = (*pruned).max(event.id.into());
-        }
-        let pruned = doomed.len() as u64;
-        self.undo(move |data| {
-            data.bounds = bounds;
-            data.events.extend(doomed.into_iter().map(|event| (event.id, event)));
-        });
-        Ok(pruned)
-    }
-}
-
-impl<T: View> AuditRead for T {
+impl AuditLog for Snapshot<'_> {
     fn audit(&mut self, filter: &AuditFilter, limit: usize) -> StoreResult<Vec<ChainedEntry>> {
         let matches = |chained: &&ChainedEntry| filter.matches(&chained.entry);
-        let audit = &self.data().audit;
+        let audit = &self.0.audit;
         Ok(match filter.after {
             Some(after) => match AuditId::new(after) {
                 Some(after) => audit
@@ -238,7 +168,7 @@ impl<T: View> AuditRead for T {
     }
 
     fn audit_head(&mut self) -> StoreResult<Option<AuditHead>> {
-        let last = self.data().audit.values().next_back();
+        let last = self.0.audit.values().next_back();
         Ok(last.map(|chained| AuditHead { id: chained.entry.id, hash: chained.hash }))
     }
 
@@ -246,7 +176,7 @@ impl<T: View> AuditRead for T {
         let mut summary = AuditSummary::default();
         let mut actors = std::collections::HashSet::new();
         let mut resources = std::collections::HashSet::new();
-        let entries = self.data().audit.values().map(|chained| &chained.entry);
+        let entries = self.0.audit.values().map(|chained| &chained.entry);
         for entry in entries.filter(|entry| range.contains(entry.timestamp)) {
             summary.total_entries += 1;
             *summary.action_counts.entry(entry.action.clone()).or_default() += 1;
@@ -257,16 +187,5 @@ impl<T: View> AuditRead for T {
         summary.unique_actors = actors.len() as u64;
         summary.unique_resources = resources.len() as u64;
         Ok(summary)
-    }
-}
-
-impl AuditLog for Tx<'_> {
-    fn append_audit(&mut self, entry: &ChainedEntry) -> StoreResult<()> {
-        let id = entry.entry.id;
-        self.data.audit.insert(id, entry.clone());
-        self.undo(move |data| {
-            data.audit.remove(&id);
-        });
-        Ok(())
     }
 }

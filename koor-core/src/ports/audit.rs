@@ -6,8 +6,8 @@ use crate::{
     ports::StoreResult,
 };
 
-/// The read half of the audit log.
-pub trait AuditRead {
+/// The audit log.
+pub trait AuditLog {
     /// Matching entries, at most `limit`: newest first, or oldest first where the filter has an `after`.
     fn audit(&mut self, filter: &AuditFilter, limit: usize) -> StoreResult<Vec<ChainedEntry>>;
 
@@ -16,10 +16,4 @@ pub trait AuditRead {
 
     /// The log in numbers.
     fn audit_summary(&mut self, range: TimeRange) -> StoreResult<AuditSummary>;
-}
-
-/// The whole of it: entries are appended, and there is no other door.
-pub trait AuditLog: AuditRead {
-    /// Keeps an entry. Its id is the one after that of [`audit_head`](AuditRead::audit_head).
-    fn append_audit(&mut self, entry: &ChainedEntry) -> StoreResult<()>;
 }

@@ -1,9 +1,8 @@
 //! The event log.
 
 use crate::{
-    domain::events::{Event, EventFilter, EventPage, LogBounds},
+    domain::events::{Event, EventClass, EventFilter, EventPage, LogBounds},
     ids::{Cursor, EventId},
-    pattern::Class,
     ports::StoreResult,
 };
 
@@ -11,8 +10,8 @@ use crate::{
 /// catches up reads on anyway.
 pub const EVENT_PAGE_BYTES: usize = 4 << 20;
 
-/// The read half of the event log.
-pub trait EventRead {
+/// The event log.
+pub trait EventLog {
     /// Matching events, newest first, at most `limit`.
     fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>>;
 
@@ -32,11 +31,16 @@ pub trait EventRead {
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>>;
 }
 
-/// The whole of it. Nobody sees an event before its transaction is durable.
-pub trait EventLog: EventRead {
-    /// Keeps an event. Its id is the one after [`LogBounds::last`].
-    fn append_event(&mut self, event: &Event) -> StoreResult<()>;
-
-    /// Forgets all but the newest `keep` events of a class, oldest first and at most so many; answers how many went.
-    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64>;
+/// A change of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventChange {
+    /// Append an event. Its id is the one after [`LogBounds::last`]. No reader sees it before it is durable.
+    Append(Event),
+    /// Forget the events of a class up to an id, which is that of the last of them.
+    Prune {
+        /// Of which events.
+        class: EventClass,
+        /// The last one to go.
+        through: EventId,
+    },
 }

@@ -1,14 +1,13 @@
 //! The registered instances.
 
 use crate::{
-    clock::Timestamp,
     domain::instances::{Instance, InstanceFilter},
     ids::{Hash, InstanceId},
     ports::StoreResult,
 };
 
-/// The read half of the instances.
-pub trait InstanceRead {
+/// The instances.
+pub trait InstanceRegistry {
     /// The instance of that id.
     fn instance(&mut self, id: InstanceId) -> StoreResult<Option<Instance>>;
 
@@ -22,17 +21,18 @@ pub trait InstanceRead {
     fn instance_count(&mut self) -> StoreResult<u64>;
 }
 
-/// The whole of it. Tokens are kept as hashes only.
-pub trait InstanceRegistry: InstanceRead {
-    /// Keeps an instance under its id, new or changed. Its token stays what it is: none, for a new one.
-    fn put_instance(&mut self, instance: &Instance) -> StoreResult<()>;
-
-    /// Gives an instance a token; an older one stops working. An unknown instance is passed over.
-    fn set_instance_token(&mut self, id: InstanceId, token: Hash) -> StoreResult<()>;
-
-    /// Moves `last_seen` forward to that moment, never back. An unknown instance is passed over.
-    fn touch_instance(&mut self, id: InstanceId, seen: Timestamp) -> StoreResult<()>;
-
-    /// Forgets an instance and its token.
-    fn remove_instance(&mut self, id: InstanceId) -> StoreResult<()>;
+/// A change of the registry. Tokens are kept as hashes only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstanceChange {
+    /// Keep an instance under its id, new or changed. Its token stays what it is: none, for a new one.
+    Put(Instance),
+    /// Give an instance a token; an older one stops working.
+    SetToken {
+        /// Which instance; it is there.
+        id: InstanceId,
+        /// The hash of its token.
+        token: Hash,
+    },
+    /// Forget an instance and its token.
+    Remove(InstanceId),
 }

@@ -1,21 +1,24 @@
 //! What the core needs from outside: each port is a small trait of one noun.
 //!
-//! Every port of the store comes in two halves. The reading half works on any snapshot, the writing half inside a
-//! write transaction. Both are synchronous: a transaction is short, and nothing may wait for a network in it.
-//! Stores find and keep; they decide nothing. Ids, versions and hashes come from the core, and so do all checks.
+//! Reading and writing are apart. A question runs on a snapshot, through the traits of [`ReadTx`]. A change is data: a
+//! command decides on [`Facts`] that a [`Backend`] has looked up, and leaves [`Change`]s that it commits;
+//! [`GroupCommit`] is all that happens between the two, and is the same for every store.
 //!
-//! Guarantees that hold for every method: what the same transaction wrote is read; an `Err` means that the
-//! transaction is lost, whatever the caller does next. Freedoms: a store may buffer writes until they are read or
-//! committed, and may run a job again from its start.
+//! Stores find and keep; they decide nothing. Ids, versions and hashes come from the core, and so do all checks.
 
 #![expect(
     clippy::missing_errors_doc,
-    reason = "what an `Err` means is the same for every method, and said above"
+    reason = "what an `Err` means is the same for every method of a snapshot: it could not be read"
 )]
 
 mod audit;
+mod backend;
+mod change;
+mod commit;
 mod compliance;
+mod error;
 mod events;
+mod facts;
 mod instances;
 mod metrics;
 mod outbound;
@@ -26,18 +29,21 @@ mod templates;
 mod usage;
 mod webhooks;
 
-pub use audit::{AuditLog, AuditRead};
-pub use compliance::{ComplianceLog, ComplianceRead};
-pub use events::{EVENT_PAGE_BYTES, EventLog, EventRead};
-pub use instances::{InstanceRead, InstanceRegistry};
-pub use metrics::{MetricsRead, MetricsRepo};
+pub use audit::AuditLog;
+pub use backend::{Backend, Basis, Outcome};
+pub use change::Change;
+pub use commit::{CommitObserver, Commits, Committer, GroupCommit, StoreHealth};
+pub(crate) use commit::{Job, Ran, View};
+pub use compliance::{ComplianceLog, RunChange};
+pub use error::{StoreError, StoreResult};
+pub use events::{EVENT_PAGE_BYTES, EventChange, EventLog};
+pub use facts::{Ends, FactSet, Facts, Point, Records, Retention, Scans};
+pub use instances::{InstanceChange, InstanceRegistry};
+pub use metrics::MetricsRepo;
 pub use outbound::{HttpSender, Outbound, OutboundAnswer, OutboundError};
-pub use rules::{RuleBook, RuleRead};
-pub use state::{SpecProject, SpecRegistry, StateRead, StateRepo};
-pub use store::{
-    CommitObserver, Commits, ReadJob, ReadTx, Store, StoreError, StoreHealth, StoreResult, Verdict, WriteJob,
-    WriteTx,
-};
-pub use templates::{TemplateRead, TemplateRepo};
-pub use usage::{UsageLog, UsageRead};
-pub use webhooks::{WebhookRead, WebhookRepo};
+pub use rules::{RuleBook, RuleChange};
+pub use state::{DocumentChange, SpecProject, SpecRegistry, StateRepo};
+pub use store::{ReadJob, ReadTx, Store};
+pub use templates::{TemplateChange, TemplateRepo};
+pub use usage::UsageLog;
+pub use webhooks::{WebhookChange, WebhookRepo};

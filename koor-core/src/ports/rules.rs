@@ -6,8 +6,8 @@ use crate::{
     ports::StoreResult,
 };
 
-/// The read half of the rules.
-pub trait RuleRead {
+/// The rules.
+pub trait RuleBook {
     /// The rule of that id in that project.
     fn rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<Option<Rule>>;
 
@@ -15,11 +15,16 @@ pub trait RuleRead {
     fn rules(&mut self, filter: &RuleFilter) -> StoreResult<Vec<Rule>>;
 }
 
-/// The whole of it.
-pub trait RuleBook: RuleRead {
-    /// Keeps a rule under its project and id, new or changed.
-    fn put_rule(&mut self, rule: &Rule) -> StoreResult<()>;
-
-    /// Forgets a rule.
-    fn remove_rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<()>;
+/// A change of the rules.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RuleChange {
+    /// Keep a rule under its project and id, new or changed.
+    Put(Rule),
+    /// Forget a rule.
+    Remove {
+        /// Of which project.
+        project: ProjectName,
+        /// Which rule.
+        id: RuleId,
+    },
 }

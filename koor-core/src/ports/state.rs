@@ -3,14 +3,16 @@
 //! Both nouns are the same documents under two kinds of keys, so `StateRepo` keeps them all; `SpecRegistry` is what
 //! specs have beyond that, a directory by project.
 
+use std::sync::Arc;
+
 use crate::{
     domain::state::{Document, Revision},
     ids::{DocumentKey, ProjectName, SpecName, StateKey, Version},
     ports::StoreResult,
 };
 
-/// The read half of the documents.
-pub trait StateRead {
+/// The documents.
+pub trait StateRepo {
     /// The newest version without its bytes; a tombstone if the document was deleted, `None` if it never was.
     fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>>;
 
@@ -44,14 +46,19 @@ pub trait StateRead {
     ) -> StoreResult<Vec<Document>>;
 }
 
-/// The whole of it. Every version is appended; none is ever changed.
-pub trait StateRepo: StateRead {
-    /// Keeps a new version, which becomes the newest. Its number is greater than any the key has had; it need not be
-    /// the next one.
-    fn append_document(&mut self, document: &Document) -> StoreResult<()>;
-
-    /// Forgets the versions of a key below `first_kept`. The newest is never among them.
-    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()>;
+/// A change of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentChange {
+    /// Append a version, which becomes the newest. Its number is greater than any the key has had; it need not be the
+    /// next one. No version is ever changed.
+    Append(Arc<Document>),
+    /// Forget the versions of a key below `first_kept`. The newest is never among them.
+    Trim {
+        /// Of which document.
+        key: DocumentKey,
+        /// The oldest version that stays.
+        first_kept: Version,
+    },
 }
 
 /// What a project has, in numbers.

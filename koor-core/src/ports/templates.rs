@@ -6,8 +6,8 @@ use crate::{
     ports::StoreResult,
 };
 
-/// The read half of the templates.
-pub trait TemplateRead {
+/// The templates.
+pub trait TemplateRepo {
     /// The template of that id.
     fn template(&mut self, id: &TemplateId) -> StoreResult<Option<Template>>;
 
@@ -16,11 +16,11 @@ pub trait TemplateRead {
     fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>>;
 }
 
-/// The whole of it.
-pub trait TemplateRepo: TemplateRead {
-    /// Keeps a template under its id, new or changed.
-    fn put_template(&mut self, template: &Template) -> StoreResult<()>;
-
-    /// Forgets a template.
-    fn remove_template(&mut self, id: &TemplateId) -> StoreResult<()>;
+/// A change of the templates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TemplateChange {
+    /// Keep a template under its id, new or changed.
+    Put(Template),
+    /// Forget a template.
+    Remove(TemplateId),
 }

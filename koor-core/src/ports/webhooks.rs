@@ -6,8 +6,8 @@ use crate::{
     ports::StoreResult,
 };
 
-/// The read half of the webhooks.
-pub trait WebhookRead {
+/// The webhooks.
+pub trait WebhookRepo {
     /// The webhook of that id.
     fn webhook(&mut self, id: &WebhookId) -> StoreResult<Option<Webhook>>;
 
@@ -18,15 +18,19 @@ pub trait WebhookRead {
     fn deliveries(&mut self, id: &WebhookId) -> StoreResult<Vec<Delivery>>;
 }
 
-/// The whole of it.
-pub trait WebhookRepo: WebhookRead {
-    /// Keeps a webhook under its id, new or changed.
-    fn put_webhook(&mut self, webhook: &Webhook) -> StoreResult<()>;
-
-    /// Forgets a webhook and its attempts.
-    fn remove_webhook(&mut self, id: &WebhookId) -> StoreResult<()>;
-
-    /// Remembers an attempt, and forgets all but the newest
+/// A change of the webhooks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WebhookChange {
+    /// Keep a webhook under its id, new or changed.
+    Put(Webhook),
+    /// Forget a webhook and its attempts.
+    Remove(WebhookId),
+    /// Remember an attempt, and forget all but the newest
     /// [`DELIVERIES_KEPT`](crate::domain::webhooks::DELIVERIES_KEPT) of that webhook.
-    fn append_delivery(&mut self, id: &WebhookId, delivery: &Delivery) -> StoreResult<()>;
+    AppendDelivery {
+        /// Of which webhook.
+        id: WebhookId,
+        /// The attempt.
+        delivery: Delivery,
+    },
 }

@@ -44,7 +44,7 @@ impl Koor {
         let (koor, now) = (self.clone(), self.now());
         tokio::spawn(async move {
             let pieces = sender.clone();
-            let done = koor.inner.store.inspect_at_leisure(Box::new(move |tx| write(tx, now, &pieces))).await;
+            let done = koor.inner.store.read_detached(Box::new(move |tx| write(tx, now, &pieces))).await;
             if let Err(error) = done {
                 // A reader that is gone does not want to know.
                 drop(sender.send(Err(error)).await);

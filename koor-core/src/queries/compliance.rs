@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     ids::ProjectName,
     page::Limit,
+    ports::FactSet,
 };
 
 impl Koor {
@@ -36,7 +37,7 @@ impl Koor {
     /// # Errors
     /// When the caller may not.
     pub async fn run_compliance(&self, caller: &Caller) -> Result<Committed<Vec<ComplianceRun>>, Error> {
-        self.admit(caller, RecordRuns::intent_of_any()).await?;
+        self.admit(caller, RecordRuns::operation_of_any()).await?;
         let findings = self.find_violations().await?;
         self.execute(caller, RecordRuns(findings)).await
     }
@@ -50,7 +51,7 @@ impl Koor {
         if findings.is_empty() {
             return Ok(Vec::new());
         }
-        self.housekeep("compliance-scheduler", move |work| write_down(work, &findings)).await
+        self.housekeep("compliance-scheduler", FactSet::default(), move |cx| write_down(cx, &findings)).await
     }
 
     async fn find_violations(&self) -> Result<Vec<Finding>, Error> {

@@ -7,13 +7,14 @@ use tokio::select;
 
 use crate::{
     app::Koor,
-    domain::events::{Event, EventFilter},
+    command::CommandContext,
+    domain::events::{Event, EventClass, EventFilter, PrunePlan},
     error::Error,
     hub::Delivery,
     ids::{Cursor, EventId},
     page::Limit,
     pattern::{Class, TopicFilter},
-    ports::EVENT_PAGE_BYTES,
+    ports::{Change, EVENT_PAGE_BYTES, EventChange, FactSet, Retention},
     queries::state::check_wait,
     settings::Settings,
 };
@@ -148,14 +149,10 @@ impl Koor {
     /// When the store can't be written.
     pub async fn prune_events(&self) -> Result<u64, Error> {
         let mut pruned = 0;
-        for class in [Class::User, Class::System] {
+        let Settings { event_retention, change_retention, .. } = *self.settings();
+        for (class, keep) in [(EventClass::User, event_retention), (EventClass::System, change_retention)] {
             loop {
-                let gone = self.housekeep("event-pruner", move |work| {
-                    let Settings { event_retention, change_retention, .. } = work.settings;
-                    let keep = if class == Class::User { event_retention } else { change_retention };
-                    Ok(work.tx.prune_events(class, *keep, PRUNED_AT_ONCE)?)
-                });
-                let gone = gone.await?;
+                let gone = self.prune_some(Retention { class, keep, limit: PRUNED_AT_ONCE }).await?;
                 pruned += gone;
                 if gone < PRUNED_AT_ONCE {
                     break;
@@ -163,5 +160,28 @@ impl Koor {
             }
         }
         Ok(pruned)
+    }
+
+    /// Forgets events of one class in one commit; answers how many went.
+    pub(crate) async fn prune_some(&self, retention: Retention) -> Result<u64, Error> {
+        let reads = FactSet { prunable: [retention].into(), ..FactSet::default() };
+        self.housekeep("event-pruner", reads, move |cx| {
+            let Some(PrunePlan { through, count }) = cx.prunable(retention)? else { return Ok(0) };
+            cx.prune_events(retention.class, through);
+            Ok(count)
+        })
+        .await
+    }
+}
+
+impl CommandContext<'_> {
+    /// Which events retention no longer covers; `None` when it covers all.
+    fn prunable(&mut self, retention: Retention) -> Result<Option<PrunePlan>, Error> {
+        Ok(self.view().prunable(retention)?)
+    }
+
+    /// Forgets the events of a class up to an id, which is that of the last of them.
+    fn prune_events(&mut self, class: EventClass, through: EventId) {
+        self.push(Change::Event(EventChange::Prune { class, through }));
     }
 }

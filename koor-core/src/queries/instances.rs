@@ -6,10 +6,11 @@ use crate::{
     app::Koor,
     caller::{Access, Caller},
     command::Committed,
-    commands::{CheckLiveness, hear_of, mark_stale},
+    commands::{CheckLiveness, mark_stale, record_heartbeat},
     domain::instances::{Instance, InstanceFilter},
     error::Error,
     ids::InstanceId,
+    ports::FactSet,
 };
 
 impl Koor {
@@ -47,9 +48,10 @@ impl Koor {
     }
 
     pub(crate) async fn revive(&self, id: InstanceId) -> Result<(), Error> {
-        self.housekeep("liveness-monitor", move |work| {
-            let seen = work.now;
-            hear_of(work, id, seen)?.ok_or_else(|| Error::not_found("instance", id))
+        let reads = FactSet { instances: [id].into(), ..FactSet::default() };
+        self.housekeep("liveness-monitor", reads, move |cx| {
+            let seen = cx.now;
+            record_heartbeat(cx, id, seen)?.ok_or_else(|| Error::not_found("instance", id))
         })
         .await
     }
@@ -69,7 +71,8 @@ impl Koor {
     /// When the store can't be written.
     pub async fn watch_liveness(&self) -> Result<Vec<Instance>, Error> {
         self.flush_activity().await?;
-        self.housekeep("liveness-monitor", mark_stale).await
+        let reads = FactSet { active_instances: [()].into(), ..FactSet::default() };
+        self.housekeep("liveness-monitor", reads, mark_stale).await
     }
 
     /// Writes down who was heard of and what was counted since the last time.
@@ -83,12 +86,14 @@ impl Koor {
         }
         let written = {
             let notes = Arc::clone(&notes);
-            self.housekeep("activity", move |work| {
+            let instances = notes.seen.keys().copied().collect();
+            let reads = FactSet { instances, ..FactSet::default() };
+            self.housekeep("activity", reads, move |cx| {
                 for (&id, &seen) in &notes.seen {
-                    hear_of(work, id, seen)?;
+                    record_heartbeat(cx, id, seen)?;
                 }
                 for row in notes.rows() {
-                    work.tx.add_metric(&row)?;
+                    cx.add_metric(row);
                 }
                 Ok(())
             })

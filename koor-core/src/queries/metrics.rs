@@ -38,7 +38,7 @@ impl Koor {
     pub fn doings(&self) -> Doings {
         let activity = &self.inner.activity;
         Doings {
-            commits: self.inner.store.commits(),
+            commits: self.inner.store.committer().commits(),
             deliveries: activity.deliveries.load(Relaxed),
             failed_deliveries: activity.failed_deliveries.load(Relaxed),
         }

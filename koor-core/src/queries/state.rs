@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::select;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     app::Koor,
     commands::no_such_version,
     diff,
@@ -74,7 +74,7 @@ impl Koor {
 
     /// As [`document`](Self::document), where absence is an answer.
     pub(crate) async fn newest(&self, key: &DocumentKey) -> Result<Option<Arc<Document>>, Error> {
-        let newest = self.inner.store.newest(key).await?;
+        let newest = self.inner.store.latest_document(key).await?;
         Ok(newest.filter(|document| !document.revision.deleted))
     }
 
@@ -146,15 +146,15 @@ impl Koor {
     ) -> Result<Option<Arc<Document>>, Error> {
         let mut time_is_up = pin!(self.inner.clock.sleep(check_wait("wait", wait)?));
         let topic = match key {
-            DocumentKey::State(_) => Announcement::StateChanged,
-            DocumentKey::Spec(_) => Announcement::SpecChanged,
+            DocumentKey::State(_) => SystemTopic::StateChanged,
+            DocumentKey::Spec(_) => SystemTopic::SpecChanged,
         };
         let pattern = Pattern::new(topic.as_str())?;
         // Before the first look: what changes after it is heard of.
         let mut changes = self.subscribe(TopicFilter::new(vec![pattern]), None);
         let mut past = past;
         loop {
-            let newest = self.inner.store.newest(key).await?;
+            let newest = self.inner.store.latest_document(key).await?;
             let version = newest.as_ref().map_or(0, |document| document.revision.version.get());
             if version > *past.get_or_insert(version) {
                 return match newest.filter(|document| !document.revision.deleted) {

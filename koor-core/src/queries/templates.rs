@@ -50,7 +50,7 @@ impl Koor {
         id: &TemplateId,
         project: &ProjectName,
     ) -> Result<Committed<TemplateKind>, Error> {
-        self.admit(caller, ApplyTemplate::intent_for(id)).await?;
+        self.admit(caller, ApplyTemplate::operation_for(id)).await?;
         let mut tried = 0;
         loop {
             let apply = self.unpack(id, project).await?;

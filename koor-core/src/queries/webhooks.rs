@@ -5,10 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     app::Koor,
     caller::{Access, Caller},
     clock::Timestamp,
@@ -17,12 +16,12 @@ use crate::{
     domain::{
         RawJson,
         events::{Event, EventFilter},
-        webhooks::{Consequence, Delivery, Webhook},
+        webhooks::{Delivery, RetryDecision, Webhook},
     },
     error::{Error, Invalid},
     ids::{Cursor, WebhookId},
     pattern::TopicFilter,
-    ports::{Outbound, OutboundAnswer, OutboundError},
+    ports::{FactSet, Outbound, OutboundAnswer, OutboundError},
     queries::contracts::no_sender,
     signature,
 };
@@ -115,7 +114,7 @@ impl Koor {
     /// # Errors
     /// When it can't be called, or does not answer with a 2xx.
     pub async fn test_webhook(&self, caller: &Caller, id: &WebhookId) -> Result<Committed<()>, Error> {
-        self.admit(caller, RecordTest::intent_for(id)).await?;
+        self.admit(caller, RecordTest::operation_for(id)).await?;
         let webhook = self.webhook(caller, id).await?.webhook;
         let now = self.now();
         let body = Told {
@@ -176,7 +175,7 @@ impl Koor {
     }
 
     async fn deliver(&self, webhook: Webhook, event: Event) -> Result<Step, Error> {
-        let (at, begun) = (self.now(), Instant::now());
+        let at = self.now();
         let body = Told {
             topic: event.topic.as_str(),
             data: &event.data,
@@ -191,23 +190,24 @@ impl Koor {
             attempt: webhook.fail_count + 1,
             status,
             error: failure(result),
-            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(self.now().since(at).as_millis()).unwrap_or(u64::MAX),
             at,
         };
         self.inner.activity.delivery(delivery.error.is_some());
-        let jitter = self.inner.ids.instance_id().as_bytes()[0];
+        let jitter = self.inner.ids.jitter();
         self.record_delivery(webhook.id, delivery, jitter).await
     }
 
     /// Writes down an attempt and what follows from it.
     async fn record_delivery(&self, id: WebhookId, delivery: Delivery, jitter: u8) -> Result<Step, Error> {
-        self.housekeep("webhook-dispatcher", move |work| {
-            let Some(mut webhook) = work.tx.webhook(&id)? else { return Ok(Step::Off) };
-            work.tx.append_delivery(&id, &delivery)?;
+        let reads = FactSet { webhooks: [id.clone()].into(), ..FactSet::default() };
+        self.housekeep("webhook-dispatcher", reads, move |cx| {
+            let Some(mut webhook) = cx.webhook(&id)? else { return Ok(Step::Off) };
+            cx.append_delivery(id.clone(), delivery.clone());
             let step = match &delivery.error {
                 None => {
                     webhook.cursor = webhook.cursor.max(delivery.event_id.into());
-                    webhook.last_fired = Some(work.now);
+                    webhook.last_fired = Some(cx.now);
                     webhook.fail_count = 0;
                     webhook.retry_at = None;
                     webhook.last_error.clear();
@@ -216,22 +216,22 @@ impl Koor {
                 Some(reason) => {
                     webhook.fail_count += 1;
                     webhook.last_error.clone_from(reason);
-                    match Consequence::of_failure(webhook.fail_count, jitter) {
-                        Consequence::Retry(pause) => {
-                            let until = work.now.plus(pause);
+                    match RetryDecision::of_failure(webhook.fail_count, jitter) {
+                        RetryDecision::Retry(pause) => {
+                            let until = cx.now.plus(pause);
                             webhook.retry_at = Some(until);
                             Step::Paused(until)
                         }
-                        Consequence::SwitchOff | Consequence::Done => {
+                        RetryDecision::SwitchOff => {
                             webhook.active = false;
                             webhook.retry_at = None;
-                            work.announce(Announcement::WebhookDisabled, &json!({"id": id}))?;
+                            cx.announce(SystemTopic::WebhookDisabled, &json!({"id": id}))?;
                             Step::Off
                         }
                     }
                 }
             };
-            work.tx.put_webhook(&webhook)?;
+            cx.put_webhook(webhook);
             Ok(step)
         })
         .await
@@ -240,10 +240,11 @@ impl Koor {
     /// Remembers that everything up to there was none of a webhook's business.
     async fn move_on(&self, id: &WebhookId, through: Cursor) -> Result<(), Error> {
         let id = id.clone();
-        self.housekeep("webhook-dispatcher", move |work| {
-            if let Some(webhook) = work.tx.webhook(&id)? {
+        let reads = FactSet { webhooks: [id.clone()].into(), ..FactSet::default() };
+        self.housekeep("webhook-dispatcher", reads, move |cx| {
+            if let Some(webhook) = cx.webhook(&id)? {
                 let cursor = webhook.cursor.max(through);
-                work.tx.put_webhook(&Webhook { cursor, ..webhook })?;
+                cx.put_webhook(Webhook { cursor, ..webhook });
             }
             Ok(())
         })

@@ -86,4 +86,8 @@ impl IdSource for FakeIds {
     fn secret(&self) -> Result<String, Error> {
         Ok(format!("secret-{}", self.next()))
     }
+
+    fn jitter(&self) -> u8 {
+        255
+    }
 }

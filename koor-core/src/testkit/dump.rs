@@ -11,7 +11,7 @@ use crate::{
 
 /// Everything that a store holds but tokens: a line for each thing, in a fixed order.
 pub async fn dump(store: &dyn Store) -> Vec<String> {
-    crate::app::read(store, lines).await.unwrap()
+    crate::execute::read(store, lines).await.unwrap()
 }
 
 fn lines(tx: &mut dyn ReadTx) -> StoreResult<Vec<String>> {

@@ -18,16 +18,17 @@
     reason = "this is test code that adapters share"
 )]
 
+pub mod bare;
 mod clock;
 pub mod contract;
 mod dump;
-mod meddle;
+mod intercept;
 mod model;
 mod scene;
 
 pub use clock::{FakeClock, FakeIds};
 pub use contract::{CASES, Case, RESTART_CASES};
 pub use dump::dump;
-pub use meddle::{Effect, FaultStore, Meddle, MeddledStore};
+pub use intercept::{Intercept, intercepted_store};
 pub use model::play;
 pub use scene::{Ground, Scene};

@@ -33,7 +33,7 @@ pub(crate) async fn take(call: Call) -> Result<Answer, Failure> {
 const PIECES: usize = 16;
 
 pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
-    call.koor().admit(&call.caller, RestoreBackup::intent_of_any()).await?;
+    call.koor().admit(&call.caller, RestoreBackup::operation_of_any()).await?;
     let (sender, receiver) = mpsc::channel(PIECES);
     let now = call.koor().now();
     let parsing = response::off_thread(move || {

@@ -9,15 +9,14 @@ use koor_core::{
     },
     ids::{AuditId, Hash},
     page::TimeRange,
-    ports::{AuditLog, AuditRead, StoreResult},
+    ports::{AuditLog, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
+    audit_tail::{Candidates, Field},
     conn::{Conn, Row, Statement, int, limit},
-    recent::{Field, Sighting},
     rows::{Conditions, FEW, ends},
-    tx::{Mode, Part, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "audit_log";
@@ -201,7 +200,7 @@ fn conditions(filter: &AuditFilter, timely: bool) -> Conditions {
 
 /// A query with everything bound to it that any of them needs: what the filter asks, how many entries at most, and what
 /// is known of the newest entries.
-fn ask(sql: String, filter: &AuditFilter, most: usize, known: &Sighting) -> Statement {
+fn ask(sql: String, filter: &AuditFilter, most: usize, known: &Candidates) -> Statement {
     let AuditFilter { actor, action, resource, range, after, .. } = filter;
     let (from, to) = ends(*range);
     let ids: Vec<String> = known.ids.iter().map(ToString::to_string).collect();
@@ -246,7 +245,7 @@ fn by_field(field: Field, filter: &AuditFilter, order: &str) -> String {
     )
 }
 
-impl<M: Mode> AuditRead for Tx<'_, M> {
+impl AuditLog for Snapshot<'_> {
     fn audit(&mut self, filter: &AuditFilter, most: usize) -> StoreResult<Vec<ChainedEntry>> {
         let order = if filter.after.is_some() { "" } else { "DESC" };
         // What fewest entries have in common first.
@@ -256,8 +255,8 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
             (Field::Action, &filter.action),
         ];
         let field = fields.into_iter().find_map(|(field, value)| Some((field, value.as_deref()?)));
-        let known = field.map_or_else(Sighting::none, |(field, value)| self.mode.sight(field, value));
-        let conn = self.settled(Part::Audit)?;
+        let known = field.map_or_else(Candidates::none, |(field, value)| self.candidates(field, value));
+        let conn = &mut *self.conn;
         let sql = if let Some((field, _)) = field {
             by_field(field, filter, order)
         } else {
@@ -280,15 +279,12 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
     }
 
     fn audit_head(&mut self) -> StoreResult<Option<AuditHead>> {
-        match self.tails()? {
-            Some(tails) => Ok(tails.audit),
-            None => head(self.conn),
-        }
+        head(self.conn)
     }
 
     fn audit_summary(&mut self, range: TimeRange) -> StoreResult<AuditSummary> {
         const ATTEMPTED: &str = "sum up the audit log";
-        let conn = self.settled(Part::Audit)?;
+        let conn = &mut *self.conn;
         let whole = range == TimeRange::default();
         let statement = |of_all, of_range| {
             if whole { Statement::new(ATTEMPTED, of_all) } else { in_range(ATTEMPTED, of_range, range) }
@@ -314,11 +310,5 @@ impl<M: Mode> AuditRead for Tx<'_, M> {
             unique_actors,
             unique_resources,
         })
-    }
-}
-
-impl AuditLog for Tx<'_, Batch<'_>> {
-    fn append_audit(&mut self, entry: &ChainedEntry) -> StoreResult<()> {
-        self.mode.append_audit(self.conn, entry)
     }
 }

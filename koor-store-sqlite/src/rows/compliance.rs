@@ -3,14 +3,13 @@
 use koor_core::{
     domain::compliance::{ComplianceRun, RunFilter},
     ids::{InstanceId, ProjectName, RunId, SpecName},
-    ports::{ComplianceLog, ComplianceRead, StoreResult},
+    ports::{ComplianceLog, RunChange, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
     rows::{Conditions, as_json},
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "compliance_run";
@@ -19,8 +18,7 @@ const SELECT: &str =
 const SELECT_LAST: &str = "SELECT id FROM compliance_run ORDER BY id DESC LIMIT 1";
 const APPEND: &str = "INSERT INTO compliance_run (id, instance_id, project, contract, pass, violations, run_at) \
     VALUES (?, ?, ?, ?, ?, ?, ?)";
-const PRUNE: &str = "DELETE FROM compliance_run WHERE id <= \
-    (SELECT id FROM compliance_run ORDER BY id DESC LIMIT 1 OFFSET ?)";
+const PRUNE: &str = "DELETE FROM compliance_run WHERE id <= ?";
 
 fn read(row: Row<'_>) -> StoreResult<ComplianceRun> {
     Ok(ComplianceRun {
@@ -40,7 +38,7 @@ pub(crate) fn last(conn: &mut Conn) -> StoreResult<Option<RunId>> {
     conn.row(statement, TABLE, |row| row.number("id", RunId::new))
 }
 
-impl<M: Mode> ComplianceRead for Tx<'_, M> {
+impl ComplianceLog for Snapshot<'_> {
     fn runs(&mut self, filter: &RunFilter, most: usize) -> StoreResult<Vec<ComplianceRun>> {
         let RunFilter { instance_id, project, pass } = filter;
         let mut conditions = Conditions::default();
@@ -65,33 +63,30 @@ impl<M: Mode> ComplianceRead for Tx<'_, M> {
         }
         self.conn.rows(statement.bind(limit(most)), TABLE, read)
     }
+}
 
-    fn last_run(&mut self) -> StoreResult<Option<RunId>> {
-        match self.tails()? {
-            Some(tails) => Ok(tails.run),
-            None => last(self.conn),
-        }
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &RunChange) -> StoreResult<()> {
+    match change {
+        RunChange::Append(run) => append_run(conn, run),
+        RunChange::Prune { through } => prune_runs(conn, *through),
     }
 }
 
-impl ComplianceLog for Tx<'_, Batch<'_>> {
-    fn append_run(&mut self, run: &ComplianceRun) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep a compliance run";
-        let statement = Statement::new(ATTEMPTED, APPEND)
-            .bind(int(run.id.get()))
-            .bind(run.instance_id.as_bytes().as_slice())
-            .bind(run.project.as_str())
-            .bind(run.contract.as_str())
-            .bind(i64::from(run.pass))
-            .bind(as_json(ATTEMPTED, &run.violations)?)
-            .bind(run.run_at.millis());
-        self.writing()?.execute(statement)?;
-        self.mode.tails.run = Some(run.id);
-        Ok(())
-    }
+fn append_run(conn: &mut Conn, run: &ComplianceRun) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a compliance run";
+    let statement = Statement::new(ATTEMPTED, APPEND)
+        .bind(int(run.id.get()))
+        .bind(run.instance_id.as_bytes().as_slice())
+        .bind(run.project.as_str())
+        .bind(run.contract.as_str())
+        .bind(i64::from(run.pass))
+        .bind(as_json(ATTEMPTED, &run.violations)?)
+        .bind(run.run_at.millis());
+    conn.execute(statement).map(drop)
+}
 
-    fn prune_runs(&mut self, keep: u64) -> StoreResult<()> {
-        let statement = Statement::new("prune compliance runs", PRUNE).bind(int(keep.max(1)));
-        self.writing()?.execute(statement).map(drop)
-    }
+fn prune_runs(conn: &mut Conn, through: RunId) -> StoreResult<()> {
+    let statement = Statement::new("prune compliance runs", PRUNE).bind(int(through.get()));
+    conn.execute(statement).map(drop)
 }

@@ -5,18 +5,17 @@ use std::collections::BTreeSet;
 use koor_core::{
     domain::{
         RawJson,
-        events::{Event, EventFilter, EventPage, LogBounds},
+        events::{Event, EventClass, EventFilter, EventPage, LogBounds, PrunePlan},
     },
     ids::{Cursor, EventId, Topic},
     pattern::{Class, TopicFilter},
-    ports::{EVENT_PAGE_BYTES, EventLog, EventRead, StoreResult},
+    ports::{EVENT_PAGE_BYTES, EventLog, Retention, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
     rows::ends,
-    tx::{Mode, Part, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "event";
@@ -77,19 +76,15 @@ const SELECT_BOUNDS: &str = "SELECT coalesce((SELECT max(id) FROM event), 0) AS 
     (SELECT id FROM event_pruned WHERE system = 0) AS user, (SELECT id FROM event_pruned WHERE system = 1) AS system";
 const COUNT: &str = "SELECT count(*) AS n FROM event WHERE id > ? AND id <= ?";
 const SELECT_OLDEST: &str = "SELECT min(id) AS id FROM event WHERE id > ?";
-const SELECT_LAST_TO_GO: &str = "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?";
 const SELECT_LAST_USER_TO_GO: &str =
     "SELECT id FROM event WHERE system = 0 ORDER BY id DESC LIMIT 1 OFFSET ?";
 const SELECT_LAST_SYSTEM_TO_GO: &str =
     "SELECT id FROM event WHERE system = 1 ORDER BY id DESC LIMIT 1 OFFSET ?";
-const SELECT_LAST_USER: &str = "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id DESC LIMIT 1";
-const SELECT_LAST_SYSTEM: &str = "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id DESC LIMIT 1";
-/// The event up to which so many have to go.
-const SELECT_NTH_USER: &str =
-    "SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id LIMIT 1 OFFSET ?";
-const SELECT_NTH_SYSTEM: &str =
-    "SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id LIMIT 1 OFFSET ?";
-const SELECT_NTH: &str = "SELECT id FROM event WHERE id <= ? ORDER BY id LIMIT 1 OFFSET ?";
+/// The oldest events of a class up to an id, at most so many: the last of them, and how many they are.
+const SELECT_USER_TO_GO: &str = "SELECT max(id) AS id, count(*) AS n FROM \
+    (SELECT id FROM event WHERE system = 0 AND id <= ? ORDER BY id LIMIT 0 + ?)";
+const SELECT_SYSTEM_TO_GO: &str = "SELECT max(id) AS id, count(*) AS n FROM \
+    (SELECT id FROM event WHERE system = 1 AND id <= ? ORDER BY id LIMIT 0 + ?)";
 const PRUNE_USER: &str = "DELETE FROM event WHERE system = 0 AND id <= ?";
 const PRUNE_SYSTEM: &str = "DELETE FROM event WHERE system = 1 AND id <= ?";
 const SET_PRUNED: &str = "UPDATE event_pruned SET id = ? WHERE system = ?";
@@ -190,10 +185,10 @@ fn end_of_page(events: &[Event], most: usize) -> Option<usize> {
     (events.len() >= end).then_some(end)
 }
 
-impl<M: Mode> EventRead for Tx<'_, M> {
+impl EventLog for Snapshot<'_> {
     fn events_newest(&mut self, filter: &EventFilter, most: usize) -> StoreResult<Vec<Event>> {
         const ATTEMPTED: &str = "read events";
-        let conn = self.settled(Part::Events)?;
+        let conn = &mut *self.conn;
         match Place::of(&filter.topics) {
             Place::Topics(topics) => {
                 let mut found = Vec::new();
@@ -223,7 +218,7 @@ impl<M: Mode> EventRead for Tx<'_, M> {
             return Ok(EventPage { events: Vec::new(), through: after });
         }
         let last = self.log_bounds()?.last.max(after);
-        let conn = self.settled(Part::Events)?;
+        let conn = &mut *self.conn;
         let mut page = |sql, topic: Option<&str>, after: Cursor, through: Cursor, most| {
             let statement = Statement::new(ATTEMPTED, sql).bind(topic);
             let statement = narrowed(statement, filter).bind(int(after.get())).bind(int(through.get()));
@@ -275,60 +270,63 @@ impl<M: Mode> EventRead for Tx<'_, M> {
     }
 
     fn log_bounds(&mut self) -> StoreResult<LogBounds> {
-        match self.tails()? {
-            Some(tails) => Ok(tails.bounds),
-            None => bounds(self.conn),
-        }
+        bounds(self.conn)
     }
 
     fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64> {
-        let conn = self.settled(Part::Events)?;
+        let conn = &mut *self.conn;
         let statement = Statement::new("count events", COUNT).bind(int(after.get())).bind(int(through.get()));
         Ok(conn.row(statement, TABLE, |row| row.count("n"))?.unwrap_or(0))
     }
 
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {
-        let conn = self.settled(Part::Events)?;
+        let conn = &mut *self.conn;
         let statement = Statement::new("find the oldest event", SELECT_OLDEST).bind(int(after.get()));
-        let oldest = conn.row(statement, TABLE, |row| row.get::<Option<i64>>("id"))?.flatten();
-        Ok(oldest.and_then(|id| EventId::new(id.cast_unsigned())))
+        Ok(conn.row(statement, TABLE, maybe_id)?.flatten())
     }
 }
 
-impl EventLog for Tx<'_, Batch<'_>> {
-    fn append_event(&mut self, event: &Event) -> StoreResult<()> {
-        self.mode.append_event(self.conn, event)
+/// The id of an event, if there is one.
+fn maybe_id(row: Row<'_>) -> StoreResult<Option<EventId>> {
+    if row.get::<Option<i64>>("id")?.is_none() {
+        return Ok(None);
     }
+    row.number("id", EventId::new).map(Some)
+}
 
-    fn prune_events(&mut self, class: Class, keep: u64, most: u64) -> StoreResult<u64> {
-        const ATTEMPTED: &str = "prune events";
-        let conn = self.settled(Part::Events)?;
-        let (classes, last, nth): (&[i64], _, _) = match class {
-            Class::User => (&[0], SELECT_LAST_USER_TO_GO, SELECT_NTH_USER),
-            Class::System => (&[1], SELECT_LAST_SYSTEM_TO_GO, SELECT_NTH_SYSTEM),
-            Class::Both => (&[0, 1], SELECT_LAST_TO_GO, SELECT_NTH),
-        };
-        let Some(before_most) = most.checked_sub(1) else { return Ok(0) };
-        let statement = Statement::new(ATTEMPTED, last).bind(int(keep));
-        let Some(through) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(0) };
-        let statement = Statement::new(ATTEMPTED, nth).bind(through).bind(int(before_most));
-        let through = conn.row(statement, TABLE, |row| row.get::<i64>("id"))?.unwrap_or(through);
-        let mut gone = 0;
-        for class in classes {
-            let (last, prune) =
-                if *class == 0 { (SELECT_LAST_USER, PRUNE_USER) } else { (SELECT_LAST_SYSTEM, PRUNE_SYSTEM) };
-            let last = Statement::new(ATTEMPTED, last).bind(through);
-            let Some(last) = self.conn.row(last, TABLE, |row| row.number("id", EventId::new))? else {
-                continue;
-            };
-            let id = int(last.get());
-            let conn = self.writing()?;
-            gone += conn.execute(Statement::new(ATTEMPTED, prune).bind(id))?;
-            conn.execute(Statement::new(ATTEMPTED, SET_PRUNED).bind(id).bind(*class))?;
-            let bounds = &mut self.mode.tails.bounds;
-            let pruned = if *class == 0 { &mut bounds.pruned_user } else { &mut bounds.pruned_system };
-            *pruned = last.into();
-        }
-        Ok(gone)
-    }
+/// Which events of a class retention no longer covers.
+pub(crate) fn prunable(conn: &mut Conn, retention: Retention) -> StoreResult<Option<PrunePlan>> {
+    const ATTEMPTED: &str = "find events to prune";
+    let Retention { class, keep, limit: most } = retention;
+    let (last, range) = match class {
+        EventClass::User => (SELECT_LAST_USER_TO_GO, SELECT_USER_TO_GO),
+        EventClass::System => (SELECT_LAST_SYSTEM_TO_GO, SELECT_SYSTEM_TO_GO),
+    };
+    let statement = Statement::new(ATTEMPTED, last).bind(int(keep));
+    let Some(last) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(None) };
+    let statement = Statement::new(ATTEMPTED, range).bind(last).bind(int(most));
+    let plan = conn.row(statement, TABLE, |row| {
+        let through = maybe_id(row)?;
+        through.map(|through| Ok(PrunePlan { through, count: row.count("n")? })).transpose()
+    })?;
+    Ok(plan.flatten())
+}
+
+/// Forgets the events of a class up to an id.
+pub(crate) fn prune(
+    conn: &mut Conn,
+    bounds: &mut LogBounds,
+    class: EventClass,
+    through: EventId,
+) -> StoreResult<()> {
+    const ATTEMPTED: &str = "prune events";
+    let id = int(through.get());
+    let (sql, system, pruned) = match class {
+        EventClass::User => (PRUNE_USER, 0, &mut bounds.pruned_user),
+        EventClass::System => (PRUNE_SYSTEM, 1, &mut bounds.pruned_system),
+    };
+    conn.execute(Statement::new(ATTEMPTED, sql).bind(id))?;
+    conn.execute(Statement::new(ATTEMPTED, SET_PRUNED).bind(id).bind(system))?;
+    *pruned = through.into();
+    Ok(())
 }

@@ -1,17 +1,15 @@
 //! `instance`.
 
 use koor_core::{
-    clock::Timestamp,
     domain::instances::{Instance, InstanceFilter, InstanceStatus},
     ids::{Hash, InstanceId},
-    ports::{InstanceRead, InstanceRegistry, StoreResult},
+    ports::{InstanceChange, InstanceRegistry, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
-    conn::{Row, Statement},
+    conn::{Conn, Row, Statement},
     rows::as_json,
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "instance";
@@ -32,7 +30,6 @@ const PUT: &str = "INSERT INTO instance (id, name, workspace, intent, stack, cap
     capabilities = excluded.capabilities, status = excluded.status, registered_at = excluded.registered_at, \
     last_seen = excluded.last_seen";
 const SET_TOKEN: &str = "UPDATE instance SET token_hash = ? WHERE id = ?";
-const TOUCH: &str = "UPDATE instance SET last_seen = ?1 WHERE id = ?2 AND last_seen < ?1";
 const REMOVE: &str = "DELETE FROM instance WHERE id = ?";
 
 fn read(row: Row<'_>) -> StoreResult<Instance> {
@@ -49,7 +46,7 @@ fn read(row: Row<'_>) -> StoreResult<Instance> {
     })
 }
 
-impl<M: Mode> InstanceRead for Tx<'_, M> {
+impl InstanceRegistry for Snapshot<'_> {
     fn instance(&mut self, id: InstanceId) -> StoreResult<Option<Instance>> {
         let statement = Statement::new("read an instance", SELECT).bind(id.as_bytes().as_slice());
         self.conn.row(statement, TABLE, read)
@@ -73,39 +70,40 @@ impl<M: Mode> InstanceRead for Tx<'_, M> {
     }
 }
 
-impl InstanceRegistry for Tx<'_, Batch<'_>> {
-    fn put_instance(&mut self, instance: &Instance) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep an instance";
-        let Instance { id, name, workspace, intent, stack, capabilities, status, registered_at, last_seen } =
-            instance;
-        let statement = Statement::new(ATTEMPTED, PUT)
-            .bind(id.as_bytes().as_slice())
-            .bind(name.as_str())
-            .bind(workspace.as_str())
-            .bind(intent.as_str())
-            .bind(stack.as_str())
-            .bind(as_json(ATTEMPTED, capabilities)?)
-            .bind(status.as_str())
-            .bind(registered_at.millis())
-            .bind(last_seen.millis());
-        self.writing()?.execute(statement).map(drop)
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &InstanceChange) -> StoreResult<()> {
+    match change {
+        InstanceChange::Put(instance) => put_instance(conn, instance),
+        InstanceChange::SetToken { id, token } => set_instance_token(conn, *id, *token),
+        InstanceChange::Remove(id) => remove_instance(conn, *id),
     }
+}
 
-    fn set_instance_token(&mut self, id: InstanceId, token: Hash) -> StoreResult<()> {
-        let statement = Statement::new("keep a token", SET_TOKEN)
-            .bind(token.as_bytes().as_slice())
-            .bind(id.as_bytes().as_slice());
-        self.writing()?.execute(statement).map(drop)
-    }
+fn put_instance(conn: &mut Conn, instance: &Instance) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep an instance";
+    let Instance { id, name, workspace, intent, stack, capabilities, status, registered_at, last_seen } =
+        instance;
+    let statement = Statement::new(ATTEMPTED, PUT)
+        .bind(id.as_bytes().as_slice())
+        .bind(name.as_str())
+        .bind(workspace.as_str())
+        .bind(intent.as_str())
+        .bind(stack.as_str())
+        .bind(as_json(ATTEMPTED, capabilities)?)
+        .bind(status.as_str())
+        .bind(registered_at.millis())
+        .bind(last_seen.millis());
+    conn.execute(statement).map(drop)
+}
 
-    fn touch_instance(&mut self, id: InstanceId, seen: Timestamp) -> StoreResult<()> {
-        let statement =
-            Statement::new("touch an instance", TOUCH).bind(seen.millis()).bind(id.as_bytes().as_slice());
-        self.writing()?.execute(statement).map(drop)
-    }
+fn set_instance_token(conn: &mut Conn, id: InstanceId, token: Hash) -> StoreResult<()> {
+    let statement = Statement::new("keep a token", SET_TOKEN)
+        .bind(token.as_bytes().as_slice())
+        .bind(id.as_bytes().as_slice());
+    conn.execute(statement).map(drop)
+}
 
-    fn remove_instance(&mut self, id: InstanceId) -> StoreResult<()> {
-        let statement = Statement::new("forget an instance", REMOVE).bind(id.as_bytes().as_slice());
-        self.writing()?.execute(statement).map(drop)
-    }
+fn remove_instance(conn: &mut Conn, id: InstanceId) -> StoreResult<()> {
+    let statement = Statement::new("forget an instance", REMOVE).bind(id.as_bytes().as_slice());
+    conn.execute(statement).map(drop)
 }

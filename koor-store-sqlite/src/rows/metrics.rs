@@ -3,14 +3,13 @@
 use koor_core::{
     domain::metrics::{Metric, MetricFilter, MetricRow},
     ids::InstanceId,
-    ports::{MetricsRead, MetricsRepo, StoreResult},
+    ports::{MetricsRepo, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
-    conn::{Row, Statement, int},
+    conn::{Conn, Row, Statement, int},
     rows::End,
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "agent_metric";
@@ -37,7 +36,7 @@ fn read(row: Row<'_>) -> StoreResult<MetricRow> {
     })
 }
 
-impl<M: Mode> MetricsRead for Tx<'_, M> {
+impl MetricsRepo for Snapshot<'_> {
     fn metrics(&mut self, filter: &MetricFilter) -> StoreResult<Vec<MetricRow>> {
         let sql = if filter.instance_id.is_some() { SELECT_OF_INSTANCE } else { SELECT };
         let statement = Statement::new("list metrics", sql).bind(filter.period.as_str());
@@ -49,13 +48,12 @@ impl<M: Mode> MetricsRead for Tx<'_, M> {
     }
 }
 
-impl MetricsRepo for Tx<'_, Batch<'_>> {
-    fn add_metric(&mut self, row: &MetricRow) -> StoreResult<()> {
-        let statement = Statement::new("add to a metric", ADD)
-            .bind(row.instance_id.as_bytes().as_slice())
-            .bind(row.period.as_str())
-            .bind(row.metric_name.as_str())
-            .bind(int(row.metric_value));
-        self.writing()?.execute(statement).map(drop)
-    }
+/// Adds to a counter.
+pub(crate) fn add(conn: &mut Conn, row: &MetricRow) -> StoreResult<()> {
+    let statement = Statement::new("add to a metric", ADD)
+        .bind(row.instance_id.as_bytes().as_slice())
+        .bind(row.period.as_str())
+        .bind(row.metric_name.as_str())
+        .bind(int(row.metric_value));
+    conn.execute(statement).map(drop)
 }

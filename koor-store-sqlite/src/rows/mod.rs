@@ -3,14 +3,14 @@
 pub(crate) mod audit;
 pub(crate) mod compliance;
 pub(crate) mod events;
-mod instances;
-mod metrics;
-mod rules;
+pub(crate) mod instances;
+pub(crate) mod metrics;
+pub(crate) mod rules;
 mod specs;
 pub(crate) mod state;
-mod templates;
+pub(crate) mod templates;
 pub(crate) mod usage;
-mod webhooks;
+pub(crate) mod webhooks;
 
 use std::fmt::Write as _;
 

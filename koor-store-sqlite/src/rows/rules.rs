@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use koor_core::{
     domain::rules::{MatchType, Rule, RuleFilter, RuleSource, RuleStatus, Severity},
     ids::{ProjectName, RuleId},
-    ports::{RuleBook, RuleRead, StoreResult},
+    ports::{RuleBook, RuleChange, StoreResult},
 };
 
 use crate::{
-    batch::Batch,
-    conn::{Row, Statement},
+    conn::{Conn, Row, Statement},
     rows::as_json,
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "rule";
@@ -49,7 +48,7 @@ fn read(row: Row<'_>) -> StoreResult<Rule> {
     })
 }
 
-impl<M: Mode> RuleRead for Tx<'_, M> {
+impl RuleBook for Snapshot<'_> {
     fn rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<Option<Rule>> {
         let statement = Statement::new("read a rule", SELECT).bind(project.as_str()).bind(id.as_str());
         self.conn.row(statement, TABLE, read)
@@ -70,28 +69,34 @@ impl<M: Mode> RuleRead for Tx<'_, M> {
     }
 }
 
-impl RuleBook for Tx<'_, Batch<'_>> {
-    fn put_rule(&mut self, rule: &Rule) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep a rule";
-        let statement = Statement::new(ATTEMPTED, PUT)
-            .bind(rule.rule_id.as_str())
-            .bind(rule.project.as_str())
-            .bind(rule.severity.as_str())
-            .bind(rule.match_type.as_str())
-            .bind(rule.pattern.as_str())
-            .bind(rule.message.as_str())
-            .bind(rule.stack.as_str())
-            .bind(as_json(ATTEMPTED, &rule.applies_to)?)
-            .bind(rule.source.as_str())
-            .bind(rule.status.as_str())
-            .bind(rule.proposed_by.as_str())
-            .bind(rule.context.as_str())
-            .bind(rule.created_at.millis());
-        self.writing()?.execute(statement).map(drop)
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &RuleChange) -> StoreResult<()> {
+    match change {
+        RuleChange::Put(rule) => put_rule(conn, rule),
+        RuleChange::Remove { project, id } => remove_rule(conn, project, id),
     }
+}
 
-    fn remove_rule(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<()> {
-        let statement = Statement::new("forget a rule", REMOVE).bind(project.as_str()).bind(id.as_str());
-        self.writing()?.execute(statement).map(drop)
-    }
+fn put_rule(conn: &mut Conn, rule: &Rule) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a rule";
+    let statement = Statement::new(ATTEMPTED, PUT)
+        .bind(rule.rule_id.as_str())
+        .bind(rule.project.as_str())
+        .bind(rule.severity.as_str())
+        .bind(rule.match_type.as_str())
+        .bind(rule.pattern.as_str())
+        .bind(rule.message.as_str())
+        .bind(rule.stack.as_str())
+        .bind(as_json(ATTEMPTED, &rule.applies_to)?)
+        .bind(rule.source.as_str())
+        .bind(rule.status.as_str())
+        .bind(rule.proposed_by.as_str())
+        .bind(rule.context.as_str())
+        .bind(rule.created_at.millis());
+    conn.execute(statement).map(drop)
+}
+
+fn remove_rule(conn: &mut Conn, project: &ProjectName, id: &RuleId) -> StoreResult<()> {
+    let statement = Statement::new("forget a rule", REMOVE).bind(project.as_str()).bind(id.as_str());
+    conn.execute(statement).map(drop)
 }

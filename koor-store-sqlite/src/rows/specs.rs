@@ -9,7 +9,7 @@ use koor_core::{
 use crate::{
     conn::Statement,
     rows::state::{read_revision, revision},
-    tx::{Mode, Part, Tx},
+    snapshot::Snapshot,
 };
 
 const SELECT_SPECS: &str = concat!(
@@ -24,9 +24,9 @@ const SELECT_PROJECTS: &str = "SELECT project, sum(specs) AS specs, sum(rules) A
     WHERE live = 1 AND space = 1 GROUP BY project \
     UNION ALL SELECT project, 0, count(*) FROM rule GROUP BY project) GROUP BY project ORDER BY project";
 
-impl<M: Mode> SpecRegistry for Tx<'_, M> {
+impl SpecRegistry for Snapshot<'_> {
     fn specs(&mut self, project: &ProjectName) -> StoreResult<Vec<(SpecName, Revision)>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let statement = Statement::new("list specs", SELECT_SPECS).bind(project.as_str());
         conn.rows(statement, "document_version", |row| {
             Ok((row.read("name", |name: &str| SpecName::new(name))?, read_revision(row)?))
@@ -34,7 +34,7 @@ impl<M: Mode> SpecRegistry for Tx<'_, M> {
     }
 
     fn projects(&mut self) -> StoreResult<Vec<SpecProject>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         conn.rows(Statement::new("list projects", SELECT_PROJECTS), "document_key", |row| {
             Ok(SpecProject {
                 project: row.read("project", |name: &str| ProjectName::new(name))?,

@@ -7,15 +7,15 @@ use koor_core::{
         state::{Document, Revision},
     },
     ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version},
-    ports::{StateRead, StateRepo, StoreResult},
+    ports::{StateRepo, StoreResult},
 };
 
 use crate::{
-    batch::{Batch, NewKey},
+    batch::NewKey,
     conn::{Conn, Row, Statement, int, limit},
-    heads::Head,
+    revision_cache::Head,
     rows::End,
-    tx::{Mode, Part, Tx},
+    snapshot::Snapshot,
 };
 
 const VERSIONS: &str = "document_version";
@@ -104,8 +104,8 @@ fn of_key(statement: Statement, key: &DocumentKey) -> Statement {
 }
 
 /// Binds the columns of `document_key`.
-pub(crate) fn bind_key(statement: &mut Statement, new: &NewKey) {
-    let (space, project, name) = parts(&new.key);
+pub(crate) fn bind_key(statement: &mut Statement, new: &NewKey<'_>) {
+    let (space, project, name) = parts(new.key);
     statement.push(new.id);
     statement.push(space);
     statement.push_text(project);
@@ -180,25 +180,25 @@ pub(crate) fn last_key_id(conn: &mut Conn) -> StoreResult<i64> {
     Ok(conn.row(statement, "document_key", |row| row.get("id"))?.unwrap_or(0))
 }
 
-impl<M: Mode> StateRead for Tx<'_, M> {
+impl StateRepo for Snapshot<'_> {
     fn revision(&mut self, key: &DocumentKey) -> StoreResult<Option<Revision>> {
-        Ok(self.mode.head(self.conn, key)?.newest)
+        Ok(head(self.conn, key)?.newest)
     }
 
     fn document(&mut self, key: &DocumentKey) -> StoreResult<Option<Document>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let statement = of_key(Statement::new("read a document", SELECT_NEWEST), key);
         conn.row(statement, VERSIONS, |row| read_document(row, key.clone()))
     }
 
     fn document_at(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let statement = of_key(Statement::new("read a version", SELECT_AT), key).bind(int(version.get()));
         conn.row(statement, VERSIONS, |row| read_document(row, key.clone()))
     }
 
     fn revisions(&mut self, key: &DocumentKey, most: usize) -> StoreResult<Vec<Revision>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let statement = of_key(Statement::new("read a history", SELECT_REVISIONS), key).bind(limit(most));
         conn.rows(statement, VERSIONS, read_revision)
     }
@@ -209,7 +209,7 @@ impl<M: Mode> StateRead for Tx<'_, M> {
         after: Option<&StateKey>,
         most: Option<usize>,
     ) -> StoreResult<Vec<(StateKey, Revision)>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         // The first text after another one is that one with a zero byte behind it.
         let begin = match after {
             Some(after) if after.as_str() >= prefix => format!("{}\0", after.as_str()),
@@ -223,7 +223,7 @@ impl<M: Mode> StateRead for Tx<'_, M> {
     }
 
     fn state_count(&mut self) -> StoreResult<u64> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let count =
             conn.row(Statement::new("count state", COUNT_STATE), "document_key", |row| row.count("n"))?;
         Ok(count.unwrap_or(0))
@@ -234,7 +234,7 @@ impl<M: Mode> StateRead for Tx<'_, M> {
         after: Option<(&DocumentKey, Version)>,
         most: usize,
     ) -> StoreResult<Vec<Document>> {
-        let conn = self.settled(Part::Documents)?;
+        let conn = &mut *self.conn;
         let read = |row: Row<'_>| read_document(row, read_key(row)?);
         let keys_after = Statement::new("read documents", SELECT_KEYS_AFTER);
         let Some((key, version)) = after else {
@@ -250,15 +250,5 @@ impl<M: Mode> StateRead for Tx<'_, M> {
             documents.extend(conn.rows(statement, VERSIONS, read)?);
         }
         Ok(documents)
-    }
-}
-
-impl StateRepo for Tx<'_, Batch<'_>> {
-    fn append_document(&mut self, document: &Document) -> StoreResult<()> {
-        self.mode.append_document(self.conn, document)
-    }
-
-    fn trim_document(&mut self, key: &DocumentKey, first_kept: Version) -> StoreResult<()> {
-        self.mode.trim_document(self.conn, key, first_kept)
     }
 }

@@ -6,14 +6,13 @@ use koor_core::{
         templates::{Template, TemplateKind},
     },
     ids::TemplateId,
-    ports::{StoreResult, TemplateRead, TemplateRepo},
+    ports::{StoreResult, TemplateChange, TemplateRepo},
 };
 
 use crate::{
-    batch::Batch,
-    conn::{Row, Statement},
+    conn::{Conn, Row, Statement},
     rows::as_json,
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "template";
@@ -48,7 +47,7 @@ fn read(row: Row<'_>) -> StoreResult<Template> {
     })
 }
 
-impl<M: Mode> TemplateRead for Tx<'_, M> {
+impl TemplateRepo for Snapshot<'_> {
     fn template(&mut self, id: &TemplateId) -> StoreResult<Option<Template>> {
         self.conn.row(Statement::new("read a template", SELECT).bind(id.as_str()), TABLE, read)
     }
@@ -60,24 +59,30 @@ impl<M: Mode> TemplateRead for Tx<'_, M> {
     }
 }
 
-impl TemplateRepo for Tx<'_, Batch<'_>> {
-    fn put_template(&mut self, template: &Template) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep a template";
-        let statement = Statement::new(ATTEMPTED, PUT)
-            .bind(template.id.as_str())
-            .bind(template.name.as_str())
-            .bind(template.description.as_str())
-            .bind(template.kind.as_str())
-            .bind(template.data.as_str())
-            .bind(as_json(ATTEMPTED, &template.tags)?)
-            .bind(template.version.cast_signed())
-            .bind(template.created_at.millis())
-            .bind(template.updated_at.millis());
-        self.writing()?.execute(statement).map(drop)
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &TemplateChange) -> StoreResult<()> {
+    match change {
+        TemplateChange::Put(template) => put_template(conn, template),
+        TemplateChange::Remove(id) => remove_template(conn, id),
     }
+}
 
-    fn remove_template(&mut self, id: &TemplateId) -> StoreResult<()> {
-        let statement = Statement::new("forget a template", REMOVE).bind(id.as_str());
-        self.writing()?.execute(statement).map(drop)
-    }
+fn put_template(conn: &mut Conn, template: &Template) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a template";
+    let statement = Statement::new(ATTEMPTED, PUT)
+        .bind(template.id.as_str())
+        .bind(template.name.as_str())
+        .bind(template.description.as_str())
+        .bind(template.kind.as_str())
+        .bind(template.data.as_str())
+        .bind(as_json(ATTEMPTED, &template.tags)?)
+        .bind(template.version.cast_signed())
+        .bind(template.created_at.millis())
+        .bind(template.updated_at.millis());
+    conn.execute(statement).map(drop)
+}
+
+fn remove_template(conn: &mut Conn, id: &TemplateId) -> StoreResult<()> {
+    let statement = Statement::new("forget a template", REMOVE).bind(id.as_str());
+    conn.execute(statement).map(drop)
 }

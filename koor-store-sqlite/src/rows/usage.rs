@@ -4,14 +4,13 @@ use koor_core::{
     domain::usage::{GroupBy, UsageFilter, UsageGroups, UsageRecord, UsageTotal},
     ids::UsageId,
     page::TimeRange,
-    ports::{StoreResult, UsageLog, UsageRead},
+    ports::{StoreResult, UsageLog},
 };
 
 use crate::{
-    batch::Batch,
     conn::{Conn, Row, Statement, int, limit},
     rows::{Conditions, FEW, ends},
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "llm_usage";
@@ -104,7 +103,7 @@ fn few_in_range(conn: &mut Conn, range: TimeRange) -> StoreResult<bool> {
     Ok(count.is_some_and(|count| count < FEW))
 }
 
-impl<M: Mode> UsageRead for Tx<'_, M> {
+impl UsageLog for Snapshot<'_> {
     fn usage(&mut self, filter: &UsageFilter, most: usize) -> StoreResult<Vec<UsageRecord>> {
         let UsageFilter { instance, project, session_tag, range } = filter;
         let texts =
@@ -142,31 +141,21 @@ impl<M: Mode> UsageRead for Tx<'_, M> {
         let statement = in_range(Statement::new("sum up usage", sql), range);
         Ok(self.conn.rows(statement, TABLE, read_total)?.into_iter().collect())
     }
-
-    fn last_usage(&mut self) -> StoreResult<Option<UsageId>> {
-        match self.tails()? {
-            Some(tails) => Ok(tails.usage),
-            None => last(self.conn),
-        }
-    }
 }
 
-impl UsageLog for Tx<'_, Batch<'_>> {
-    fn append_usage(&mut self, record: &UsageRecord) -> StoreResult<()> {
-        let statement = Statement::new("keep a usage record", APPEND)
-            .bind(int(record.id.get()))
-            .bind(record.provider.as_str())
-            .bind(record.model.as_str())
-            .bind(record.instance_id.as_str())
-            .bind(record.project.as_str())
-            .bind(record.tokens_in.cast_signed())
-            .bind(record.tokens_out.cast_signed())
-            .bind(record.cost_usd)
-            .bind(record.request_type.as_str())
-            .bind(record.session_tag.as_str())
-            .bind(record.created_at.millis());
-        self.writing()?.execute(statement)?;
-        self.mode.tails.usage = Some(record.id);
-        Ok(())
-    }
+/// Appends a record.
+pub(crate) fn append(conn: &mut Conn, record: &UsageRecord) -> StoreResult<()> {
+    let statement = Statement::new("keep a usage record", APPEND)
+        .bind(int(record.id.get()))
+        .bind(record.provider.as_str())
+        .bind(record.model.as_str())
+        .bind(record.instance_id.as_str())
+        .bind(record.project.as_str())
+        .bind(record.tokens_in.cast_signed())
+        .bind(record.tokens_out.cast_signed())
+        .bind(record.cost_usd)
+        .bind(record.request_type.as_str())
+        .bind(record.session_tag.as_str())
+        .bind(record.created_at.millis());
+    conn.execute(statement).map(drop)
 }

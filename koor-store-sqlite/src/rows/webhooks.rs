@@ -5,14 +5,13 @@ use koor_core::{
     domain::webhooks::{DELIVERIES_KEPT, Delivery, Secret, Webhook},
     ids::{Cursor, EventId, WebhookId},
     pattern::Pattern,
-    ports::{StoreResult, WebhookRead, WebhookRepo},
+    ports::{StoreResult, WebhookChange, WebhookRepo},
 };
 
 use crate::{
-    batch::Batch,
-    conn::{Row, Statement, int, limit},
+    conn::{Conn, Row, Statement, int, limit},
     rows::as_json,
-    tx::{Mode, Tx},
+    snapshot::Snapshot,
 };
 
 const TABLE: &str = "webhook";
@@ -67,7 +66,7 @@ fn read_delivery(row: Row<'_>) -> StoreResult<Delivery> {
     })
 }
 
-impl<M: Mode> WebhookRead for Tx<'_, M> {
+impl WebhookRepo for Snapshot<'_> {
     fn webhook(&mut self, id: &WebhookId) -> StoreResult<Option<Webhook>> {
         self.conn.row(Statement::new("read a webhook", SELECT).bind(id.as_str()), TABLE, read)
     }
@@ -84,45 +83,50 @@ impl<M: Mode> WebhookRead for Tx<'_, M> {
     }
 }
 
-impl WebhookRepo for Tx<'_, Batch<'_>> {
-    fn put_webhook(&mut self, webhook: &Webhook) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep a webhook";
-        let patterns: Vec<&str> = webhook.patterns.iter().map(Pattern::as_str).collect();
-        let statement = Statement::new(ATTEMPTED, PUT)
-            .bind(webhook.id.as_str())
-            .bind(webhook.url.as_str())
-            .bind(as_json(ATTEMPTED, &patterns)?)
-            .bind(webhook.secret.as_ref().map(Secret::reveal))
-            .bind(i64::from(webhook.active))
-            .bind(webhook.created_at.millis())
-            .bind(webhook.last_fired.map(Timestamp::millis))
-            .bind(i64::from(webhook.fail_count))
-            .bind(int(webhook.cursor.get()))
-            .bind(webhook.retry_at.map(Timestamp::millis))
-            .bind(webhook.last_error.as_str());
-        self.writing()?.execute(statement).map(drop)
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &WebhookChange) -> StoreResult<()> {
+    match change {
+        WebhookChange::Put(webhook) => put_webhook(conn, webhook),
+        WebhookChange::Remove(id) => remove_webhook(conn, id),
+        WebhookChange::AppendDelivery { id, delivery } => append_delivery(conn, id, delivery),
     }
+}
 
-    fn remove_webhook(&mut self, id: &WebhookId) -> StoreResult<()> {
-        const ATTEMPTED: &str = "forget a webhook";
-        let conn = self.writing()?;
-        conn.execute(Statement::new(ATTEMPTED, REMOVE).bind(id.as_str()))?;
-        conn.execute(Statement::new(ATTEMPTED, REMOVE_DELIVERIES).bind(id.as_str())).map(drop)
-    }
+fn put_webhook(conn: &mut Conn, webhook: &Webhook) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a webhook";
+    let patterns: Vec<&str> = webhook.patterns.iter().map(Pattern::as_str).collect();
+    let statement = Statement::new(ATTEMPTED, PUT)
+        .bind(webhook.id.as_str())
+        .bind(webhook.url.as_str())
+        .bind(as_json(ATTEMPTED, &patterns)?)
+        .bind(webhook.secret.as_ref().map(Secret::reveal))
+        .bind(i64::from(webhook.active))
+        .bind(webhook.created_at.millis())
+        .bind(webhook.last_fired.map(Timestamp::millis))
+        .bind(i64::from(webhook.fail_count))
+        .bind(int(webhook.cursor.get()))
+        .bind(webhook.retry_at.map(Timestamp::millis))
+        .bind(webhook.last_error.as_str());
+    conn.execute(statement).map(drop)
+}
 
-    fn append_delivery(&mut self, id: &WebhookId, delivery: &Delivery) -> StoreResult<()> {
-        const ATTEMPTED: &str = "keep a delivery";
-        let conn = self.writing()?;
-        let statement = Statement::new(ATTEMPTED, APPEND_DELIVERY)
-            .bind(id.as_str())
-            .bind(int(delivery.event_id.get()))
-            .bind(i64::from(delivery.attempt))
-            .bind(i64::from(delivery.status))
-            .bind(delivery.error.as_deref())
-            .bind(int(delivery.duration_ms))
-            .bind(delivery.at.millis());
-        conn.execute(statement)?;
-        let trim = Statement::new(ATTEMPTED, TRIM_DELIVERIES).bind(id.as_str()).bind(limit(DELIVERIES_KEPT));
-        conn.execute(trim).map(drop)
-    }
+fn remove_webhook(conn: &mut Conn, id: &WebhookId) -> StoreResult<()> {
+    const ATTEMPTED: &str = "forget a webhook";
+    conn.execute(Statement::new(ATTEMPTED, REMOVE).bind(id.as_str()))?;
+    conn.execute(Statement::new(ATTEMPTED, REMOVE_DELIVERIES).bind(id.as_str())).map(drop)
+}
+
+fn append_delivery(conn: &mut Conn, id: &WebhookId, delivery: &Delivery) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a delivery";
+    let statement = Statement::new(ATTEMPTED, APPEND_DELIVERY)
+        .bind(id.as_str())
+        .bind(int(delivery.event_id.get()))
+        .bind(i64::from(delivery.attempt))
+        .bind(i64::from(delivery.status))
+        .bind(delivery.error.as_deref())
+        .bind(int(delivery.duration_ms))
+        .bind(delivery.at.millis());
+    conn.execute(statement)?;
+    let trim = Statement::new(ATTEMPTED, TRIM_DELIVERIES).bind(id.as_str()).bind(limit(DELIVERIES_KEPT));
+    conn.execute(trim).map(drop)
 }

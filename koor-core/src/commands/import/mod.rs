@@ -8,11 +8,11 @@ use serde_json::json;
 
 use self::convert::Sorting;
 use crate::{
-    announcement::Announcement,
+    announcement::SystemTopic,
     app::Koor,
     caller::{Access, Caller},
     clock::Timestamp,
-    command::{Command, Committed, Done, Intent, Work},
+    command::{Applied, Command, CommandContext, Committed, Operation},
     domain::{
         audit::{Action, AuditEntry},
         compliance::ComplianceRun,
@@ -28,6 +28,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{AuditId, Cursor, DocumentKey, Hash, RunId, UsageId},
+    ports::{Change, EventChange},
 };
 
 /// How many rows that cannot be taken over are named in a refusal.
@@ -160,53 +161,50 @@ struct ImportOriginal(Taken);
 
 impl ImportOriginal {
     /// Entries are chained to each other as they come: the original had no chain.
-    fn append_audit(&self, work: &mut Work<'_>) -> Result<(), Error> {
+    fn append_audit(&self, cx: &mut CommandContext<'_>) {
         let mut before = None;
         for (entry, id) in self.0.audit.iter().zip(counting(AuditId::FIRST, AuditId::next)) {
             let chained = AuditEntry { id, ..entry.clone() }.chain(before);
             before = Some(chained.hash);
-            work.tx.append_audit(&chained)?;
+            cx.push(Change::AppendAudit(chained));
         }
-        Ok(())
     }
 
-    fn append_records(&self, work: &mut Work<'_>) -> Result<(), Error> {
+    fn append_records(&self, cx: &mut CommandContext<'_>) {
         let taken = &self.0;
         for (run, id) in taken.runs.iter().zip(counting(RunId::FIRST, RunId::next)) {
-            work.tx.append_run(&ComplianceRun { id, ..run.clone() })?;
+            cx.append_run(ComplianceRun { id, ..run.clone() });
         }
         for (record, id) in taken.usage.iter().zip(counting(UsageId::FIRST, UsageId::next)) {
-            work.tx.append_usage(&UsageRecord { id, ..record.clone() })?;
+            cx.append_usage(UsageRecord { id, ..record.clone() });
         }
         for row in &taken.metrics {
-            work.tx.add_metric(row)?;
+            cx.add_metric(row.clone());
         }
-        Ok(())
     }
 
-    fn put_nouns(&self, work: &mut Work<'_>) -> Result<(), Error> {
+    fn put_nouns(&self, cx: &mut CommandContext<'_>) {
         let taken = &self.0;
         for document in &taken.documents {
-            work.tx.append_document(document)?;
+            cx.append_document(document.clone());
         }
         for rule in &taken.rules {
-            work.tx.put_rule(rule)?;
+            cx.put_rule(rule.clone());
         }
         for template in &taken.templates {
-            work.tx.put_template(template)?;
+            cx.put_template(template.clone());
         }
         for (instance, token) in &taken.instances {
-            work.tx.put_instance(instance)?;
+            cx.put_instance(instance.clone());
             if let Some(token) = token {
-                work.tx.set_instance_token(instance.id, *token)?;
+                cx.set_instance_token(instance.id, *token);
             }
         }
-        let cursor = work.tx.log_bounds()?.last;
+        let cursor = cx.ends().log.last;
         for webhook in &taken.webhooks {
             // The original told its webhooks of everything at once or never: they go on from here.
-            work.tx.put_webhook(&Webhook { cursor, ..webhook.clone() })?;
+            cx.put_webhook(Webhook { cursor, ..webhook.clone() });
         }
-        Ok(())
     }
 
     fn counted(&self) -> Imported {
@@ -242,13 +240,13 @@ fn counting<T: Copy>(first: T, next: fn(T) -> T) -> impl Iterator<Item = T> {
 impl Command for ImportOriginal {
     type Output = Imported;
 
-    fn intent(&self) -> Intent {
-        Intent::to(Action::BackupRestore, "original", Access::Admin("import a database"))
+    fn operation(&self) -> Operation {
+        Operation::to(Action::BackupImport, "original", Access::Admin("import a database"))
     }
 
-    fn apply(&self, work: &mut Work<'_>) -> Result<Done<Imported>, Error> {
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Imported>, Error> {
         // Every change leaves one or the other.
-        if work.tx.audit_head()?.is_some() || work.tx.log_bounds()?.last > Cursor::START {
+        if cx.ends().audit.is_some() || cx.ends().log.last > Cursor::START {
             return Err(Error::Exists {
                 what: "data",
                 name: "an import needs an empty data directory".into(),
@@ -256,16 +254,16 @@ impl Command for ImportOriginal {
         }
         let mut cursor = Cursor::START;
         for event in &self.0.events {
-            work.tx.append_event(&Event { id: cursor.next(), ..event.clone() })?;
+            cx.push(Change::Event(EventChange::Append(Event { id: cursor.next(), ..event.clone() })));
             cursor = cursor.next().into();
         }
-        self.put_nouns(work)?;
-        self.append_records(work)?;
-        self.append_audit(work)?;
+        self.put_nouns(cx);
+        self.append_records(cx);
+        self.append_audit(cx);
         let imported = self.counted();
         let counts = json!(Imported { left_out: Vec::new(), ..imported.clone() });
-        work.announce(Announcement::BackupRestored, &json!({"imported": counts}))?;
+        cx.announce(SystemTopic::BackupRestored, &json!({"imported": counts}))?;
         let detail = json!({"imported": counts, "left_out": imported.left_out.len()});
-        Ok(Done::with(imported, detail))
+        Ok(Applied::with(imported, detail))
     }
 }

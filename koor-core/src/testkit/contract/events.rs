@@ -13,14 +13,13 @@ use crate::{
     },
     domain::{
         RawJson,
-        events::{Event, EventFilter},
+        events::{Event, EventClass, EventFilter},
     },
     error::{Error, ErrorKind},
     hub::{Delivery, Gap, Subscription, Told},
     ids::{Cursor, Topic},
     page::{Limit, TimeRange},
-    pattern::Class,
-    ports::EVENT_PAGE_BYTES,
+    ports::{EVENT_PAGE_BYTES, Retention},
     queries::History,
     settings::Settings,
     testkit::{
@@ -113,15 +112,16 @@ pub(super) async fn each_class_has_its_own_retention(ground: Ground) {
     let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
     assert_eq!((bounds.last.get(), bounds.pruned_user.get(), bounds.pruned_system.get()), (20, 9, 14));
     assert_eq!(scene.koor.prune_events().await.unwrap(), 0);
-    for (class, most, gone) in [
-        (Class::User, 0, 0),
-        (Class::User, 2, 2),
-        (Class::User, 5, 1),
-        (Class::System, 1, 1),
-        (Class::Both, 2, 2),
+    for (class, keep, limit, gone) in [
+        (EventClass::User, 2, 0, 0),
+        (EventClass::User, 2, 2, 2),
+        (EventClass::User, 2, 5, 1),
+        (EventClass::System, 2, 1, 1),
+        (EventClass::User, 1, 9, 1),
+        (EventClass::System, 1, 9, 1),
     ] {
-        let pruned = scene.koor.housekeep("test", move |work| Ok(work.tx.prune_events(class, 2, most)?));
-        assert_eq!(pruned.await.unwrap(), gone, "{class:?}, {most} at most");
+        let retention = Retention { class, keep, limit };
+        assert_eq!(scene.koor.prune_some(retention).await.unwrap(), gone, "{retention:?}");
     }
     assert_eq!(ids(&history(&scene, by_topic(&["*", "$*"]), Some(0), 99).await), [19, 20]);
     assert_eq!(scene.publish("user", 10).await.id.get(), 21);

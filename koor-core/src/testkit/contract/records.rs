@@ -26,7 +26,7 @@ use crate::{
     },
     error::ErrorKind,
     page::{Limit, TimeRange},
-    ports::{HttpSender, Outbound, OutboundAnswer, OutboundError},
+    ports::{FactSet, HttpSender, Outbound, OutboundAnswer, OutboundError},
     queries::{FileToCheck, Step},
     testkit::{
         Ground, Scene,
@@ -305,6 +305,16 @@ pub(super) async fn compliance_finds_what_is_wrong(ground: Ground) {
     assert_eq!(scene.koor.compliance_history(failed, limit).await.unwrap(), runs);
     let nobody = RunFilter { project: Some("x".parse().unwrap()), ..RunFilter::default() };
     assert_eq!(scene.koor.compliance_history(nobody, limit).await.unwrap(), []);
+    let through = runs[0].id;
+    let pruned = scene.koor.housekeep("test", FactSet::default(), move |cx| {
+        cx.prune_runs(through);
+        Ok(())
+    });
+    pruned.await.unwrap();
+    let history = scene.koor.compliance_history(RunFilter::default(), limit).await.unwrap();
+    assert_eq!(history, forced);
+    let next = scene.koor.watch_compliance().await.unwrap();
+    assert!(next[0].id > forced[0].id);
 }
 
 pub(super) async fn counters_add_up(ground: Ground) {

@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 
-use crate::conn::int;
 use koor_core::{
-    domain::{audit::AuditHead, events::LogBounds, state::Revision},
-    ids::{DocumentKey, RunId, UsageId},
+    domain::state::Revision,
+    ids::DocumentKey,
+    ports::{Ends, StoreResult},
+};
+
+use crate::{
+    conn::{Conn, int},
+    rows::state,
 };
 
 /// How many bytes of heads are kept, roughly: some 100,000 keys. What is not among them costs one SELECT.
@@ -26,14 +31,24 @@ pub(crate) struct Head {
 /// The heads of keys met lately. Two generations: when the young one is full it becomes the old one, and what is
 /// not asked for again until the next change is forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct RevisionCache {
     young: HashMap<DocumentKey, Head>,
     old: HashMap<DocumentKey, Head>,
     young_bytes: usize,
 }
 
-impl Heads {
-    pub(crate) fn get(&mut self, key: &DocumentKey) -> Option<Head> {
+impl RevisionCache {
+    /// What is known of a key, asking the database at most once.
+    pub(crate) fn head(&mut self, conn: &mut Conn, key: &DocumentKey) -> StoreResult<Head> {
+        if let Some(head) = self.get(key) {
+            return Ok(head);
+        }
+        let head = state::head(conn, key)?;
+        self.put(key.clone(), head.clone());
+        Ok(head)
+    }
+
+    fn get(&mut self, key: &DocumentKey) -> Option<Head> {
         if let Some(head) = self.young.get(key) {
             return Some(head.clone());
         }
@@ -64,17 +79,16 @@ pub(crate) fn text_bytes(key: &DocumentKey) -> usize {
 
 /// The ends of everything that only grows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Tails {
+pub(crate) struct LogTails {
+    /// The last row of a key.
     pub(crate) key_id: i64,
-    pub(crate) audit: Option<AuditHead>,
-    pub(crate) bounds: LogBounds,
-    pub(crate) run: Option<RunId>,
-    pub(crate) usage: Option<UsageId>,
+    /// What the core knows of, too.
+    pub(crate) ends: Ends,
 }
 
-impl Tails {
+impl LogTails {
     /// The last audit entry; zero where there is none.
     pub(crate) fn last_audit(&self) -> i64 {
-        self.audit.map_or(0, |head| int(head.id.get()))
+        self.ends.audit.map_or(0, |head| int(head.id.get()))
     }
 }

@@ -24,9 +24,9 @@ pub(crate) enum Field {
 
 /// Of one entry, a hash of each field.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mark([u64; 3]);
+pub(crate) struct FieldHashes([u64; 3]);
 
-impl Mark {
+impl FieldHashes {
     pub(crate) fn of(entry: &AuditEntry) -> Self {
         Self([&entry.resource, entry.actor.as_str(), &entry.action].map(hash))
     }
@@ -40,14 +40,14 @@ fn hash(text: &str) -> u64 {
 
 /// What is known of a stretch of the log without reading it: the entries after one id, and up to another.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
+pub(crate) struct Candidates {
     pub(crate) after: i64,
     pub(crate) through: i64,
     /// Only these of them may be what is looked for.
     pub(crate) ids: Vec<i64>,
 }
 
-impl Sighting {
+impl Candidates {
     /// Nothing is known of any entry.
     pub(crate) fn none() -> Self {
         Self { after: i64::MAX, through: i64::MAX, ids: Vec::new() }
@@ -58,7 +58,7 @@ impl Sighting {
 #[derive(Debug)]
 struct Marks {
     after: i64,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<FieldHashes>,
 }
 
 impl Marks {
@@ -76,16 +76,16 @@ impl Marks {
 
 /// What the writer remembers for the readers. It may be behind what a reader sees, or ahead of it.
 #[derive(Debug)]
-pub(crate) struct Recent(RwLock<Marks>);
+pub(crate) struct AuditTail(RwLock<Marks>);
 
-impl Recent {
+impl AuditTail {
     /// Nothing yet, of a log that ends with that entry.
     pub(crate) fn new(last: i64) -> Self {
         Self(RwLock::new(Marks { after: last, marks: VecDeque::new() }))
     }
 
     /// Remembers entries that are durable, of which the last has this id.
-    pub(crate) fn push(&self, new: &[Mark], last: i64) {
+    pub(crate) fn push(&self, new: &[FieldHashes], last: i64) {
         let mut marks = self.0.write().unwrap_or_else(PoisonError::into_inner);
         marks.marks.extend(new);
         if marks.through() != last {
@@ -103,7 +103,7 @@ impl Recent {
     }
 
     /// Which of the entries that it knows may say this.
-    pub(crate) fn sight(&self, field: Field, value: &str) -> Sighting {
+    pub(crate) fn candidates(&self, field: Field, value: &str) -> Candidates {
         let wanted = hash(value);
         let marks = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let through = marks.through();
@@ -111,9 +111,9 @@ impl Recent {
         let found = ids.filter(|(_, mark)| mark.0[field as usize] == wanted).map(|(id, _)| id);
         let ids: Vec<i64> = found.take(MANY + 1).collect();
         if ids.len() > MANY {
-            return Sighting { after: through, through, ids: Vec::new() };
+            return Candidates { after: through, through, ids: Vec::new() };
         }
-        Sighting { after: marks.after, through, ids }
+        Candidates { after: marks.after, through, ids }
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    fn mark(resource: &str) -> Mark {
-        Mark::of(&AuditEntry {
+    fn mark(resource: &str) -> FieldHashes {
+        FieldHashes::of(&AuditEntry {
             id: AuditId::after(None),
             timestamp: Timestamp::from_millis(0),
             actor: Actor::new("somebody"),
@@ -141,39 +141,54 @@ mod tests {
 
     #[test]
     fn what_may_be_meant_is_found_among_those_that_are_known() {
-        let recent = Recent::new(10);
-        assert_eq!(recent.sight(Field::Resource, "a"), Sighting { after: 10, through: 10, ids: vec![] });
+        let recent = AuditTail::new(10);
+        assert_eq!(
+            recent.candidates(Field::Resource, "a"),
+            Candidates { after: 10, through: 10, ids: vec![] }
+        );
         recent.push(&[mark("a"), mark("b"), mark("a")], 13);
         assert_eq!(
-            recent.sight(Field::Resource, "a"),
-            Sighting { after: 10, through: 13, ids: vec![11, 13] }
+            recent.candidates(Field::Resource, "a"),
+            Candidates { after: 10, through: 13, ids: vec![11, 13] }
         );
-        assert_eq!(recent.sight(Field::Actor, "a").ids, [0; 0]);
-        assert_eq!(recent.sight(Field::Actor, "somebody").ids, [11, 12, 13]);
+        assert_eq!(recent.candidates(Field::Actor, "a").ids, [0; 0]);
+        assert_eq!(recent.candidates(Field::Actor, "somebody").ids, [11, 12, 13]);
         recent.forget(12);
-        assert_eq!(recent.sight(Field::Resource, "a"), Sighting { after: 12, through: 13, ids: vec![13] });
+        assert_eq!(
+            recent.candidates(Field::Resource, "a"),
+            Candidates { after: 12, through: 13, ids: vec![13] }
+        );
         recent.forget(5);
         recent.push(&[mark("b")], 14);
         assert_eq!(
-            recent.sight(Field::Action, "state.put"),
-            Sighting { after: 12, through: 14, ids: vec![13, 14] }
+            recent.candidates(Field::Action, "state.put"),
+            Candidates { after: 12, through: 14, ids: vec![13, 14] }
         );
     }
 
     #[test]
     fn nothing_is_said_to_be_known_that_is_not() {
-        let recent = Recent::new(0);
+        let recent = AuditTail::new(0);
         recent.push(&vec![mark("a"); MANY + 1], 257);
-        assert_eq!(recent.sight(Field::Resource, "b"), Sighting { after: 0, through: 257, ids: vec![] });
+        assert_eq!(
+            recent.candidates(Field::Resource, "b"),
+            Candidates { after: 0, through: 257, ids: vec![] }
+        );
         // Too many to name.
-        assert_eq!(recent.sight(Field::Resource, "a"), Sighting { after: 257, through: 257, ids: vec![] });
+        assert_eq!(
+            recent.candidates(Field::Resource, "a"),
+            Candidates { after: 257, through: 257, ids: vec![] }
+        );
         // Some were left out.
         recent.push(&[mark("b")], 300);
-        assert_eq!(recent.sight(Field::Resource, "b"), Sighting { after: 300, through: 300, ids: vec![] });
+        assert_eq!(
+            recent.candidates(Field::Resource, "b"),
+            Candidates { after: 300, through: 300, ids: vec![] }
+        );
         recent.push(&vec![mark("a"); MOST + 1], 300 + 131_073);
         assert_eq!(
-            recent.sight(Field::Resource, "b"),
-            Sighting { after: 301, through: 131_373, ids: vec![] }
+            recent.candidates(Field::Resource, "b"),
+            Candidates { after: 301, through: 131_373, ids: vec![] }
         );
     }
 }

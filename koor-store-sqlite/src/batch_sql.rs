@@ -2,12 +2,12 @@
 //!
 //! Every statement is a hop to the connection's own thread, and a hop costs more than an insert. So rows go in many at
 //! a time, the tables' inserts travel as one text, and BEGIN and COMMIT travel with them. To have few texts, which stay
-//! prepared, an insert has room for a round number of rows and takes only the first of them.
+//! prepared, an insert has slots for a round number of rows and takes only the first of them.
 
 use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
-/// The rows that an insert can have room for.
-const ROOMS: [usize; 5] = [1, 4, 16, 64, 256];
+/// How many rows an insert can have slots for.
+const SLOTS: [usize; 5] = [1, 4, 16, 64, 256];
 
 /// The most rows of one table in one text.
 pub(crate) const MOST_ROWS: usize = 256;
@@ -44,38 +44,38 @@ const TRIM: &str = "DELETE FROM document_version WHERE id IN (SELECT version.id 
 /// What a text does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a step of its own, in any combination")]
-pub(crate) struct Shape {
+pub(crate) struct BatchShape {
     pub(crate) begin: bool,
-    /// Room for so many rows of each table.
-    pub(crate) rooms: [usize; TABLES.len()],
+    /// Slots for rows of each table.
+    pub(crate) row_slots: [usize; TABLES.len()],
     pub(crate) live: bool,
     pub(crate) trim: bool,
     pub(crate) commit: bool,
 }
 
-/// The smallest room for that many rows.
-pub(crate) fn room(rows: usize) -> usize {
-    if rows == 0 { 0 } else { ROOMS.into_iter().find(|room| *room >= rows).unwrap_or(MOST_ROWS) }
+/// The smallest number of slots for that many rows.
+pub(crate) fn row_slots(rows: usize) -> usize {
+    if rows == 0 { 0 } else { SLOTS.into_iter().find(|slots| *slots >= rows).unwrap_or(MOST_ROWS) }
 }
 
 /// The texts that have been needed so far.
 #[derive(Debug, Default)]
-pub(crate) struct Scripts(HashMap<Shape, Arc<str>>);
+pub(crate) struct BatchTexts(HashMap<BatchShape, Arc<str>>);
 
-impl Scripts {
+impl BatchTexts {
     /// The text that does that.
-    pub(crate) fn text(&mut self, shape: Shape) -> Arc<str> {
+    pub(crate) fn text(&mut self, shape: BatchShape) -> Arc<str> {
         self.0.entry(shape).or_insert_with(|| shape.text().into()).clone()
     }
 }
 
-impl Shape {
+impl BatchShape {
     fn text(&self) -> String {
         let mut sql = String::new();
         if self.begin {
             sql.push_str("BEGIN IMMEDIATE;");
         }
-        for (index, (table, rows)) in TABLES.iter().zip(self.rooms).enumerate() {
+        for (index, (table, rows)) in TABLES.iter().zip(self.row_slots).enumerate() {
             if rows > 0 {
                 let row = format!("({})", vec!["?"; table.columns].join(","));
                 sql.push_str(table.insert);

@@ -1,0 +1,103 @@
+//! What each change does to the data.
+
+use std::sync::Arc;
+
+use super::Data;
+use crate::{
+    domain::{
+        events::EventClass,
+        webhooks::{DELIVERIES_KEPT, Delivery},
+    },
+    ids::{EventId, WebhookId},
+    ports::{
+        Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, TemplateChange,
+        WebhookChange,
+    },
+};
+
+/// Makes a change. It cannot fail: what could be wrong with it has been checked.
+pub(super) fn apply(data: &mut Data, change: &Change) {
+    match change {
+        Change::Document(DocumentChange::Append(document)) => {
+            let versions = data.documents.entry(document.key.clone()).or_default();
+            versions.insert(document.revision.version, Arc::clone(document));
+        }
+        Change::Document(DocumentChange::Trim { key, first_kept }) => {
+            if let Some(versions) = data.documents.get_mut(key) {
+                let newest = versions.keys().next_back().copied().unwrap_or(*first_kept);
+                *versions = versions.split_off(&newest.min(*first_kept));
+            }
+        }
+        Change::Event(EventChange::Append(event)) => {
+            data.events.insert(event.id, event.clone());
+            data.bounds.last = event.id.into();
+        }
+        Change::Event(EventChange::Prune { class, through }) => prune_events(data, *class, *through),
+        Change::Instance(InstanceChange::Put(instance)) => {
+            data.instances.insert(instance.id, instance.clone());
+        }
+        Change::Instance(InstanceChange::SetToken { id, token }) => {
+            data.tokens.retain(|_, of| of != id);
+            data.tokens.insert(*token, *id);
+        }
+        Change::Instance(InstanceChange::Remove(id)) => {
+            data.instances.remove(id);
+            data.tokens.retain(|_, of| of != id);
+        }
+        Change::Rule(RuleChange::Put(rule)) => {
+            data.rules.insert((rule.project.clone(), rule.rule_id.clone()), rule.clone());
+        }
+        Change::Rule(RuleChange::Remove { project, id }) => {
+            data.rules.remove(&(project.clone(), id.clone()));
+        }
+        Change::Webhook(WebhookChange::Put(webhook)) => {
+            data.webhooks.insert(webhook.id.clone(), webhook.clone());
+        }
+        Change::Webhook(WebhookChange::Remove(id)) => {
+            data.webhooks.remove(id);
+            data.deliveries.remove(id);
+        }
+        Change::Webhook(WebhookChange::AppendDelivery { id, delivery }) => {
+            append_delivery(data, id, delivery);
+        }
+        Change::Run(RunChange::Append(run)) => {
+            data.runs.insert(run.id, run.clone());
+        }
+        Change::Run(RunChange::Prune { through }) => {
+            let newest = data.runs.keys().next_back().copied();
+            data.runs.retain(|id, _| id > through || Some(*id) == newest);
+        }
+        Change::Template(TemplateChange::Put(template)) => {
+            data.templates.insert(template.id.clone(), template.clone());
+        }
+        Change::Template(TemplateChange::Remove(id)) => {
+            data.templates.remove(id);
+        }
+        Change::AppendAudit(chained) => {
+            data.audit.insert(chained.entry.id, chained.clone());
+        }
+        Change::AddMetric(row) => {
+            let key = (row.period.clone(), row.metric_name, row.instance_id);
+            *data.metrics.entry(key).or_default() += row.metric_value;
+        }
+        Change::AppendUsage(record) => {
+            data.usage.insert(record.id, record.clone());
+        }
+    }
+}
+
+fn prune_events(data: &mut Data, class: EventClass, through: EventId) {
+    data.events.retain(|id, event| *id > through || EventClass::of(&event.topic) != class);
+    match class {
+        EventClass::User => data.bounds.pruned_user = through.into(),
+        EventClass::System => data.bounds.pruned_system = through.into(),
+    }
+}
+
+fn append_delivery(data: &mut Data, id: &WebhookId, delivery: &Delivery) {
+    let deliveries = data.deliveries.entry(id.clone()).or_default();
+    deliveries.push_back(delivery.clone());
+    while deliveries.len() > DELIVERIES_KEPT {
+        deliveries.pop_front();
+    }
+}

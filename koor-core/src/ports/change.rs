@@ -1,0 +1,60 @@
+//! Changes: all that a commit can do, as data.
+
+use crate::{
+    domain::{audit::ChainedEntry, metrics::MetricRow, usage::UsageRecord},
+    ports::{
+        compliance::RunChange, events::EventChange, instances::InstanceChange, rules::RuleChange,
+        state::DocumentChange, templates::TemplateChange, webhooks::WebhookChange,
+    },
+};
+
+/// One change to what is stored. A commit makes a list of them, in order.
+///
+/// Only the core makes changes; a store matches them exhaustively, so that a new kind does not compile until every
+/// store knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Of documents: state and specs.
+    Document(DocumentChange),
+    /// Of the event log.
+    Event(EventChange),
+    /// Of the registry of instances.
+    Instance(InstanceChange),
+    /// Of the rules.
+    Rule(RuleChange),
+    /// Of the webhooks.
+    Webhook(WebhookChange),
+    /// Of the compliance runs.
+    Run(RunChange),
+    /// Of the templates.
+    Template(TemplateChange),
+    /// Append an entry to the audit log. Its id is the one after the last, and its hash continues the chain.
+    AppendAudit(ChainedEntry),
+    /// Add to the counter of that instance, name and period, which begins at zero.
+    AddMetric(MetricRow),
+    /// Append a usage record. Its id is the one after the last.
+    AppendUsage(UsageRecord),
+}
+
+impl Change {
+    /// Roughly how many bytes it carries, beyond a small fixed part.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Document(DocumentChange::Append(document)) => document.value.len(),
+            Self::Event(EventChange::Append(event)) => event.data.as_str().len(),
+            Self::AppendAudit(chained) => chained.entry.detail.len(),
+            Self::Template(TemplateChange::Put(template)) => template.data.as_str().len(),
+            Self::Rule(RuleChange::Put(rule)) => rule.pattern.len() + rule.message.len(),
+            Self::Document(DocumentChange::Trim { .. })
+            | Self::Event(EventChange::Prune { .. })
+            | Self::Template(TemplateChange::Remove(_))
+            | Self::Rule(RuleChange::Remove { .. })
+            | Self::Instance(_)
+            | Self::Webhook(_)
+            | Self::Run(_)
+            | Self::AddMetric(_)
+            | Self::AppendUsage(_) => 0,
+        }
+    }
+}

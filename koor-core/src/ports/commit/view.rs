@@ -1,0 +1,265 @@
+//! What a command sees: the facts, under the changes of its batch, under its own.
+
+use crate::domain::events::{EventClass, PrunePlan};
+use crate::{
+    domain::{
+        instances::{Instance, InstanceStatus},
+        rules::Rule,
+        state::{Document, Revision},
+        templates::Template,
+        webhooks::Webhook,
+    },
+    ids::{DocumentKey, InstanceId, ProjectName, RuleId, TemplateId, Version, WebhookId},
+    ports::{
+        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, Point, Records, Retention,
+        RuleChange, RunChange, StoreError, StoreResult, TemplateChange, WebhookChange,
+    },
+};
+
+/// Changes, and what they make of the records they touch.
+#[derive(Default)]
+struct Layer {
+    ends: Ends,
+    records: Records,
+    changes: Vec<Change>,
+    bytes: usize,
+}
+
+/// The facts of a batch, under the changes of the jobs that ran, under those of the job that is running.
+pub(crate) struct View {
+    facts: Facts,
+    batch: Layer,
+    job: Layer,
+    missing: FactSet,
+}
+
+/// Looks a record up in the layers, newest first; what is in none of them is noted as missing.
+macro_rules! records {
+    ($($record:ident($($arg:ident: $of:ty),+) -> $value:ty = $key:expr;)+) => {
+        impl View {
+            $(pub(crate) fn $record(&mut self, $($arg: $of),+) -> StoreResult<Option<$value>> {
+                let key = $key;
+                for records in [&self.job.records, &self.batch.records, &self.facts.records] {
+                    if let Some(found) = records.$record.get(key) {
+                        return Ok(found.clone());
+                    }
+                }
+                self.missing.$record.insert(key.clone());
+                Err(StoreError::NotFetched)
+            })+
+        }
+    };
+}
+
+records! {
+    revisions(key: &DocumentKey) -> Revision = key;
+    instances(id: &InstanceId) -> Instance = id;
+    webhooks(id: &WebhookId) -> Webhook = id;
+    templates(id: &TemplateId) -> Template = id;
+}
+
+impl View {
+    pub(super) fn new(facts: Facts) -> Self {
+        let layer = || Layer { ends: facts.ends, ..Layer::default() };
+        let (batch, job) = (layer(), layer());
+        Self { facts, batch, job, missing: FactSet::default() }
+    }
+
+    /// The ends of everything that only grows.
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.job.ends
+    }
+
+    /// A certain version of a document.
+    pub(crate) fn versions(&mut self, key: &DocumentKey, version: Version) -> StoreResult<Option<Document>> {
+        // Whether this batch has appended or trimmed it; few commands ask, so the changes are simply searched.
+        for change in self.job.changes.iter().rev().chain(self.batch.changes.iter().rev()) {
+            match change {
+                Change::Document(DocumentChange::Append(document))
+                    if document.revision.version == version && document.key == *key =>
+                {
+                    return Ok(Some((**document).clone()));
+                }
+                Change::Document(DocumentChange::Trim { key: trimmed, first_kept })
+                    if version < *first_kept && trimmed == key =>
+                {
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+        let wanted = (key.clone(), version);
+        if let Some(found) = self.facts.records.versions.get(&wanted) {
+            return Ok(found.clone());
+        }
+        self.missing.versions.insert(wanted);
+        Err(StoreError::NotFetched)
+    }
+
+    /// A rule.
+    pub(crate) fn rules(&mut self, project: &ProjectName, id: &RuleId) -> StoreResult<Option<Rule>> {
+        let wanted = (project.clone(), id.clone());
+        for records in [&self.job.records, &self.batch.records, &self.facts.records] {
+            if let Some(found) = records.rules.get(&wanted) {
+                return Ok(found.clone());
+            }
+        }
+        // Who has all rules of the project has this one, too.
+        if let Some(all) = self.facts.scans.project_rules.get(project) {
+            return Ok(all.iter().find(|rule| rule.rule_id == *id).cloned());
+        }
+        self.missing.rules.insert(wanted);
+        Err(StoreError::NotFetched)
+    }
+
+    /// All rules of a project, by id.
+    pub(crate) fn project_rules(&mut self, project: &ProjectName) -> StoreResult<Vec<Rule>> {
+        let Some(all) = self.facts.scans.project_rules.get(project) else {
+            self.missing.project_rules.insert(project.clone());
+            return Err(StoreError::NotFetched);
+        };
+        let mut rules: std::collections::BTreeMap<&RuleId, &Rule> =
+            all.iter().map(|rule| (&rule.rule_id, rule)).collect();
+        for records in [&self.batch.records, &self.job.records] {
+            for ((_, id), rule) in records.rules.iter().filter(|((of, _), _)| of == project) {
+                match rule {
+                    Some(rule) => rules.insert(id, rule),
+                    None => rules.remove(id),
+                };
+            }
+        }
+        Ok(rules.into_values().cloned().collect())
+    }
+
+    /// All active instances, by id.
+    pub(crate) fn active_instances(&mut self) -> StoreResult<Vec<Instance>> {
+        let Some(all) = self.facts.scans.active_instances.get(&()) else {
+            self.missing.active_instances.insert(());
+            return Err(StoreError::NotFetched);
+        };
+        let mut active: std::collections::BTreeMap<InstanceId, &Instance> =
+            all.iter().map(|instance| (instance.id, instance)).collect();
+        for records in [&self.batch.records, &self.job.records] {
+            for (id, instance) in &records.instances {
+                match instance.as_ref().filter(|instance| instance.status == InstanceStatus::Active) {
+                    Some(instance) => active.insert(*id, instance),
+                    None => active.remove(id),
+                };
+            }
+        }
+        Ok(active.into_values().cloned().collect())
+    }
+
+    /// Which events retention no longer covers; `None` when it covers all.
+    pub(crate) fn prunable(&mut self, retention: Retention) -> StoreResult<Option<PrunePlan>> {
+        let Some(plan) = self.facts.scans.prunable.get(&retention) else {
+            self.missing.prunable.insert(retention);
+            return Err(StoreError::NotFetched);
+        };
+        // Another job of this batch may have pruned as far already.
+        let pruned = self.job.ends.log.pruned(retention.class.into());
+        Ok(plan.filter(|plan| pruned < plan.through.into()))
+    }
+
+    /// Takes in a change: what is looked up after it sees it.
+    pub(crate) fn push(&mut self, change: Change) {
+        let Layer { ends, records, changes, bytes } = &mut self.job;
+        match &change {
+            Change::Document(DocumentChange::Append(document)) => {
+                records.revisions.insert(document.key.clone(), Some(document.revision.clone()));
+            }
+            Change::Event(EventChange::Append(event)) => ends.log.last = event.id.into(),
+            Change::Event(EventChange::Prune { class, through }) => match class {
+                EventClass::User => ends.log.pruned_user = (*through).into(),
+                EventClass::System => ends.log.pruned_system = (*through).into(),
+            },
+            Change::Instance(InstanceChange::Put(instance)) => {
+                records.instances.insert(instance.id, Some(instance.clone()));
+            }
+            Change::Instance(InstanceChange::Remove(id)) => {
+                records.instances.insert(*id, None);
+            }
+            Change::Rule(RuleChange::Put(rule)) => {
+                records.rules.insert((rule.project.clone(), rule.rule_id.clone()), Some(rule.clone()));
+            }
+            Change::Rule(RuleChange::Remove { project, id }) => {
+                records.rules.insert((project.clone(), id.clone()), None);
+            }
+            Change::Webhook(WebhookChange::Put(webhook)) => {
+                records.webhooks.insert(webhook.id.clone(), Some(webhook.clone()));
+            }
+            Change::Webhook(WebhookChange::Remove(id)) => {
+                records.webhooks.insert(id.clone(), None);
+            }
+            Change::Run(RunChange::Append(run)) => ends.run = Some(run.id),
+            Change::Template(TemplateChange::Put(template)) => {
+                records.templates.insert(template.id.clone(), Some(template.clone()));
+            }
+            Change::Template(TemplateChange::Remove(id)) => {
+                records.templates.insert(id.clone(), None);
+            }
+            Change::AppendAudit(chained) => ends.audit = Some(chained.head()),
+            Change::AppendUsage(record) => ends.usage = Some(record.id),
+            // No command looks these up, but for versions, which are searched for among the changes.
+            Change::Document(DocumentChange::Trim { .. })
+            | Change::Instance(InstanceChange::SetToken { .. })
+            | Change::Webhook(WebhookChange::AppendDelivery { .. })
+            | Change::Run(RunChange::Prune { .. })
+            | Change::AddMetric(_) => {}
+        }
+        *bytes += change.weight();
+        changes.push(change);
+    }
+
+    /// Puts a change before that many of the job's own, unseen by it; where there are fewer, nothing is put.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn insert(&mut self, at: usize, change: Change) {
+        if at < self.job.changes.len() {
+            self.job.changes.insert(at, change);
+        }
+    }
+
+    /// Adds the changes of the job that ran to those of the batch.
+    pub(crate) fn keep_job(&mut self) {
+        self.batch.ends = self.job.ends;
+        self.batch.records.absorb(&mut self.job.records);
+        self.batch.changes.append(&mut self.job.changes);
+        self.batch.bytes += std::mem::take(&mut self.job.bytes);
+    }
+
+    /// Drops the changes of the job that ran.
+    pub(crate) fn drop_job(&mut self) {
+        self.job.ends = self.batch.ends;
+        self.job.records.clear();
+        self.job.changes.clear();
+        self.job.bytes = 0;
+    }
+
+    /// Whether the job that ran looked at something that has not been fetched.
+    pub(crate) fn has_missed(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    pub(super) fn take_missing(&mut self) -> FactSet {
+        std::mem::take(&mut self.missing)
+    }
+
+    pub(super) fn point(&self) -> Point {
+        self.facts.point
+    }
+
+    /// Adds facts of the same point.
+    pub(super) fn add(&mut self, mut more: Facts) {
+        self.facts.records.absorb(&mut more.records);
+        self.facts.scans.absorb(more.scans);
+    }
+
+    /// How many bytes the changes of the batch carry.
+    pub(super) fn bytes(&self) -> usize {
+        self.batch.bytes
+    }
+
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.batch.changes
+    }
+}
