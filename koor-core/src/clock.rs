@@ -10,10 +10,7 @@ use time::{
     macros::format_description,
 };
 
-use crate::{
-    error::{Error, Invalid},
-    ids::InstanceId,
-};
+use crate::{ids::InstanceId, invalid::Invalid};
 
 const SHOWN: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -173,10 +170,17 @@ pub trait IdSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the machine has no randomness to give; there is no secret then, rather than a weak one.
-    fn secret(&self) -> Result<String, Error>;
+    fn secret(&self) -> Result<String, NoRandomness>;
 
     /// A number by which pauses are spread, so that what failed together is not tried again together.
     fn jitter(&self) -> u8;
+}
+
+/// The machine gave no randomness for a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw a secret")]
+pub struct NoRandomness {
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// The machine's random source.
@@ -190,9 +194,9 @@ impl IdSource for SystemIds {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that draws secrets")]
-    fn secret(&self) -> Result<String, Error> {
+    fn secret(&self) -> Result<String, NoRandomness> {
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|source| Error::Randomness { source: source.into() })?;
+        getrandom::fill(&mut bytes).map_err(|source| NoRandomness { source: source.into() })?;
         Ok(hex::encode(bytes))
     }
 

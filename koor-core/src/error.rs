@@ -2,23 +2,13 @@
 
 use std::fmt;
 
+pub use crate::invalid::Invalid;
 use crate::{
+    clock::NoRandomness,
     domain::{audit::Outcome, contracts::Violation},
     ids::{Cursor, EventId, Hash, Version},
     ports::StoreError,
 };
-
-/// Something a caller sent that cannot be. The text says what and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Invalid(String);
-
-impl Invalid {
-    /// A refusal with the given text, which a client will read as it stands.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
 
 /// Why a command or a query did not do what it was asked.
 ///
@@ -96,11 +86,8 @@ pub enum Error {
     #[error("{0} changed while this was being checked, try again")]
     Moved(String),
     /// The machine gave no randomness for a secret.
-    #[error("cannot draw a secret")]
-    Randomness {
-        /// What the machine said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The store could not do its work.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -148,7 +135,7 @@ impl Error {
             Self::CursorExpired { .. } | Self::CursorBeyond { .. } => ErrorKind::Gone,
             Self::Moved(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
             Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
-            Self::Randomness { .. }
+            Self::Randomness(_)
             | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::NotFetched) => {
                 ErrorKind::Internal
             }

@@ -42,6 +42,7 @@ mod error;
 mod execute;
 mod hub;
 mod identify;
+mod invalid;
 mod memory;
 mod roster;
 mod settings;

@@ -1,6 +1,6 @@
 //! How much of a list, and from when to when.
 
-use crate::{clock::Timestamp, error::Invalid};
+use crate::{clock::Timestamp, invalid::Invalid};
 
 /// How many entries of a list: 1 to 10000, 50 unless told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,12 +3,11 @@
 use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use tokio::{
-    select,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, spawn_blocking},
 };
 
-use crate::{app::Koor, error::Error, ports::StoreError};
+use crate::{error::Error, ports::StoreError};
 
 /// What all pieces of work may take up in memory together, in bytes.
 const ROOM: usize = 96 << 20;
@@ -17,7 +16,7 @@ const ROOM: usize = 96 << 20;
 const UNIT: usize = 1 << 20;
 
 /// How long a piece of work waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where such work is done.
 #[derive(Debug)]
@@ -43,7 +42,8 @@ pub(crate) struct Turn {
 }
 
 impl Workshop {
-    async fn turn(&self, room: usize) -> Option<Turn> {
+    /// Waits for a turn; `None` when there will be none any more.
+    pub(crate) async fn turn(&self, room: usize) -> Option<Turn> {
         let units = u32::try_from(room.div_ceil(UNIT).clamp(1, ROOM / UNIT)).ok()?;
         // Room first: whoever waits for much of it must not hold a turn meanwhile.
         let room = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
@@ -71,33 +71,10 @@ impl Turn {
     }
 }
 
-impl Koor {
-    /// Does work that takes long, or about so many bytes of memory, on a thread that nobody waits for, in its turn.
-    ///
-    /// # Errors
-    /// What the work says; [`StoreError::Busy`] when its turn does not come within ten seconds.
-    pub async fn apart<T: Send + 'static>(
-        &self,
-        room: usize,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.turn(room).await?.work(work).await
-    }
-
-    /// Waits for the right to do such work: for work that needs something large to begin with.
-    pub(crate) async fn turn(&self, room: usize) -> Result<Turn, Error> {
-        let turn = select! {
-            turn = self.inner.workshop.turn(room) => turn,
-            () = self.inner.clock.sleep(PATIENCE) => None,
-        };
-        Ok(turn.ok_or(StoreError::Busy)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
+    use crate::{Koor, MemoryStore};
 
     #[tokio::test]
     async fn work_that_needs_much_room_waits_for_it_and_not_for_ever() {

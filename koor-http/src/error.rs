@@ -173,7 +173,7 @@ impl Failure {
             | Error::NoSuchVersion { .. }
             | Error::Exists { .. }
             | Error::Moved(_)
-            | Error::Randomness { .. }
+            | Error::Randomness(_)
             | Error::Store(_) => {}
         }
     }

@@ -18,8 +18,12 @@ use crate::{
     audit_tail::FieldHashes,
     batch_sql::{BatchShape, BatchTexts, MOST_ROWS, TABLES, row_slots},
     conn::{Conn, Statement, int, limit},
-    revision_cache::{Head, LogTails, RevisionCache, text_bytes},
-    rows::{audit, compliance, events, instances, metrics, rules, state, templates, usage, webhooks},
+    revision_cache::{LogTails, RevisionCache, text_bytes},
+    rows::{
+        audit, compliance, events, instances, metrics, rules,
+        state::{self, Head, NewKey},
+        templates, usage, webhooks,
+    },
 };
 
 /// More bytes than this are not held back: they go to the database, and the transaction goes on.
@@ -28,13 +32,6 @@ const MAX_HELD_BYTES: usize = 8 << 20;
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
-
-/// A key that is yet to be inserted.
-pub(crate) struct NewKey<'c> {
-    pub(crate) id: i64,
-    pub(crate) key: &'c DocumentKey,
-    pub(crate) live: bool,
-}
 
 /// Rows of the hot tables that are yet to be inserted.
 #[derive(Default)]

@@ -19,7 +19,8 @@ use crate::{
     conn::wait,
     copies::{self, Copy},
     error::store_error,
-    open::{OpenError, newest_format},
+    format::newest_format,
+    open_error::OpenError,
     private::{JOURNAL, LOG, beside},
 };
 

@@ -18,10 +18,12 @@ mod cache;
 mod conn;
 mod copies;
 mod error;
+mod format;
 mod identity;
 mod indexing;
 mod lock;
 mod open;
+mod open_error;
 mod original;
 mod private;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod snapshot;
 mod store;
 
 pub use lock::check_database;
-pub use open::{Durability, OpenError, SqliteOptions};
+pub use open::{Durability, SqliteOptions};
+pub use open_error::OpenError;
 pub use original::{OriginalError, read_original};
 pub use store::SqliteStore;

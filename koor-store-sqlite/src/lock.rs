@@ -9,7 +9,8 @@ use std::{
 use crate::{
     copies,
     identity::identify,
-    open::{DATABASE, OpenError},
+    open::DATABASE,
+    open_error::OpenError,
     private::{make_private, private, tighten},
 };
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// What `SQLite` keeps beside a database, by the end of the name.
 pub(crate) const LOG: &str = "-wal";

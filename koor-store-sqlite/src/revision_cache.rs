@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use koor_core::{
-    domain::state::Revision,
     ids::DocumentKey,
     ports::{Ends, StoreResult},
 };
 
 use crate::{
     conn::{Conn, int},
-    rows::state,
+    rows::state::{self, Head},
 };
 
 /// How many bytes of heads are kept, roughly: some 100,000 keys. What is not among them costs one SELECT.
@@ -18,15 +17,6 @@ const HEADS_BYTES: usize = 32 << 20;
 
 /// What a head takes up beyond the text of its key.
 const HEAD_BYTES: usize = 256;
-
-/// What is known of a key.
-#[derive(Debug, Clone)]
-pub(crate) struct Head {
-    /// Its row; `None` when there is none yet.
-    pub(crate) key_id: Option<i64>,
-    /// Its newest version, tombstone included.
-    pub(crate) newest: Option<Revision>,
-}
 
 /// The heads of keys met lately. Two generations: when the young one is full it becomes the old one, and what is
 /// not asked for again until the next change is forgotten.

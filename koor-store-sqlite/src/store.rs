@@ -27,7 +27,8 @@ use crate::{
     conn::wait,
     error::store_error,
     lock::DataDirectory,
-    open::{self, OpenError, SqliteOptions},
+    open::{self, SqliteOptions},
+    open_error::OpenError,
     reader::{self, Question, Questions, READ_QUEUE},
 };
 
@@ -143,7 +144,7 @@ fn start(
         audit_tail: AuditTail::new(tails.last_audit()),
     });
     let backend = SqliteBackend::new(conn, tails, options.index_after, shared.clone())?;
-    let (group, committer) = GroupCommit::new(backend);
+    let (committer, group) = Committer::queued(backend);
     let (questions, queue) = sync_channel(READ_QUEUE);
     let queue: Questions = Arc::new(Mutex::new(queue));
     for _ in 0..options.readers.max(1) {

@@ -26,12 +26,12 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = crate::error::Invalid;
+            type Err = crate::invalid::Invalid;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(crate::error::Invalid::new(format!(
+                    _ => Err(crate::invalid::Invalid::new(format!(
                         concat!("unknown ", $what, " {:?} (use ", $choice, ")"), word
                     ))),
                 }

@@ -12,8 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    clock::{Clock, IdSource, Timestamp},
-    error::Error,
+    clock::{Clock, IdSource, NoRandomness, Timestamp},
     ids::InstanceId,
 };
 
@@ -83,7 +82,7 @@ impl IdSource for FakeIds {
         InstanceId::from_bytes(bytes)
     }
 
-    fn secret(&self) -> Result<String, Error> {
+    fn secret(&self) -> Result<String, NoRandomness> {
         Ok(format!("secret-{}", self.next()))
     }
 

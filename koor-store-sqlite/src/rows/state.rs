@@ -11,9 +11,7 @@ use koor_core::{
 };
 
 use crate::{
-    batch::NewKey,
     conn::{Conn, Row, Statement, int, limit},
-    revision_cache::Head,
     rows::End,
     snapshot::Snapshot,
 };
@@ -89,6 +87,22 @@ const SELECT_KEYS_AFTER: &str = concat!(
 );
 
 const SELECT_LAST_KEY: &str = "SELECT id FROM document_key ORDER BY id DESC LIMIT 1";
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    /// Its row; `None` when there is none yet.
+    pub(crate) key_id: Option<i64>,
+    /// Its newest version, tombstone included.
+    pub(crate) newest: Option<Revision>,
+}
+
+/// A key that is yet to be inserted.
+pub(crate) struct NewKey<'c> {
+    pub(crate) id: i64,
+    pub(crate) key: &'c DocumentKey,
+    pub(crate) live: bool,
+}
 
 /// The columns of a key: space, project and name.
 fn parts(key: &DocumentKey) -> (i64, &str, &str) {

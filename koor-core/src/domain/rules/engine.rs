@@ -8,7 +8,8 @@ use super::{
     MatchType, Rule, RuleStatus, Severity,
     builtin::{self, Custom},
     cache::Cache,
-    matcher::{Content, Finding, GaveUp, LineMatcher, WholeMatcher},
+    content::Content,
+    matcher::{Finding, GaveUp, LineMatcher, WholeMatcher},
 };
 use crate::{error::Invalid, ids::RuleId};
 

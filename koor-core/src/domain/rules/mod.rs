@@ -2,6 +2,7 @@
 
 mod builtin;
 mod cache;
+mod content;
 mod draft;
 mod engine;
 mod filter;

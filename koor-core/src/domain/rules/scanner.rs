@@ -5,7 +5,7 @@ use regex_syntax::{
     hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look},
 };
 
-use super::matcher::Content;
+use super::content::Content;
 
 /// A regex that finds, in one pass over a whole content, the lines on which a pattern matches.
 #[derive(Debug)]

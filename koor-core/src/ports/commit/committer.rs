@@ -1,13 +1,9 @@
-//! The way to the loop, and what it shares with the rest of the core.
+//! The way to the loop.
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
     task::{Context, Poll, Waker},
 };
 
@@ -16,98 +12,12 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::group::{GroupCommit, Job, Request};
-use crate::{
-    domain::events::Event,
-    ports::{Backend, StoreError, StoreResult},
+use super::{
+    group::GroupCommit,
+    job::{Job, Request},
+    shared::{CommitObserver, Commits, Shared, StoreHealth},
 };
-
-/// Learns of events the moment they are durable.
-pub trait CommitObserver: Send + Sync + 'static {
-    /// Called after each commit that holds events, before any of its jobs is answered, with all its events. Calls
-    /// follow each other in the order of ids. Must be quick: writing waits for it.
-    fn committed(&self, events: &[Event]);
-}
-
-/// Whether a store can do its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreHealth {
-    /// It can.
-    Ok,
-    /// It can read, but not write, for this reason.
-    Degraded(String),
-}
-
-/// What has been committed since the store was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Commits {
-    /// How often something was committed.
-    pub commits: u64,
-    /// How many jobs these commits carried.
-    pub jobs: u64,
-}
-
-/// What the loop and its callers share.
-#[derive(Default)]
-pub(super) struct Shared {
-    observer: RwLock<Option<Arc<dyn CommitObserver>>>,
-    commits: AtomicU64,
-    jobs: AtomicU64,
-    /// Why the last attempt to write failed, if that was for want of room or permission.
-    write_failure: Mutex<Option<&'static str>>,
-    /// How many commits in a row have failed for another reason, since one with an audit entry succeeded.
-    faults: AtomicU32,
-}
-
-/// So many faults in a row are no longer the fault of one job: the store fails. Every command writes an audit entry, so one
-/// that succeeds is enough to know better.
-const FAULTS: u32 = 3;
-
-impl Shared {
-    fn write_failure(&self) -> Option<&'static str> {
-        *self.write_failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn note_failure(&self, error: &StoreError) {
-        let reason = match error {
-            StoreError::Full { reason } => reason,
-            StoreError::Busy => "locked by another program",
-            StoreError::Backend { .. }
-            | StoreError::Corrupt { .. }
-            | StoreError::Closed
-            | StoreError::NotFetched => {
-                self.faults.fetch_add(1, Relaxed);
-                return;
-            }
-        };
-        tracing::warn!(reason, "cannot write");
-        *self.write_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-    }
-
-    pub(super) fn forget_failure(&self) {
-        *self.write_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Makes a commit known. Jobs that are answered after this see all of it.
-    pub(super) fn note_commit(&self, events: &[Event], audited: bool, jobs: usize) {
-        self.forget_failure();
-        if audited {
-            self.faults.store(0, Relaxed);
-        }
-        self.commits.fetch_add(1, Relaxed);
-        self.jobs.fetch_add(jobs as u64, Relaxed);
-        if events.is_empty() {
-            return;
-        }
-        let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(observer) = observer
-            && catch_unwind(AssertUnwindSafe(|| observer.committed(events))).is_err()
-        {
-            // The events are in the log. Stopping to write would help no client.
-            tracing::error!("the commit observer panicked");
-        }
-    }
-}
+use crate::ports::{Backend, StoreError, StoreResult};
 
 /// How requests reach the loop.
 enum Way {
@@ -145,14 +55,17 @@ impl fmt::Debug for Committer {
 }
 
 impl Committer {
-    pub(super) fn queued(shared: Arc<Shared>, queue: Sender<Request>) -> Self {
-        Self { shared, way: Way::Queue(RwLock::new(Some(queue))) }
+    /// A committer with a queue, and the loop that works on it: [`GroupCommit::run`] drives it, on whatever thread or
+    /// runtime the technology likes.
+    pub fn queued<B: Backend>(backend: B) -> (Self, GroupCommit<B>) {
+        let (group, queue, shared) = GroupCommit::new(backend);
+        (Self { shared, way: Way::Queue(RwLock::new(Some(queue))) }, group)
     }
 
     /// A committer that commits on the thread of whoever calls, one job at a time, without a loop of its own: for
     /// backends that never wait, such as one in memory.
     pub fn inline(backend: impl Backend) -> Self {
-        let (group, Self { shared, .. }) = GroupCommit::new(backend);
+        let (group, _queue, shared) = GroupCommit::new(backend);
         Self { shared, way: Way::Inline(Mutex::new(Some(Box::new(group)))) }
     }
 
@@ -183,7 +96,7 @@ impl Committer {
 
     /// Names the one that learns of commits from now on. Events of earlier commits are in the log.
     pub fn set_commit_observer(&self, observer: Arc<dyn CommitObserver>) {
-        *self.shared.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+        self.shared.set_observer(observer);
     }
 
     /// Whether changes can be committed now; tries to, where the last attempt failed.
@@ -191,7 +104,7 @@ impl Committer {
         if self.is_closed() {
             return StoreHealth::Degraded(StoreError::Closed.to_string());
         }
-        if self.shared.faults.load(Relaxed) >= FAULTS {
+        if self.shared.has_failed_often() {
             return StoreHealth::Degraded("writes fail".to_owned());
         }
         let Some(reason) = self.shared.write_failure() else { return StoreHealth::Ok };
@@ -209,8 +122,7 @@ impl Committer {
     /// What has been committed since the store was opened.
     #[must_use]
     pub fn commits(&self) -> Commits {
-        let Shared { commits, jobs, .. } = &*self.shared;
-        Commits { commits: commits.load(Relaxed), jobs: jobs.load(Relaxed) }
+        self.shared.commits()
     }
 
     /// Whether it takes on nothing more.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use tokio::sync::{
-    mpsc::{Receiver, channel, error::TryRecvError},
+    mpsc::{Receiver, Sender, channel, error::TryRecvError},
     oneshot,
 };
 
 use super::{
-    committer::{Committer, Shared},
+    job::{Job, Ran, Request},
+    shared::Shared,
     view::View,
 };
 use crate::ports::{Backend, Basis, Change, EventChange, FactSet, Outcome, StoreError, StoreResult};
@@ -25,37 +26,6 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// Two full batches: enough to hide one fsync, small enough to refuse early.
 const QUEUE: usize = 2 * MAX_BATCH;
-
-/// How a run of a job ended.
-pub(crate) enum Ran {
-    /// It has an answer, which counts once the batch is durable.
-    Done,
-    /// It looked at something that has not been fetched; it has to run again.
-    Missed,
-}
-
-/// A command on its way through a commit. It may run more than once, each time as if it were the first.
-pub(crate) trait Job: Send {
-    /// Adds what it will look at.
-    fn reads(&self, wanted: &mut FactSet);
-
-    /// Runs, and leaves its changes in the view as those of the job: kept when it succeeded, dropped otherwise.
-    fn run(&mut self, view: &mut View) -> Ran;
-
-    /// Replaces its answer: it could not run.
-    fn fail(&mut self, error: StoreError);
-
-    /// Tells its caller how it ended: its own answer when the commit succeeded, otherwise that error.
-    fn settle(self: Box<Self>, committed: StoreResult<()>);
-}
-
-/// What the loop can be asked to do.
-pub(crate) enum Request {
-    /// Run a job.
-    Job(Box<dyn Job>),
-    /// Find out whether writing works.
-    Probe(oneshot::Sender<StoreResult<()>>),
-}
 
 type Jobs = Vec<Box<dyn Job>>;
 
@@ -73,7 +43,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The loop on a backend. [`run`](Self::run) drives it, on whatever thread or runtime the technology likes.
+/// The loop on a backend, as [`Committer::queued`](crate::ports::Committer::queued) makes it.
 pub struct GroupCommit<B> {
     backend: B,
     shared: Arc<Shared>,
@@ -85,13 +55,13 @@ pub struct GroupCommit<B> {
 }
 
 impl<B: Backend> GroupCommit<B> {
-    /// The loop on that backend, and the way to its queue.
-    pub fn new(backend: B) -> (Self, Committer) {
+    /// The loop on that backend, the end of its queue for requests, and what it shares with those who send them.
+    pub(super) fn new(backend: B) -> (Self, Sender<Request>, Arc<Shared>) {
         let (sender, queue) = channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let group =
             Self { backend, shared: Arc::clone(&shared), queue, waiting: VecDeque::new(), tending: true };
-        (group, Committer::queued(shared, sender))
+        (group, sender, shared)
     }
 
     /// Works until the [`Committer`] is closed and everything queued is done; answers the backend.

@@ -6,9 +6,12 @@
 
 mod committer;
 mod group;
+mod job;
+mod shared;
 mod view;
 
-pub use committer::{CommitObserver, Commits, Committer, StoreHealth};
+pub use committer::Committer;
 pub use group::GroupCommit;
-pub(crate) use group::{Job, Ran};
+pub(crate) use job::{Job, Ran};
+pub use shared::{CommitObserver, Commits, StoreHealth};
 pub(crate) use view::View;

@@ -1,6 +1,8 @@
-//! Dependencies point inward: held against the graph that cargo builds from.
+//! Dependencies point inward: held against the graph that cargo builds from, and against the sources of each crate.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod modules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,4 +77,43 @@ fn the_command_line_is_the_one_place_that_knows_them_all() {
         .map(|package| package.name.as_str())
         .collect();
     assert_eq!(users, ["koor-cli"]);
+}
+
+/// Crates without a cycle among their modules.
+const WITHOUT_CYCLES: [&str; 2] = ["koor-core", "koor-store-sqlite"];
+
+#[test]
+fn modules_do_not_depend_on_each_other_in_a_circle() {
+    for krate in WITHOUT_CYCLES {
+        let sources = modules::sources(krate);
+        assert!(sources.len() > 10, "{krate} has more modules than {:?}", sources.keys());
+        assert_eq!(modules::cycles(&sources), [[""; 0]; 0], "modules of {krate} that can reach each other");
+    }
+}
+
+#[test]
+fn a_circle_of_modules_is_found_also_through_re_exports() {
+    let source = |name: &str, text: &str| {
+        let module = name.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        (module, text.to_owned())
+    };
+    let crate_root = source("", "mod app; mod ports; pub use app::App;");
+    let ports = source("ports", "mod job; mod store; pub use job::Job; pub use store::Store;");
+    let job = source("ports::job", "pub struct Job;");
+    let app = source("app", "use crate::ports::{Job, Store}; pub struct App(Job, Store);");
+    let sound = source("ports::store", "use super::Job; pub struct Store(Job);");
+    let sources = [crate_root.clone(), ports.clone(), job.clone(), app.clone(), sound];
+    assert_eq!(modules::cycles(&sources.into()), [[""; 0]; 0]);
+    for circular in [
+        "pub struct Store(crate::App);",
+        "use crate::app; pub struct Store(app::App);",
+        "pub struct Store; impl Store { fn app() -> crate::app::App { todo!() } }",
+    ] {
+        let sources =
+            [crate_root.clone(), ports.clone(), job.clone(), app.clone(), source("ports::store", circular)];
+        assert_eq!(modules::cycles(&sources.into()), [["app", "ports::store"]], "{circular}");
+    }
+    let tests_only = "#[cfg(test)] mod tests { use crate::App; } pub struct Store;";
+    let sources = [crate_root, ports, job, app, source("ports::store", tests_only)];
+    assert_eq!(modules::cycles(&sources.into()), [[""; 0]; 0]);
 }
