@@ -6,7 +6,10 @@ import { fileURLToPath } from "node:url";
 /** Fills a server. */
 export function demo(server) {
   const script = fileURLToPath(new URL("../../scripts/demo", import.meta.url));
-  const { status, stderr } = spawnSync("python3", [script, server.api], { encoding: "utf8", env: { ...process.env, KOOR_TOKEN: server.token } });
+  const { status, stderr } = spawnSync("python3", [script, server.api], {
+    encoding: "utf8",
+    env: { ...process.env, KOOR_TOKEN: server.token },
+  });
   if (status !== 0) throw new Error(`the demo failed: ${stderr}`);
 }
 

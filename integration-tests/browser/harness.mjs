@@ -12,24 +12,57 @@ import { chromium } from "playwright-core";
 const BINARY = process.env.KOOR_BINARY ?? new URL("../../target/debug/koor", import.meta.url).pathname;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--js-flags=--expose-gc", "--enable-precise-memory-info",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+  "--js-flags=--expose-gc",
+  "--enable-precise-memory-info",
 ];
 
 /** Every page, with what its heading says. */
 export const PAGES = [
-  ["/", "Overview"], ["/events", "Events"], ["/agents", "Agents"], ["/state", "State"], ["/specs", "Specs & contracts"],
-  ["/templates", "Templates"], ["/rules", "Rules"], ["/compliance", "Compliance"], ["/audit", "Audit"], ["/costs", "Costs"], ["/webhooks", "Webhooks"],
+  ["/", "Overview"],
+  ["/events", "Events"],
+  ["/agents", "Agents"],
+  ["/state", "State"],
+  ["/specs", "Specs & contracts"],
+  ["/templates", "Templates"],
+  ["/rules", "Rules"],
+  ["/compliance", "Compliance"],
+  ["/audit", "Audit"],
+  ["/costs", "Costs"],
+  ["/webhooks", "Webhooks"],
 ];
 
 /** A server in an empty directory. */
 export class Server {
-  static async start({ token = "", flags = [], directory = mkdtempSync(join(tmpdir(), "koor-browser-")), ports = [0, 0] } = {}) {
+  static async start({
+    token = "",
+    flags = [],
+    directory = mkdtempSync(join(tmpdir(), "koor-browser-")),
+    ports = [0, 0],
+  } = {}) {
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KOOR_|LISTEN_)/.test(name)));
-    const process_ = spawn(BINARY, [
-      "serve", "--bind", `localhost:${ports[0]}`, "--dashboard-bind", `localhost:${ports[1]}`, "--log-format", "json",
-      ...(token ? ["--auth-token", token] : []), ...flags,
-    ], { cwd: directory, env: clean, stdio: ["ignore", "ignore", "pipe"] });
+    const process_ = spawn(
+      BINARY,
+      [
+        "serve",
+        "--bind",
+        `localhost:${ports[0]}`,
+        "--dashboard-bind",
+        `localhost:${ports[1]}`,
+        "--log-format",
+        "json",
+        ...(token ? ["--auth-token", token] : []),
+        ...flags,
+      ],
+      { cwd: directory, env: clean, stdio: ["ignore", "ignore", "pipe"] },
+    );
     const server = new Server();
     Object.assign(server, { process: process_, token, flags, directory, log: [] });
     const lines = createInterface({ input: process_.stderr });
@@ -54,7 +87,11 @@ export class Server {
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     if (by) headers["X-Koor-Instance"] = by;
     const raw = typeof body === "string" || body instanceof Uint8Array;
-    const answer = await fetch(this.api + path, { method, headers, body: body === undefined ? undefined : raw ? body : JSON.stringify(body) });
+    const answer = await fetch(this.api + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text ? JSON.parse(text) : null;
@@ -118,10 +155,12 @@ export async function visit(server, path = "/", { forgive = null, ...options } =
   });
   page.on("request", (request) => {
     const { protocol, host } = new URL(request.url());
-    if (!["blob:", "data:"].includes(protocol) && host !== new URL(server.dashboard).host) page.faults.push(`a request to ${request.url()}`);
+    if (!["blob:", "data:"].includes(protocol) && host !== new URL(server.dashboard).host)
+      page.faults.push(`a request to ${request.url()}`);
   });
   page.on("websocket", (socket) => {
-    if (new URL(socket.url()).host !== new URL(server.dashboard).host) page.faults.push(`a WebSocket to ${socket.url()}`);
+    if (new URL(socket.url()).host !== new URL(server.dashboard).host)
+      page.faults.push(`a WebSocket to ${socket.url()}`);
   });
   page.setDefaultTimeout(10_000);
   await page.goto(server.dashboard + path);

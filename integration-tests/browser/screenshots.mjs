@@ -19,7 +19,9 @@ const LOOKS = [
 
 mkdirSync(directory, { recursive: true });
 const server = await Server.start();
-const agents = spawn("python3", [fileURLToPath(new URL("../../scripts/demo", import.meta.url)), server.api, "--live"], { stdio: "ignore" });
+const agents = spawn("python3", [fileURLToPath(new URL("../../scripts/demo", import.meta.url)), server.api, "--live"], {
+  stdio: "ignore",
+});
 try {
   await new Promise((resolve) => setTimeout(resolve, WORK));
   const views = await everyView(server);

@@ -45,7 +45,10 @@ test("no serious fault in dialogs, forms and the login", async () => {
     await page.getByLabel("Server token").fill("s3cret");
     await page.keyboard.press("Enter");
     await settled(page);
-    for (const [path, button] of [["/events", "Publish"], ["/state", "New key"]]) {
+    for (const [path, button] of [
+      ["/events", "Publish"],
+      ["/state", "New key"],
+    ]) {
       await page.goto(server.dashboard + path);
       await settled(page);
       await page.getByRole("button", { name: button }).click();

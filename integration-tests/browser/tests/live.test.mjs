@@ -7,38 +7,49 @@ import { Server, blameless, closeBrowser, scene, settled, visit } from "../harne
 
 after(closeBrowser);
 
-test("an event of another client shows on the overview and in the log", () => scene({}, async ({ server, page }) => {
-  await server.call("POST", "/api/events/publish", { topic: "truck-wash.backend.done", data: { task: "TW-9" }, source: "bob" });
-  await page.getByText("truck-wash.backend.done").waitFor();
-  await page.goto(`${server.dashboard}/events`);
-  await settled(page);
-  await server.call("POST", "/api/events/publish", { topic: "truck-wash.mobile.done" });
-  await page.getByText("truck-wash.mobile.done").waitFor();
-}));
+test("an event of another client shows on the overview and in the log", () =>
+  scene({}, async ({ server, page }) => {
+    await server.call("POST", "/api/events/publish", {
+      topic: "truck-wash.backend.done",
+      data: { task: "TW-9" },
+      source: "bob",
+    });
+    await page.getByText("truck-wash.backend.done").waitFor();
+    await page.goto(`${server.dashboard}/events`);
+    await settled(page);
+    await server.call("POST", "/api/events/publish", { topic: "truck-wash.mobile.done" });
+    await page.getByText("truck-wash.mobile.done").waitFor();
+  }));
 
-test("agents come, change and go on the overview", () => scene({}, async ({ server, page }) => {
-  await page.getByText("No agent has come yet").waitFor();
-  const bob = await server.agent("bob", { intent: "build the form", stack: "goth", capabilities: ["code"] });
-  const card = page.locator(".agent-card", { hasText: "bob" });
-  await card.getByText("active").waitFor();
-  await card.getByText("build the form").waitFor();
-  await server.call("POST", `/api/instances/${bob.id}/intent`, { intent: "test the form" });
-  await card.getByText("test the form").waitFor();
-  await server.call("DELETE", `/api/instances/${bob.id}`);
-  await card.waitFor({ state: "detached" });
-}));
+test("agents come, change and go on the overview", () =>
+  scene({}, async ({ server, page }) => {
+    await page.getByText("No agent has come yet").waitFor();
+    const bob = await server.agent("bob", { intent: "build the form", stack: "goth", capabilities: ["code"] });
+    const card = page.locator(".agent-card", { hasText: "bob" });
+    await card.getByText("active").waitFor();
+    await card.getByText("build the form").waitFor();
+    await server.call("POST", `/api/instances/${bob.id}/intent`, { intent: "test the form" });
+    await card.getByText("test the form").waitFor();
+    await server.call("DELETE", `/api/instances/${bob.id}`);
+    await card.waitFor({ state: "detached" });
+  }));
 
-test("a value that is looked at follows what others write", () => scene({
-  path: "/state/a/key", before: (server) => server.call("PUT", "/api/state/a/key", { step: "first" }),
-}, async ({ server, page }) => {
-  await page.getByText('"first"').waitFor();
-  await server.call("PUT", "/api/state/a/key", { step: "second" });
-  await page.getByText('"second"').waitFor();
-  await server.call("PUT", "/api/state/b/new", { x: 1 });
-  await page.getByRole("treeitem", { name: "new" }).waitFor();
-  await server.call("DELETE", "/api/state/b/new");
-  await page.getByRole("treeitem", { name: "new" }).waitFor({ state: "detached" });
-}));
+test("a value that is looked at follows what others write", () =>
+  scene(
+    {
+      path: "/state/a/key",
+      before: (server) => server.call("PUT", "/api/state/a/key", { step: "first" }),
+    },
+    async ({ server, page }) => {
+      await page.getByText('"first"').waitFor();
+      await server.call("PUT", "/api/state/a/key", { step: "second" });
+      await page.getByText('"second"').waitFor();
+      await server.call("PUT", "/api/state/b/new", { x: 1 });
+      await page.getByRole("treeitem", { name: "new" }).waitFor();
+      await server.call("DELETE", "/api/state/b/new");
+      await page.getByRole("treeitem", { name: "new" }).waitFor({ state: "detached" });
+    },
+  ));
 
 test("a restart shows, and everything since is caught up without a reload", async () => {
   let server = await Server.start();
@@ -87,10 +98,11 @@ test("where pruning was faster, the page reads anew", async () => {
   }
 });
 
-test("many tabs of one browser each follow by one connection, and none asks in vain", () => scene({ path: "/audit" }, async ({ page }) => {
-  await settled(page);
-  const calls = [];
-  page.on("request", (request) => calls.push(request.url()));
-  await page.waitForTimeout(3000);
-  assert.deepEqual(calls, []);
-}));
+test("many tabs of one browser each follow by one connection, and none asks in vain", () =>
+  scene({ path: "/audit" }, async ({ page }) => {
+    await settled(page);
+    const calls = [];
+    page.on("request", (request) => calls.push(request.url()));
+    await page.waitForTimeout(3000);
+    assert.deepEqual(calls, []);
+  }));

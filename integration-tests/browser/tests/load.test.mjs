@@ -36,7 +36,11 @@ async function pour(server, agents, seconds, perSecond = PER_SECOND) {
         continue;
       }
       sent += 1;
-      const answer = await fetch(`${server.api}/api/events/publish`, { method: "POST", body: body(sent), headers: { "X-Koor-Instance": agents[sent % agents.length].id } });
+      const answer = await fetch(`${server.api}/api/events/publish`, {
+        method: "POST",
+        body: body(sent),
+        headers: { "X-Koor-Instance": agents[sent % agents.length].id },
+      });
       assert.equal(answer.status, 200);
       await answer.arrayBuffer();
     }
@@ -46,13 +50,24 @@ async function pour(server, agents, seconds, perSecond = PER_SECOND) {
 }
 
 for (const path of ["/", "/events?system=1"]) {
-  test(`${path} follows ${PER_SECOND} events a second of ${AGENTS} agents for ${SECONDS} s`, { timeout: (TRIES * SECONDS + 90) * 1000 }, async (t) => {
+  test(`${path} follows ${PER_SECOND} events a second of ${AGENTS} agents for ${SECONDS} s`, {
+    timeout: (TRIES * SECONDS + 90) * 1000,
+  }, async (t) => {
     const server = await Server.start();
     try {
       const agents = [];
       for (let at = 0; at < AGENTS; at += 20) {
-        agents.push(...(await Promise.all(Array.from({ length: 20 }, (_, n) =>
-          server.agent(`agent-${at + n}`, { intent: `work on part ${at + n}`, stack: "rust", capabilities: ["code", "test"] })))));
+        agents.push(
+          ...(await Promise.all(
+            Array.from({ length: 20 }, (_, n) =>
+              server.agent(`agent-${at + n}`, {
+                intent: `work on part ${at + n}`,
+                stack: "rust",
+                capabilities: ["code", "test"],
+              }),
+            ),
+          )),
+        );
       }
       const page = await visit(server, path);
       await settled(page);
@@ -61,7 +76,9 @@ for (const path of ["/", "/events?system=1"]) {
       await page.waitForTimeout(2000);
       const before = await heap(page);
       await page.evaluate(() => {
-        new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => Math.round(duration)))).observe({ type: "longtask" });
+        new PerformanceObserver((list) =>
+          window.tasks.push(...list.getEntries().map(({ duration }) => Math.round(duration))),
+        ).observe({ type: "longtask" });
       });
       let rate = 0;
       let longest = Infinity;

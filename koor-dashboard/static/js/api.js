@@ -54,10 +54,26 @@ export function withQuery(path, query = {}) {
 }
 
 /**
+ * What a call may be given beside its path.
+ *
+ * @typedef {object} CallOptions
+ * @property {any} [json] sent as JSON
+ * @property {BodyInit} [body] sent as it is
+ * @property {Record<string, string>} [headers]
+ * @property {Record<string, any>} [query]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
  * Makes a call and gives back the Response, whose body is unread. `json` is sent as JSON, `body` as it is.
  * Throws an ApiError for every status from 400 on.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {CallOptions} [options]
  */
 export async function call(method, path, { json, body, headers = {}, query, signal } = {}) {
+  /** @type {RequestInit & { headers: Record<string, string> }} */
   const sent = { method, headers: { ...headers }, signal, cache: "no-store" };
   if (token()) sent.headers.Authorization = `Bearer ${token()}`;
   if (json !== undefined) {
@@ -88,16 +104,35 @@ function learnTime(date, begun) {
   offset = Math.abs(difference) < 2000 ? 0 : difference;
 }
 
-/** The JSON of an answer. */
+/**
+ * The JSON of an answer.
+ *
+ * @param {string} path
+ * @param {CallOptions} [options]
+ */
 export async function get(path, options) {
   return (await call("GET", path, options)).json();
 }
+/**
+ * @param {string} path
+ * @param {any} [json]
+ * @param {CallOptions} [options]
+ */
 export async function post(path, json = {}, options) {
   return (await call("POST", path, { ...options, json })).json();
 }
+/**
+ * @param {string} path
+ * @param {any} json
+ * @param {CallOptions} [options]
+ */
 export async function put(path, json, options) {
   return (await call("PUT", path, { ...options, json })).json();
 }
+/**
+ * @param {string} path
+ * @param {CallOptions} [options]
+ */
 export async function del(path, options) {
   return (await call("DELETE", path, options)).json();
 }

@@ -11,7 +11,8 @@ export function diffLines(a, b) {
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
   let tail = 0;
-  while (tail < a.length - start && tail < b.length - start && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1;
+  while (tail < a.length - start && tail < b.length - start && a[a.length - 1 - tail] === b[b.length - 1 - tail])
+    tail += 1;
   const middle = myers(a.slice(start, a.length - tail), b.slice(start, b.length - tail));
   if (!middle) return null;
   const rows = [];

@@ -6,22 +6,37 @@ const SHOWN = 20;
 const BEFORE = 48;
 const AFTER = 130;
 
-const box = document.querySelector(".search");
+const box = /** @type {HTMLElement} */ (document.querySelector(".search"));
 const field = box.querySelector("input");
 const said = box.querySelector("[role=status]");
-const list = box.querySelector(".found");
+const list = /** @type {HTMLElement} */ (box.querySelector(".found"));
 
 let sections = null;
 
 /** Read once, when somebody first means to search. */
 function index() {
-  sections ??= fetch("/docs/index.tsv").then((answer) => answer.text()).then((text) => text.trimEnd().split("\n").map((line) => {
-    const [href, page, heading, words] = line.split("\t");
-    return { href, page, heading, words, low: { page: page.toLowerCase(), heading: heading.toLowerCase(), words: words.toLowerCase() } };
-  }), (error) => {
-    sections = null;
-    throw error;
-  });
+  sections ??= fetch("/docs/index.tsv")
+    .then((answer) => answer.text())
+    .then(
+      (text) =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => {
+            const [href, page, heading, words] = line.split("\t");
+            return {
+              href,
+              page,
+              heading,
+              words,
+              low: { page: page.toLowerCase(), heading: heading.toLowerCase(), words: words.toLowerCase() },
+            };
+          }),
+      (error) => {
+        sections = null;
+        throw error;
+      },
+    );
   return sections;
 }
 
@@ -29,8 +44,10 @@ function index() {
 function worth({ low }, terms, phrase) {
   let sum = 0;
   for (const term of terms) {
-    const here = (low.heading.includes(term) ? 12 : 0) + (low.page.includes(term) ? 4 : 0)
-      + Math.min(low.words.split(term).length - 1, 4);
+    const here =
+      (low.heading.includes(term) ? 12 : 0) +
+      (low.page.includes(term) ? 4 : 0) +
+      Math.min(low.words.split(term).length - 1, 4);
     if (!here) return 0;
     sum += here;
   }
@@ -47,7 +64,9 @@ async function search() {
   const all = await index();
   // Whoever types on has asked something else meanwhile.
   if (field.value.trim().toLowerCase().replace(/\s+/g, " ") !== phrase) return;
-  const found = all.map((section) => ({ section, worth: worth(section, terms, phrase) })).filter(({ worth }) => worth)
+  const found = all
+    .map((section) => ({ section, worth: worth(section, terms, phrase) }))
+    .filter(({ worth }) => worth)
     .sort((one, other) => other.worth - one.worth);
   const lines = found.slice(0, SHOWN).map(({ section }) => h("li", line(section, terms)));
   replace(list, lines.length ? lines : h("li.none", "Nothing has all of these words."));
@@ -56,9 +75,13 @@ async function search() {
 }
 
 function line({ href, page, heading, words }, terms) {
-  return h("a", { href },
-    h("b", marked(heading, terms)), heading !== page && h("span.of", page),
-    h("span.words", marked(extract(words, terms), terms)));
+  return h(
+    "a",
+    { href },
+    h("b", marked(heading, terms)),
+    heading !== page && h("span.of", page),
+    h("span.words", marked(extract(words, terms), terms)),
+  );
 }
 
 /** The words around the longest term that is among them, which says most. */
@@ -76,7 +99,9 @@ function marked(text, terms) {
   const parts = [];
   let at = 0;
   while (at < text.length) {
-    const next = terms.map((term) => ({ term, at: low.indexOf(term, at) })).filter((hit) => hit.at >= 0)
+    const next = terms
+      .map((term) => ({ term, at: low.indexOf(term, at) }))
+      .filter((hit) => hit.at >= 0)
       .sort((one, other) => one.at - other.at || other.term.length - one.term.length)[0];
     if (!next) break;
     parts.push(text.slice(at, next.at), h("mark", text.slice(next.at, next.at + next.term.length)));
@@ -92,8 +117,9 @@ function close() {
 }
 
 function step(event, by) {
+  /** @type {Element[]} */
   const places = [field, ...list.querySelectorAll("a")];
-  const next = places[places.indexOf(document.activeElement) + by];
+  const next = /** @type {HTMLElement | undefined} */ (places[places.indexOf(document.activeElement) + by]);
   if (!next || list.hidden) return;
   event.preventDefault();
   next.focus();
@@ -112,8 +138,8 @@ box.addEventListener("keydown", (event) => {
   }
 });
 // A link within this page leaves the results in its way.
-list.addEventListener("click", (event) => event.target.closest("a") && close());
-document.addEventListener("click", (event) => box.contains(event.target) || close());
+list.addEventListener("click", ({ target }) => target instanceof Element && target.closest("a") && close());
+document.addEventListener("click", ({ target }) => target instanceof Node && !box.contains(target) && close());
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target === field) return;
   event.preventDefault();
@@ -123,5 +149,6 @@ box.hidden = false;
 
 // Where the list of pages scrolls by itself, the page that is shown is in sight.
 const contents = document.querySelector(".contents");
-const here = contents.querySelector("[aria-current]");
-if (here && contents.scrollHeight > contents.clientHeight) contents.scrollTop = here.offsetTop - contents.clientHeight / 2;
+const here = /** @type {HTMLElement | null} */ (contents.querySelector("[aria-current]"));
+if (here && contents.scrollHeight > contents.clientHeight)
+  contents.scrollTop = here.offsetTop - contents.clientHeight / 2;

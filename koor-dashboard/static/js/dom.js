@@ -7,12 +7,24 @@ const SVG = "http://www.w3.org/2000/svg";
  * Makes an element: h("a.button", { href, onclick, class, aria-… }, child, [children], "text").
  * The name may carry classes. A property that is null, undefined or false is left out; true is an empty attribute;
  * a function is a listener. Children may be nodes, texts, numbers, lists of them; null and false are skipped.
+ *
+ * @param {string} name
+ * @param {any} [props]
+ * @param {...any} children
+ * @returns {any} the element: pages keep what they need to know of it on it
  */
 export function h(name, props, ...children) {
   return build((tag) => document.createElement(tag), name, props, children);
 }
 
-/** Makes an element of an SVG picture, as h does. */
+/**
+ * Makes an element of an SVG picture, as h does.
+ *
+ * @param {string} name
+ * @param {any} [props]
+ * @param {...any} children
+ * @returns {any}
+ */
 export function svg(name, props, ...children) {
   return build((tag) => document.createElementNS(SVG, tag), name, props, children);
 }

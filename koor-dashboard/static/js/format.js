@@ -44,7 +44,13 @@ export function percent(n) {
   return `${n >= 99.95 || n < 0.05 ? Math.round(n) : n.toFixed(1)} %`;
 }
 
-const STEPS = [[60, "s", 1], [3600, "min", 60], [86_400, "h", 3600], [86_400 * 60, "d", 86_400]];
+/** @type {[number, string, number][]} */
+const STEPS = [
+  [60, "s", 1],
+  [3600, "min", 60],
+  [86_400, "h", 3600],
+  [86_400 * 60, "d", 86_400],
+];
 
 /** "now", "12 s", "5 min", "3 h", "2 d"; older: a date. By the server's clock. */
 export function age(time) {

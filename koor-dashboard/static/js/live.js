@@ -74,7 +74,11 @@ function tell(next) {
 function connect() {
   const address = new URL("/api/events/subscribe", location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  address.search = new URLSearchParams([["pattern", "*"], ["pattern", "$*"], ["since", cursor]]);
+  address.search = new URLSearchParams([
+    ["pattern", "*"],
+    ["pattern", "$*"],
+    ["since", String(cursor)],
+  ]).toString();
   // A browser's WebSocket can't set headers.
   if (token()) address.searchParams.set("access_token", token());
   const mine = new WebSocket(address);

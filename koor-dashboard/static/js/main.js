@@ -28,7 +28,10 @@ async function enter() {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) login();
     else {
-      replace(document.body, h("main.login", h(".stack", h("h1", "No answer"), h("p.soft", error.message), button("Try again", enter))));
+      replace(
+        document.body,
+        h("main.login", h(".stack", h("h1", "No answer"), h("p.soft", error.message), button("Try again", enter))),
+      );
       setTimeout(() => document.querySelector(".shell, form") || enter(), 3000);
     }
   }
@@ -37,10 +40,17 @@ async function enter() {
 function login() {
   document.title = "Sign in · Koor";
   const asked = form({
-    fields: [{
-      name: "token", label: "Server token", type: "password", required: true, autofocus: true, wide: true,
-      hint: "The one the server was started with (--auth-token), or an agent’s own. It stays in this tab and is gone with it.",
-    }],
+    fields: [
+      {
+        name: "token",
+        label: "Server token",
+        type: "password",
+        required: true,
+        autofocus: true,
+        wide: true,
+        hint: "The one the server was started with (--auth-token), or an agent’s own. It stays in this tab and is gone with it.",
+      },
+    ],
     submit: "Sign in",
     onsubmit: async ({ token: typed }) => {
       setToken(typed.trim());
@@ -62,10 +72,14 @@ async function shell(lastEvent) {
   const page = h("main.page", { id: "page", tabindex: -1 });
   const said = h(".unseen", { "aria-live": "polite" });
   const banner = h(".banner", { role: "status", hidden: true });
-  const frame = h(".shell",
+  const frame = h(
+    ".shell",
     h("a.skip-link.unseen", { href: "#page" }, "Skip to the content"),
-    topbar(), sidebar(), h(".main", banner, page),
-    h(".veil", { onclick: () => openNav(false) }));
+    topbar(),
+    sidebar(),
+    h(".main", banner, page),
+    h(".veil", { onclick: () => openNav(false) }),
+  );
   replace(document.body, h(".loading", { "aria-hidden": "true" }), frame, said);
   start(lastEvent);
   watchConnection(banner);
@@ -87,14 +101,21 @@ function openNav(open) {
   const frame = document.querySelector(".shell");
   frame?.classList.toggle("nav-open", open);
   frame?.querySelector(".topbar .button")?.setAttribute("aria-expanded", String(open));
-  if (open) frame.querySelector(".nav a").focus();
+  if (open) /** @type {HTMLElement} */ (frame.querySelector(".nav a")).focus();
 }
 
 function topbar() {
-  return h("header.topbar",
-    button("", () => openNav(!document.querySelector(".nav-open")), { icon: "menu", tone: "quiet", label: "Navigation", "aria-expanded": "false" }),
+  return h(
+    "header.topbar",
+    button("", () => openNav(!document.querySelector(".nav-open")), {
+      icon: "menu",
+      tone: "quiet",
+      label: "Navigation",
+      "aria-expanded": "false",
+    }),
     h("a.brand", { href: "/" }, mark(), "Koor"),
-    h("span.push", h("span.link-state.link")));
+    h("span.push", h("span.link-state.link")),
+  );
 }
 
 function sidebar() {
@@ -102,20 +123,34 @@ function sidebar() {
   const links = [...groups].flatMap(([group, pages]) => [
     group && h(".group", group),
     pages.map(({ name, label, icon: picture }) =>
-      h("a", { href: `/${name}` }, icon(picture), label, name === "rules" && h("span.badge.count.pending", { hidden: true }))),
+      h(
+        "a",
+        { href: `/${name}` },
+        icon(picture),
+        label,
+        name === "rules" && h("span.badge.count.pending", { hidden: true }),
+      ),
+    ),
   ]);
-  return h("aside.sidebar", { "aria-label": "Navigation", onkeydown: (event) => event.key === "Escape" && openNav(false) },
+  return h(
+    "aside.sidebar",
+    { "aria-label": "Navigation", onkeydown: (event) => event.key === "Escape" && openNav(false) },
     h("a.brand", { href: "/" }, mark(), "Koor"),
     h("nav.nav", { "aria-label": "Pages" }, links, h("a.to-docs", { href: "/docs" }, icon("docs"), "Documentation")),
-    h(".foot", h("span.link-state.link"), h(".row", themeButton(), token() && signOutButton())));
+    h(".foot", h("span.link-state.link"), h(".row", themeButton(), token() && signOutButton())),
+  );
 }
 
 function signOutButton() {
-  return button("Sign out", () => {
-    stop();
-    setToken("");
-    location.assign("/");
-  }, { icon: "out", tone: "quiet", little: true });
+  return button(
+    "Sign out",
+    () => {
+      stop();
+      setToken("");
+      location.assign("/");
+    },
+    { icon: "out", tone: "quiet", little: true },
+  );
 }
 
 const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
@@ -123,18 +158,22 @@ const PICTURES = { auto: "auto", light: "sun", dark: "moon" };
 
 function themeButton() {
   const root = document.documentElement;
-  const made = button("", () => {
-    const names = Object.keys(THEMES);
-    const next = names[(names.indexOf(root.dataset.theme ?? "auto") + 1) % names.length];
-    if (next === "auto") delete root.dataset.theme;
-    else root.dataset.theme = next;
-    try {
-      localStorage.setItem("koor-theme", next);
-    } catch {
-      // Then the choice lasts until the tab is closed.
-    }
-    paint();
-  }, { tone: "quiet", little: true });
+  const made = button(
+    "",
+    () => {
+      const names = Object.keys(THEMES);
+      const next = names[(names.indexOf(root.dataset.theme ?? "auto") + 1) % names.length];
+      if (next === "auto") delete root.dataset.theme;
+      else root.dataset.theme = next;
+      try {
+        localStorage.setItem("koor-theme", next);
+      } catch {
+        // Then the choice lasts until the tab is closed.
+      }
+      paint();
+    },
+    { tone: "quiet", little: true },
+  );
   function paint() {
     const theme = root.dataset.theme ?? "auto";
     made.classList.remove("icon");
@@ -151,14 +190,22 @@ function watchConnection(banner) {
   onState(({ phase, at }) => {
     const open = phase === "open";
     for (const place of document.querySelectorAll(".link-state")) {
-      replace(place, h("span.dot", { class: open ? "live" : "warn" }), open ? "Live" : phase === "waiting" ? "Offline" : "Connecting");
+      replace(
+        place,
+        h("span.dot", { class: open ? "live" : "warn" }),
+        open ? "Live" : phase === "waiting" ? "Offline" : "Connecting",
+      );
     }
     clearInterval(timer);
     if (open) {
       banner.hidden = true;
     } else if (phase === "waiting") {
       const words = h("span");
-      const count = () => setText(words, `Connection lost. Trying again in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s; nothing will be missed.`);
+      const count = () =>
+        setText(
+          words,
+          `Connection lost. Trying again in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s; nothing will be missed.`,
+        );
       count();
       timer = setInterval(count, 1000);
       replace(banner, words, button("Try now", retryNow, { little: true }));
@@ -171,7 +218,7 @@ function watchConnection(banner) {
 function watchPending() {
   const count = throttle(async () => {
     const rules = await get("/api/rules", { query: { status: "proposed" } }).catch(() => []);
-    for (const place of document.querySelectorAll(".pending")) {
+    for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".pending"))) {
       place.hidden = rules.length === 0;
       replace(place, String(rules.length), h("span.unseen", " waiting for a decision"));
     }

@@ -14,5 +14,10 @@ export async function agentNames(options) {
 
 /** An agent in a line of text, leading to its page. */
 export function agentLink(id, nameOf) {
-  return h("a.row.agent-link", { href: `/agents/${encodeURIComponent(id)}` }, face(nameOf(id), true), h("span.clip.data", nameOf(id)));
+  return h(
+    "a.row.agent-link",
+    { href: `/agents/${encodeURIComponent(id)}` },
+    face(nameOf(id), true),
+    h("span.clip.data", nameOf(id)),
+  );
 }

@@ -6,6 +6,7 @@ import { PAGES } from "./pages.js";
 import { failure } from "./components/basics.js";
 
 let root = null;
+/** @type {(page: any, title: string) => void} */
 let onShown = () => {};
 let current = null;
 let turn = 0;
@@ -100,7 +101,10 @@ async function show(toTop = false) {
     if (toTop) scrollTo(0, 0);
     onShown(page, page.label);
     entry.handle = await module.open(ctx);
-    abort.signal.addEventListener("abort", onGap(() => guard(() => entry.handle?.refresh?.())));
+    abort.signal.addEventListener(
+      "abort",
+      onGap(() => guard(() => entry.handle?.refresh?.())),
+    );
   });
 }
 

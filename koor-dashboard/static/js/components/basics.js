@@ -4,22 +4,41 @@ import { h } from "../dom.js";
 import { age, hue, moment } from "../format.js";
 import { icon } from "./icons.js";
 
-/** A button. `tone`: primary, danger, good, quiet; `little` for rows; without a text it needs a `label`. */
+/**
+ * A button. `tone`: primary, danger, good, quiet; `little` for rows; without a text it needs a `label`. Whatever else is
+ * given is set on the element.
+ *
+ * @param {string} text
+ * @param {((event: any) => any) | null} onclick
+ * @param {{ icon?: string, tone?: string, little?: boolean, label?: string, [attribute: string]: any }} [options]
+ */
 export function button(text, onclick, { icon: name, tone = "", little = false, label, ...more } = {}) {
   const classes = [tone, little && "little", !text && "icon"].filter(Boolean).join(" ");
-  return h("button.button", { type: "button", class: classes, onclick, "aria-label": label, title: label, ...more },
-    name && icon(name), text);
+  return h(
+    "button.button",
+    { type: "button", class: classes, onclick, "aria-label": label, title: label, ...more },
+    name && icon(name),
+    text,
+  );
 }
 
 /** The top of a page: its heading, a word beside it, and what can be done. */
 export function pageHead(title, lead, ...actions) {
-  return h("header.page-head", h("h1", title), lead && h("span.lead", lead), actions.length > 0 && h(".actions", actions));
+  return h(
+    "header.page-head",
+    h("h1", title),
+    lead && h("span.lead", lead),
+    actions.length > 0 && h(".actions", actions),
+  );
 }
 
 /** A framed part of a page. `flush` lets its body touch the frame. */
 export function panel(title, actions, ...body) {
-  return h("section.panel", title && h("header", typeof title === "string" ? h("h2", title) : title, actions && h(".push", actions)),
-    h(".body", body));
+  return h(
+    "section.panel",
+    title && h("header", typeof title === "string" ? h("h2", title) : title, actions && h(".push", actions)),
+    h(".body", body),
+  );
 }
 export function flushPanel(title, actions, ...body) {
   const made = panel(title, actions, ...body);
@@ -29,7 +48,13 @@ export function flushPanel(title, actions, ...body) {
 
 /** A number with its name. `href` makes it a way to the page behind it. */
 export function stat(label, value, note, href) {
-  return h(href ? "a.stat" : "div.stat", { href }, h("span.label", label), h("span.value", value), note && h("span.note", note));
+  return h(
+    href ? "a.stat" : "div.stat",
+    { href },
+    h("span.label", label),
+    h("span.value", value),
+    note && h("span.note", note),
+  );
 }
 
 /** A word with a meaning. `tone`: good, warn, bad, accent, or none. */
@@ -38,9 +63,19 @@ export function badge(text, tone = "") {
 }
 
 const TONES = {
-  active: "good", accepted: "good", success: "good", pass: "good", ok: "good",
-  pending: "accent", proposed: "warn", warning: "warn", stale: "warn", denied: "warn",
-  rejected: "", error: "bad", fail: "bad",
+  active: "good",
+  accepted: "good",
+  success: "good",
+  pass: "good",
+  ok: "good",
+  pending: "accent",
+  proposed: "warn",
+  warning: "warn",
+  stale: "warn",
+  denied: "warn",
+  rejected: "",
+  error: "bad",
+  fail: "bad",
 };
 
 /** A status in the colour that it has everywhere. */
@@ -51,7 +86,11 @@ export function status(word) {
 /** An agent's sign: the first letters of its name, in the colour that it has everywhere. */
 export function face(name, little = false) {
   const letters = [...(name || "?").replace(/[^\p{L}\p{N}]+/gu, " ").trim()].slice(0, little ? 1 : 2).join("");
-  return h("span.face", { class: `hue-${hue(name || "?")} ${little ? "little" : ""}`, "aria-hidden": "true" }, letters || "?");
+  return h(
+    "span.face",
+    { class: `hue-${hue(name || "?")} ${little ? "little" : ""}`, "aria-hidden": "true" },
+    letters || "?",
+  );
 }
 
 /** Something that agents wrote, on one line, cut off where there is no room. */
@@ -66,7 +105,12 @@ export function empty(name, title, ...hint) {
 
 /** What went wrong, with another try. */
 export function failure(error, again) {
-  return h(".problem", { role: "alert" }, h("span", error.message), again && button("Try again", again, { little: true }));
+  return h(
+    ".problem",
+    { role: "alert" },
+    h("span", error.message),
+    again && button("Try again", again, { little: true }),
+  );
 }
 
 const times = new Set();
@@ -108,11 +152,15 @@ setInterval(() => {
 
 /** Puts a text on the clipboard and says so on the button. */
 export function copyButton(text, label = "Copy") {
-  const made = button("", async () => {
-    await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
-    made.replaceChildren(icon("check"));
-    setTimeout(() => made.replaceChildren(icon("copy")), 1200);
-  }, { icon: "copy", tone: "quiet", little: true, label });
+  const made = button(
+    "",
+    async () => {
+      await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
+      made.replaceChildren(icon("check"));
+      setTimeout(() => made.replaceChildren(icon("copy")), 1200);
+    },
+    { icon: "copy", tone: "quiet", little: true, label },
+  );
   return made;
 }
 
@@ -127,31 +175,55 @@ export function download(name, content, type = "application/octet-stream") {
 export function segments(label, options, value, onchange) {
   const made = h(".segments", { role: "group", "aria-label": label });
   for (const [option, text] of options) {
-    made.append(h("button", {
-      type: "button", "aria-pressed": String(option === value),
-      onclick: ({ currentTarget }) => {
-        for (const other of made.children) other.setAttribute("aria-pressed", String(other === currentTarget));
-        onchange(option);
-      },
-    }, text));
+    made.append(
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(option === value),
+          onclick: ({ currentTarget }) => {
+            for (const other of made.children) other.setAttribute("aria-pressed", String(other === currentTarget));
+            onchange(option);
+          },
+        },
+        text,
+      ),
+    );
   }
   return made;
 }
 
 /** Links to the parts of a page, of which one is shown. `items`: [href, label, chosen]. */
 export function tabs(label, items) {
-  return h("nav.tabs", { "aria-label": label },
-    items.map(([href, text, chosen]) => h("a", { href, "aria-current": chosen ? "page" : null }, text)));
+  return h(
+    "nav.tabs",
+    { "aria-label": label },
+    items.map(([href, text, chosen]) => h("a", { href, "aria-current": chosen ? "page" : null }, text)),
+  );
 }
 
 /** A field for searching, with its picture. */
 export function search(label, value, oninput) {
-  return h(".search", icon("search"),
-    h("input.input", { type: "search", placeholder: label, "aria-label": label, value, autocomplete: "off", spellcheck: "false", oninput: (event) => oninput(event.target.value) }));
+  return h(
+    ".search",
+    icon("search"),
+    h("input.input", {
+      type: "search",
+      placeholder: label,
+      "aria-label": label,
+      value,
+      autocomplete: "off",
+      spellcheck: "false",
+      oninput: (event) => oninput(event.target.value),
+    }),
+  );
 }
 
 /** A list to choose from. `options`: [value, label]. */
 export function select(label, options, value, onchange) {
-  return h("select.input", { "aria-label": label, onchange: (event) => onchange(event.target.value) },
-    options.map(([option, text]) => h("option", { value: option, selected: option === value }, text)));
+  return h(
+    "select.input",
+    { "aria-label": label, onchange: (event) => onchange(event.target.value) },
+    options.map(([option, text]) => h("option", { value: option, selected: option === value }, text)),
+  );
 }

@@ -9,16 +9,22 @@ import { button } from "./basics.js";
  */
 export function openDialog(title, body, { wide = false } = {}) {
   return new Promise((resolve) => {
-    const before = document.activeElement;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     let answer;
     const close = (value) => {
       answer = value;
       dialog.close();
     };
-    const dialog = h("dialog.dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" },
-      h("header", h("h2.grow", { id: "dialog-title" }, title),
-        button("", () => close(), { icon: "close", tone: "quiet", label: "Close" })),
-      h(".body", body(close)));
+    const dialog = h(
+      "dialog.dialog",
+      { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" },
+      h(
+        "header",
+        h("h2.grow", { id: "dialog-title" }, title),
+        button("", () => close(), { icon: "close", tone: "quiet", label: "Close" }),
+      ),
+      h(".body", body(close)),
+    );
     dialog.addEventListener("close", () => {
       const toasts = dialog.querySelector(".toasts");
       if (toasts) document.body.append(toasts);
@@ -34,9 +40,16 @@ export function openDialog(title, body, { wide = false } = {}) {
 
 /** Asks before something is lost. The promise is true only if the visitor pressed `action`. */
 export async function confirm(title, text, action, { danger = true } = {}) {
-  const answer = await openDialog(title, (close) => h(".stack",
-    h("p.soft.data", text),
-    h(".form-foot", button("Cancel", () => close(false)),
-      button(action, () => close(true), { tone: `primary ${danger ? "danger" : ""}` }))));
+  const answer = await openDialog(title, (close) =>
+    h(
+      ".stack",
+      h("p.soft.data", text),
+      h(
+        ".form-foot",
+        button("Cancel", () => close(false)),
+        button(action, () => close(true), { tone: `primary ${danger ? "danger" : ""}` }),
+      ),
+    ),
+  );
   return answer === true;
 }

@@ -16,11 +16,16 @@ export function diffView(before, after, label = "Difference") {
   const rows = diffLines(a, b);
   if (!rows) return null;
   const body = h("tbody");
-  const made = h(".diff", { tabindex: 0, role: "region", "aria-label": label },
-    h("table",
+  const made = h(
+    ".diff",
+    { tabindex: 0, role: "region", "aria-label": label },
+    h(
+      "table",
       h("colgroup", h("col.no"), h("col"), h("col.no"), h("col")),
       h("thead.unseen", h("tr", h("th", "Line"), h("th", "Before"), h("th", "Line"), h("th", "After"))),
-      body));
+      body,
+    ),
+  );
   if (rows.every(({ kind }) => kind === "same")) {
     body.append(skipRow([`The same: ${plural(a.length, "line")}.`]));
     return made;
@@ -34,15 +39,27 @@ function add(body, parts, a, b) {
   for (const part of parts) {
     if (!part.folded) body.append(...draw(part, a, b));
     else {
-      const row = skipRow([button(`${plural(part.folded.length, "unchanged line")}`, () => row.replaceWith(...part.folded.flatMap((same) => draw(same, a, b))), { tone: "quiet", little: true })]);
+      const row = skipRow([
+        button(
+          `${plural(part.folded.length, "unchanged line")}`,
+          () => row.replaceWith(...part.folded.flatMap((same) => draw(same, a, b))),
+          { tone: "quiet", little: true },
+        ),
+      ]);
       body.append(row);
     }
   }
   if (rest.length) {
-    const row = skipRow([button("Show more", () => {
-      row.remove();
-      add(body, rest, a, b);
-    }, { little: true })]);
+    const row = skipRow([
+      button(
+        "Show more",
+        () => {
+          row.remove();
+          add(body, rest, a, b);
+        },
+        { little: true },
+      ),
+    ]);
     body.append(row);
   }
 }
@@ -70,11 +87,18 @@ function skipRow(children) {
 }
 
 function draw({ kind, a: left, b: right }, a, b) {
-  if (kind === "same") return [h("tr", h("td.no", left + 1), h("td", a[left]), h("td.no", right + 1), h("td", b[right]))];
+  if (kind === "same")
+    return [h("tr", h("td.no", left + 1), h("td", a[left]), h("td.no", right + 1), h("td", b[right]))];
   const [old, now] = left !== null && right !== null ? words(a[left], b[right]) : [a[left], b[right]];
-  return [h("tr",
-    h("td.no", left === null ? "" : left + 1), left === null ? h("td.void") : h("td.was", old),
-    h("td.no", right === null ? "" : right + 1), right === null ? h("td.void") : h("td.now", now))];
+  return [
+    h(
+      "tr",
+      h("td.no", left === null ? "" : left + 1),
+      left === null ? h("td.void") : h("td.was", old),
+      h("td.no", right === null ? "" : right + 1),
+      right === null ? h("td.void") : h("td.now", now),
+    ),
+  ];
 }
 
 // What lies between the common beginning and the common end is what changed.
@@ -83,6 +107,10 @@ function words(old, now) {
   while (start < old.length && start < now.length && old[start] === now[start]) start += 1;
   let end = 0;
   while (end < old.length - start && end < now.length - start && old.at(-1 - end) === now.at(-1 - end)) end += 1;
-  const cut = (text, tag) => [text.slice(0, start), h(tag, text.slice(start, text.length - end)), text.slice(text.length - end)];
+  const cut = (text, tag) => [
+    text.slice(0, start),
+    h(tag, text.slice(start, text.length - end)),
+    text.slice(text.length - end),
+  ];
   return [cut(old, "del"), cut(now, "ins")];
 }

@@ -13,7 +13,9 @@ const MOST_KEPT = 16_000;
 export function kept(event) {
   const { id, topic, source, created_at, size = 0 } = event;
   const text = size > MOST_KEPT ? `(${size} characters)` : brief(event.data);
-  return size > MOST_KEPT ? { id, topic, source, created_at, text, left: true } : { id, topic, source, created_at, text, data: event.data };
+  return size > MOST_KEPT
+    ? { id, topic, source, created_at, text, left: true }
+    : { id, topic, source, created_at, text, data: event.data };
 }
 
 /** The parts of a line: when, what, who, and the beginning of its data. */
@@ -29,7 +31,9 @@ export function eventLine({ topic, source, created_at, text }) {
 
 /** The way to the agent behind a name or an id, where there is one. */
 export function agentLink(actor) {
-  return isAgent(actor) ? h("a.data", { href: `/agents/${encodeURIComponent(actor)}` }, nameOf(actor)) : h("span.data", actor || "local");
+  return isAgent(actor)
+    ? h("a.data", { href: `/agents/${encodeURIComponent(actor)}` }, nameOf(actor))
+    : h("span.data", actor || "local");
 }
 
 /** How high a line is: on a phone it has two rows. */

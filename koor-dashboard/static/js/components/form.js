@@ -11,16 +11,31 @@ let number = 0;
  * number, password, datetime-local, or hidden. `json` parses the text, `list` splits it at commas and lines, `check(value)`
  * gives back what is wrong with it. `onsubmit(values)` may throw an ApiError, which is shown.
  * `cancel()` adds a button that gives up.
+ *
+ * @param {object} options
+ * @param {any[]} options.fields
+ * @param {string} options.submit
+ * @param {(values: any) => any} options.onsubmit
+ * @param {() => any} [options.cancel]
+ * @param {string} [options.tone]
+ * @param {any} [options.children]
+ * @param {boolean} [options.row]
  */
 export function form({ fields, submit, onsubmit, cancel, tone = "primary", children = [], row = false }) {
   const inputs = new Map();
   const said = h(".grow", { role: "alert" });
   const send = button(submit, null, { tone });
   send.type = "submit";
-  const made = h("form.stack", { novalidate: true, onsubmit: handle, autocomplete: "off" },
-    h(".fields", fields.filter(({ type }) => type !== "hidden").map((field) => draw(field, inputs))),
+  const made = h(
+    "form.stack",
+    { novalidate: true, onsubmit: handle, autocomplete: "off" },
+    h(
+      ".fields",
+      fields.filter(({ type }) => type !== "hidden").map((field) => draw(field, inputs)),
+    ),
     children,
-    h(".form-foot", said, cancel && button("Cancel", cancel), send));
+    h(".form-foot", said, cancel && button("Cancel", cancel), send),
+  );
   if (row) made.classList.add("in-row");
 
   async function handle(event) {
@@ -44,21 +59,37 @@ export function form({ fields, submit, onsubmit, cancel, tone = "primary", child
 
 function violations(error) {
   const list = error.body?.violations;
-  return Array.isArray(list) && h("ul", list.slice(0, 20).map(({ path, message }) => h("li", path ? `${path}: ${message}` : message)));
+  return (
+    Array.isArray(list) &&
+    h(
+      "ul",
+      list.slice(0, 20).map(({ path, message }) => h("li", path ? `${path}: ${message}` : message)),
+    )
+  );
 }
 
 function draw(field, inputs) {
   const id = `field-${(number += 1)}`;
   const about = `${id}-about`;
   const shared = {
-    id, name: field.name, required: field.required, placeholder: field.placeholder, "aria-describedby": about,
-    class: field.mono || field.json ? "mono" : "", spellcheck: field.mono || field.json ? "false" : null, autofocus: field.autofocus,
+    id,
+    name: field.name,
+    required: field.required,
+    placeholder: field.placeholder,
+    "aria-describedby": about,
+    class: field.mono || field.json ? "mono" : "",
+    spellcheck: field.mono || field.json ? "false" : null,
+    autofocus: field.autofocus,
     oninput: field.oninput && ((event) => field.oninput(event.target.value)),
     dir: "auto",
   };
   let input;
   if (field.type === "select") {
-    input = h("select.input", { ...shared, placeholder: null, dir: null }, field.options.map(([value, text]) => h("option", { value }, text)));
+    input = h(
+      "select.input",
+      { ...shared, placeholder: null, dir: null },
+      field.options.map(([value, text]) => h("option", { value }, text)),
+    );
     input.value = field.value ?? field.options[0]?.[0] ?? "";
   } else if (field.type === "textarea") {
     input = h("textarea.input", { ...shared, rows: field.rows ?? 5 });
@@ -66,15 +97,31 @@ function draw(field, inputs) {
   } else if (field.type === "checkbox") {
     input = h("input", { ...shared, dir: null, type: "checkbox", checked: Boolean(field.value) });
   } else {
-    input = h("input.input", { ...shared, type: field.type ?? "text", step: field.step, min: field.min, list: field.suggestions && `${id}-list` });
+    input = h("input.input", {
+      ...shared,
+      type: field.type ?? "text",
+      step: field.step,
+      min: field.min,
+      list: field.suggestions && `${id}-list`,
+    });
     input.value = field.value ?? "";
   }
   const notes = h("div", { id: about }, field.hint && h("span.hint", field.hint));
   inputs.set(field.name, { input, notes, hint: field.hint });
   if (field.type === "checkbox") return h(".field.wide", h("label.check", input, field.label), notes);
-  return h(".field", { class: field.wide || field.type === "textarea" ? "wide" : "" },
-    h("label", { for: id }, field.label), input,
-    field.suggestions && h("datalist", { id: `${id}-list` }, field.suggestions.map((value) => h("option", { value }))), notes);
+  return h(
+    ".field",
+    { class: field.wide || field.type === "textarea" ? "wide" : "" },
+    h("label", { for: id }, field.label),
+    input,
+    field.suggestions &&
+      h(
+        "datalist",
+        { id: `${id}-list` },
+        field.suggestions.map((value) => h("option", { value })),
+      ),
+    notes,
+  );
 }
 
 function read(fields, inputs) {
@@ -104,7 +151,11 @@ function parse(field, input) {
   const text = field.type === "textarea" || field.type === "password" ? input.value : input.value.trim();
   if (field.required && !text.trim()) return [text, "This is needed."];
   let value = text;
-  if (field.list) value = text.split(/[,\n]/).map((item) => item.trim()).filter(Boolean);
+  if (field.list)
+    value = text
+      .split(/[,\n]/)
+      .map((item) => item.trim())
+      .filter(Boolean);
   else if (field.type === "number") {
     if (text === "" && !input.validity.badInput) return [undefined];
     value = Number(text);

@@ -35,7 +35,9 @@ export function brief(value, most = 160) {
 
 // Numbers that a double cannot hold keep their digits, where the browser lets a reviver see them.
 function exact(_, value, context) {
-  return typeof value === "number" && context?.source !== undefined && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
+  return typeof value === "number" && context?.source !== undefined && JSON.rawJSON
+    ? JSON.rawJSON(context.source)
+    : value;
 }
 
 /** The JSON text, indented, with every number as it was written. Throws when it is no JSON, or nested too deeply. */
@@ -64,7 +66,14 @@ export function valueView(buffer, contentType, name = "value") {
   const made = h(".stack.tight");
   const text = decode(buffer);
   if (text === null) {
-    replace(made, note(`Not text: ${size(buffer.byteLength)} of ${contentType || "unknown type"}.`, save(buffer, contentType, name)), hex(buffer));
+    replace(
+      made,
+      note(
+        `Not text: ${size(buffer.byteLength)} of ${contentType || "unknown type"}.`,
+        save(buffer, contentType, name),
+      ),
+      hex(buffer),
+    );
     return made;
   }
   if (!/json/i.test(contentType ?? "")) {
@@ -80,7 +89,15 @@ export function valueView(buffer, contentType, name = "value") {
   };
   if (text.length <= AT_ONCE) tree();
   else {
-    replace(made, note(`${size(buffer.byteLength)}: shown as text.`, button("Show as a tree", tree, { little: true }), save(buffer, contentType, name)), raw(text));
+    replace(
+      made,
+      note(
+        `${size(buffer.byteLength)}: shown as text.`,
+        button("Show as a tree", tree, { little: true }),
+        save(buffer, contentType, name),
+      ),
+      raw(text),
+    );
   }
   return made;
 }
@@ -90,7 +107,10 @@ function note(...children) {
 }
 
 function save(buffer, contentType, name) {
-  return button("Download", () => download(name.replaceAll("/", "-"), buffer, contentType), { icon: "download", little: true });
+  return button("Download", () => download(name.replaceAll("/", "-"), buffer, contentType), {
+    icon: "download",
+    little: true,
+  });
 }
 
 /** The text that these bytes are in UTF-8, or null. */
@@ -109,11 +129,15 @@ export function raw(text, label = "Text") {
   const shown = h("pre.text", { tabindex: 0, role: "region", "aria-label": label }, text.slice(0, RAW));
   if (text.length <= RAW) return shown;
   let at = RAW;
-  const further = button(`Show more of ${count(text.length)} characters`, () => {
-    shown.append(text.slice(at, at + RAW));
-    at += RAW;
-    if (at >= text.length) further.remove();
-  }, { little: true });
+  const further = button(
+    `Show more of ${count(text.length)} characters`,
+    () => {
+      shown.append(text.slice(at, at + RAW));
+      at += RAW;
+      if (at >= text.length) further.remove();
+    },
+    { little: true },
+  );
   return h("div", shown, h(".empty", further));
 }
 
@@ -139,10 +163,15 @@ function node(name, value, depth, budget) {
   if (members === 0) return h(".leaf", label, h("span.meta", open + close));
   const list = h("ul", { hidden: true });
   const summary = h("span.meta", `${open} ${plural(members, Array.isArray(value) ? "item" : "member")} ${close}`);
-  const fold = h("button.fold", {
-    type: "button", "aria-expanded": "false",
-    onclick: () => toggle(list.hidden, { left: 0 }),
-  }, h("span", label, summary));
+  const fold = h(
+    "button.fold",
+    {
+      type: "button",
+      "aria-expanded": "false",
+      onclick: () => toggle(list.hidden, { left: 0 }),
+    },
+    h("span", label, summary),
+  );
   function toggle(opens, rest) {
     if (opens && !list.firstChild) fill(list, value, depth, rest);
     list.hidden = !opens;
@@ -159,7 +188,10 @@ function fill(list, value, depth, budget) {
   const keys = Array.isArray(value) ? null : Object.keys(value);
   const total = keys ? keys.length : value.length;
   let at = 0;
-  const further = h("li", button("", () => add({ left: 0 }), { little: true, tone: "quiet" }));
+  const further = h(
+    "li",
+    button("", () => add({ left: 0 }), { little: true, tone: "quiet" }),
+  );
   function add(rest) {
     const to = Math.min(total, at + PART);
     further.remove();
@@ -168,7 +200,10 @@ function fill(list, value, depth, budget) {
       list.append(h("li", node(name, value[keys ? name : at], depth + 1, rest)));
     }
     if (at < total) {
-      further.firstChild.textContent = `${plural(Math.min(PART, total - at), "more")} of ${count(total - at)}`.replace("mores", "more");
+      further.firstChild.textContent = `${plural(Math.min(PART, total - at), "more")} of ${count(total - at)}`.replace(
+        "mores",
+        "more",
+      );
       further.firstChild.classList.remove("icon");
       list.append(further);
     }
@@ -180,10 +215,14 @@ function scalar(value) {
   if (typeof value === "string") {
     if (value.length <= LONG_TEXT) return h("span.s", `"${value}"`);
     const text = h("span.s", `"${value.slice(0, LONG_TEXT)}…`);
-    const whole = button(`all ${count(value.length)} characters`, () => {
-      replace(text, `"${value}"`);
-      whole.remove();
-    }, { little: true, tone: "quiet" });
+    const whole = button(
+      `all ${count(value.length)} characters`,
+      () => {
+        replace(text, `"${value}"`);
+        whole.remove();
+      },
+      { little: true, tone: "quiet" },
+    );
     return h("span", text, whole);
   }
   return h(typeof value === "number" ? "span.n" : "span.w", String(value));

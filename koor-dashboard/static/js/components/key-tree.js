@@ -17,13 +17,21 @@ export function keyTree({ href, go }) {
   const folded = new Set();
   const touched = new Map();
   const list = virtualList({
-    label: "Keys", role: "tree", lineRole: "treeitem", height: 30, key: ({ id }) => id,
+    label: "Keys",
+    role: "tree",
+    lineRole: "treeitem",
+    height: 30,
+    key: ({ id }) => id,
     draw: line,
     isChosen: ({ key }) => key !== undefined && key === chosen,
-    describe: ({ depth, open, key }) => ({ "aria-level": depth + 1, "aria-expanded": key === undefined ? String(open) : null }),
+    describe: ({ depth, open, key }) => ({
+      "aria-level": depth + 1,
+      "aria-expanded": key === undefined ? String(open) : null,
+    }),
     onpick: (row) => (row.key === undefined ? toggle(row) : go(href(row.key))),
     onkey: ({ key: pressed }, row) => {
-      if (row.key !== undefined || !((pressed === "ArrowRight" && !row.open) || (pressed === "ArrowLeft" && row.open))) return false;
+      if (row.key !== undefined || !((pressed === "ArrowRight" && !row.open) || (pressed === "ArrowLeft" && row.open)))
+        return false;
       toggle(row);
       return true;
     },
@@ -35,10 +43,21 @@ export function keyTree({ href, go }) {
   function line({ key, name, depth, open, inside, whole }) {
     const indent = h("span.indent");
     indent.style.setProperty("width", `${depth * 14}px`);
-    if (key === undefined) return [indent, h("span.twist", open ? "▾" : "▸"), h("span.clip.data", name), h("span.inside.num.faint.small", count(inside))];
+    if (key === undefined)
+      return [
+        indent,
+        h("span.twist", open ? "▾" : "▸"),
+        h("span.clip.data", name),
+        h("span.inside.num.faint.small", count(inside)),
+      ];
     const link = h("a.clip.data", { href: href(key), title: key, tabindex: -1 }, whole ? key : name);
     const at = touched.get(key);
-    return [indent, h("span.leaf-sign", icon("specs")), link, at && performance.now() - at < GLOW && h("span.dot.live")];
+    return [
+      indent,
+      h("span.leaf-sign", icon("specs")),
+      link,
+      at && performance.now() - at < GLOW && h("span.dot.live"),
+    ];
   }
 
   function toggle({ id }) {
@@ -47,7 +66,11 @@ export function keyTree({ href, go }) {
   }
 
   function paint() {
-    rows = wanted ? keys.filter((key) => key.toLowerCase().includes(wanted)).map((key) => ({ id: `=${key}`, key, name: key, depth: 0, whole: true })) : unfold(keys, folded);
+    rows = wanted
+      ? keys
+          .filter((key) => key.toLowerCase().includes(wanted))
+          .map((key) => ({ id: `=${key}`, key, name: key, depth: 0, whole: true }))
+      : unfold(keys, folded);
     // Rows are the same objects as long as they say the same, so that only what changed is drawn.
     rows = reuse(rows);
     list.show(rows);
@@ -61,7 +84,12 @@ export function keyTree({ href, go }) {
     const now = new Map();
     const result = next.map((row) => {
       const before = last.get(row.id);
-      const same = before && before.open === row.open && before.inside === row.inside && before.depth === row.depth && !touched.has(row.key);
+      const same =
+        before &&
+        before.open === row.open &&
+        before.inside === row.inside &&
+        before.depth === row.depth &&
+        !touched.has(row.key);
       const kept = same ? before : row;
       now.set(row.id, kept);
       return kept;

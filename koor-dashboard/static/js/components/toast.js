@@ -19,8 +19,12 @@ function region() {
 
 /** Says what was done. `tone`: "" (done), "bad" (failed; stays until closed), "note". */
 export function toast(text, tone = "") {
-  const made = h(".toast", { class: tone }, h("span", text),
-    button("", () => made.remove(), { icon: "close", tone: "quiet", little: true, label: "Close" }));
+  const made = h(
+    ".toast",
+    { class: tone },
+    h("span", text),
+    button("", () => made.remove(), { icon: "close", tone: "quiet", little: true, label: "Close" }),
+  );
   region().append(made);
   if (tone !== "bad") setTimeout(() => made.remove(), STAYS);
 }

@@ -9,8 +9,31 @@ const BEYOND = 6;
  * A list with lines of one height. `draw(item, index)` makes a line's children as an array; `key(item)` tells items apart;
  * `onpick(item, index)` is called by Enter or a click. `role` and `lineRole` name it for screen readers; `describe(item)`
  * may give further attributes of a line. `show(items)` of the element sets what is listed, `scrollToItem(index)` shows one.
+ *
+ * @param {object} options
+ * @param {string} options.label
+ * @param {number} options.height
+ * @param {(item: any, index: number) => any[]} options.draw
+ * @param {(item: any) => any} options.key
+ * @param {(item: any, index: number) => any} [options.onpick]
+ * @param {(event: KeyboardEvent, item: any, index: number) => any} [options.onkey]
+ * @param {string} [options.role]
+ * @param {string} [options.lineRole]
+ * @param {(item: any) => object} [options.describe]
+ * @param {(item: any) => boolean} [options.isChosen]
  */
-export function virtualList({ label, height, draw, key, onpick, onkey, role = "listbox", lineRole = "option", describe, isChosen }) {
+export function virtualList({
+  label,
+  height,
+  draw,
+  key,
+  onpick,
+  onkey,
+  role = "listbox",
+  lineRole = "option",
+  describe,
+  isChosen,
+}) {
   let items = [];
   let cursor = -1;
   let lines = new Map();
@@ -22,7 +45,8 @@ export function virtualList({ label, height, draw, key, onpick, onkey, role = "l
   watch.observe(made);
 
   function ask() {
-    asked ||= requestAnimationFrame(() => {
+    if (asked) return;
+    asked = requestAnimationFrame(() => {
       asked = 0;
       paint();
     });
@@ -63,15 +87,21 @@ export function virtualList({ label, height, draw, key, onpick, onkey, role = "l
   }
 
   function make(item, index, chosen) {
-    const line = h(".line", { role: lineRole, class: chosen ? "chosen" : "", ...(lineRole === "listitem" ? {} : { "aria-selected": String(chosen) }), ...describe?.(item) });
+    const line = h(".line", {
+      role: lineRole,
+      class: chosen ? "chosen" : "",
+      ...(lineRole === "listitem" ? {} : { "aria-selected": String(chosen) }),
+      ...describe?.(item),
+    });
     line.append(...draw(item, index).filter(Boolean));
     line.style.setProperty("height", `${height}px`);
-    if (onpick) line.addEventListener("click", (event) => {
-      if (event.target.closest("a, button")) return;
-      const at = lines.get(key(item))?.index ?? index;
-      move(at);
-      onpick(item, at);
-    });
+    if (onpick)
+      line.addEventListener("click", (event) => {
+        if (event.target.closest("a, button")) return;
+        const at = lines.get(key(item))?.index ?? index;
+        move(at);
+        onpick(item, at);
+      });
     return line;
   }
 
@@ -83,7 +113,14 @@ export function virtualList({ label, height, draw, key, onpick, onkey, role = "l
 
   function press(event) {
     const pageful = Math.max(1, Math.floor(made.clientHeight / height) - 1);
-    const to = { ArrowDown: cursor + 1, ArrowUp: cursor - 1, PageDown: cursor + pageful, PageUp: cursor - pageful, Home: 0, End: items.length - 1 }[event.key];
+    const to = {
+      ArrowDown: cursor + 1,
+      ArrowUp: cursor - 1,
+      PageDown: cursor + pageful,
+      PageUp: cursor - pageful,
+      Home: 0,
+      End: items.length - 1,
+    }[event.key];
     if (to !== undefined && !event.altKey && !event.metaKey) {
       event.preventDefault();
       move(to);

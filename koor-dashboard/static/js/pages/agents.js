@@ -4,7 +4,21 @@ import { del, get, post, serverNow, withQuery } from "../api.js";
 import { h, replace } from "../dom.js";
 import { count, moment, plural } from "../format.js";
 import { throttle } from "../timing.js";
-import { ago, button, clip, copyButton, empty, face, flushPanel, pageHead, panel, search, segments, stat, status } from "../components/basics.js";
+import {
+  ago,
+  button,
+  clip,
+  copyButton,
+  empty,
+  face,
+  flushPanel,
+  pageHead,
+  panel,
+  search,
+  segments,
+  stat,
+  status,
+} from "../components/basics.js";
 import { columns, legend, periods, spark } from "../components/chart.js";
 import { confirm, openDialog } from "../components/dialog.js";
 import { form } from "../components/form.js";
@@ -33,9 +47,13 @@ export async function open(ctx) {
 
 /** Reads in the background; when that fails, the banner has said why already. */
 function background(work) {
-  return throttle(() => work().catch((error) => {
-    if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
-  }), REFRESH);
+  return throttle(
+    () =>
+      work().catch((error) => {
+        if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
+      }),
+    REFRESH,
+  );
 }
 
 function all(ctx) {
@@ -46,14 +64,38 @@ function all(ctx) {
   let wanted = (ctx.query.get("q") ?? "").toLowerCase();
   let only = "";
   const list = table({
-    label: "Agents", key: ({ id }) => id, go: ctx.go, href: ({ id }) => `/agents/${encodeURIComponent(id)}`, sorted: { at: 0, down: false },
+    label: "Agents",
+    key: ({ id }) => id,
+    go: ctx.go,
+    href: ({ id }) => `/agents/${encodeURIComponent(id)}`,
+    sorted: { at: 0, down: false },
     columns: [
-      { label: "Name", sort: ({ name }) => name.toLowerCase(), render: ({ id, name }) => h(".row", face(name), h("a.strong.clip.data", { href: `/agents/${encodeURIComponent(id)}` }, name)) },
+      {
+        label: "Name",
+        sort: ({ name }) => name.toLowerCase(),
+        render: ({ id, name }) =>
+          h(".row", face(name), h("a.strong.clip.data", { href: `/agents/${encodeURIComponent(id)}` }, name)),
+      },
       { label: "Status", fit: true, sort: (agent) => agent.status, render: (agent) => status(agent.status) },
-      { label: "Seen", fit: true, sort: ({ last_seen: seen }) => -Date.parse(seen), render: ({ last_seen: seen }) => ago(seen, " ago") },
-      { label: "Intent", render: ({ intent }) => h("span.data", { class: intent ? "intent" : "faint" }, intent || "none said") },
+      {
+        label: "Seen",
+        fit: true,
+        sort: ({ last_seen: seen }) => -Date.parse(seen),
+        render: ({ last_seen: seen }) => ago(seen, " ago"),
+      },
+      {
+        label: "Intent",
+        render: ({ intent }) => h("span.data", { class: intent ? "intent" : "faint" }, intent || "none said"),
+      },
       { label: "Stack", fit: true, sort: ({ stack }) => stack, render: ({ stack }) => stack && h("span.tag", stack) },
-      { label: "Capabilities", render: ({ capabilities }) => h(".row.wrap.tags", capabilities.slice(0, 6).map((text) => h("span.tag", text))) },
+      {
+        label: "Capabilities",
+        render: ({ capabilities }) =>
+          h(
+            ".row.wrap.tags",
+            capabilities.slice(0, 6).map((text) => h("span.tag", text)),
+          ),
+      },
       { label: "This hour", fit: true, end: true, sort: ({ calls }) => -calls, render: ({ calls }) => count(calls) },
     ],
   });
@@ -64,7 +106,9 @@ function all(ctx) {
       get("/api/instances", { signal }),
       get("/api/metrics/agents", { query: { period: new Date(serverNow()).toISOString().slice(0, 13) }, signal }),
     ]);
-    const calls = new Map(hour.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]));
+    const calls = new Map(
+      hour.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]),
+    );
     const known = new Map(agents.map((agent) => [agent.id, agent]));
     agents = instances.map((instance) => {
       const next = { ...instance, calls: calls.get(instance.id) ?? 0 };
@@ -75,11 +119,28 @@ function all(ctx) {
     paint();
   }
   function paint() {
-    const found = agents.filter((agent) => (!only || agent.status === only) && (!wanted || agent.text.includes(wanted)));
+    const found = agents.filter(
+      (agent) => (!only || agent.status === only) && (!wanted || agent.text.includes(wanted)),
+    );
     list.show(found);
     list.hidden = found.length === 0;
-    replace(none, found.length === 0 && (agents.length ? empty("search", "No agent matches") : empty("agents", "No agent has come yet", "An agent registers through MCP, or by ", h("code", "koor register <name>"), ".")));
-    replace(tally, `${plural(agents.filter((agent) => agent.status === "active").length, "agent")} at work, ${count(agents.length)} known`);
+    replace(
+      none,
+      found.length === 0 &&
+        (agents.length
+          ? empty("search", "No agent matches")
+          : empty(
+              "agents",
+              "No agent has come yet",
+              "An agent registers through MCP, or by ",
+              h("code", "koor register <name>"),
+              ".",
+            )),
+    );
+    replace(
+      tally,
+      `${plural(agents.filter((agent) => agent.status === "active").length, "agent")} at work, ${count(agents.length)} known`,
+    );
   }
   const again = background(load);
   return {
@@ -88,20 +149,38 @@ function all(ctx) {
       ctx.title("Agents");
       ctx.root.append(
         pageHead("Agents", tally, button("Look for silent ones", check, { icon: "refresh" })),
-        h(".toolbar", search("Name, intent, stack, capability", wanted, (text) => {
-          wanted = text.toLowerCase();
-          paint();
-        }), segments("Status", [["", "All"], ["active", "Active"], ["stale", "Stale"], ["pending", "Pending"]], only, (next) => {
-          only = next;
-          paint();
-        })),
-        flushPanel(null, null, none, list));
+        h(
+          ".toolbar",
+          search("Name, intent, stack, capability", wanted, (text) => {
+            wanted = text.toLowerCase();
+            paint();
+          }),
+          segments(
+            "Status",
+            [
+              ["", "All"],
+              ["active", "Active"],
+              ["stale", "Stale"],
+              ["pending", "Pending"],
+            ],
+            only,
+            (next) => {
+              only = next;
+              paint();
+            },
+          ),
+        ),
+        flushPanel(null, null, none, list),
+      );
       await load();
     },
     arrive: again,
   };
   function check() {
-    attempt(() => post("/api/liveness/check"), ({ count: n }) => (n ? `${plural(n, "agent")} went silent.` : "Every active agent was heard of lately."));
+    attempt(
+      () => post("/api/liveness/check"),
+      ({ count: n }) => (n ? `${plural(n, "agent")} went silent.` : "Every active agent was heard of lately."),
+    );
   }
 }
 
@@ -128,31 +207,83 @@ function one(ctx, id) {
 
   function head() {
     ctx.title(agent.name);
-    replace(top,
-      h("header.page-head", h("a.button.quiet.icon", { href: "/agents", "aria-label": "All agents", title: "All agents" }, "‹"), face(agent.name), h("h1.data", agent.name), status(agent.status),
-        h(".actions", button("Edit intent", editIntent, { icon: "edit" }), button("Deregister", deregister, { icon: "trash", tone: "danger" }))),
-      panel(null, null, h(".agent-facts", h("p.intent.data", { class: agent.intent ? "" : "faint" }, agent.intent || "No intent said"),
-        h("dl.facts",
-          h("dt", "Seen"), h("dd", ago(agent.last_seen, " ago")),
-          h("dt", "Registered"), h("dd", moment(agent.registered_at)),
-          h("dt", "Stack"), h("dd", agent.stack || h("span.faint", "none")),
-          h("dt", "Workspace"), h("dd.mono", agent.workspace || h("span.faint", "none")),
-          h("dt", "Capabilities"), h("dd", h(".row.wrap", agent.capabilities.length ? agent.capabilities.map((text) => h("span.tag", text)) : h("span.faint", "none"))),
-          h("dt", "Id"), h("dd", h("span.row", h("span.mono.small.clip", agent.id), copyButton(agent.id, "Copy the id")))))));
+    replace(
+      top,
+      h(
+        "header.page-head",
+        h("a.button.quiet.icon", { href: "/agents", "aria-label": "All agents", title: "All agents" }, "‹"),
+        face(agent.name),
+        h("h1.data", agent.name),
+        status(agent.status),
+        h(
+          ".actions",
+          button("Edit intent", editIntent, { icon: "edit" }),
+          button("Deregister", deregister, { icon: "trash", tone: "danger" }),
+        ),
+      ),
+      panel(
+        null,
+        null,
+        h(
+          ".agent-facts",
+          h("p.intent.data", { class: agent.intent ? "" : "faint" }, agent.intent || "No intent said"),
+          h(
+            "dl.facts",
+            h("dt", "Seen"),
+            h("dd", ago(agent.last_seen, " ago")),
+            h("dt", "Registered"),
+            h("dd", moment(agent.registered_at)),
+            h("dt", "Stack"),
+            h("dd", agent.stack || h("span.faint", "none")),
+            h("dt", "Workspace"),
+            h("dd.mono", agent.workspace || h("span.faint", "none")),
+            h("dt", "Capabilities"),
+            h(
+              "dd",
+              h(
+                ".row.wrap",
+                agent.capabilities.length
+                  ? agent.capabilities.map((text) => h("span.tag", text))
+                  : h("span.faint", "none"),
+              ),
+            ),
+            h("dt", "Id"),
+            h("dd", h("span.row", h("span.mono.small.clip", agent.id), copyButton(agent.id, "Copy the id"))),
+          ),
+        ),
+      ),
+    );
   }
 
   function hourly(rows) {
     const hours = periods(serverNow(), HOURS);
-    const of = (name) => hours.map((hour) => rows.find((row) => row.period === hour && row.metric_name === name)?.metric_value ?? 0);
+    const of = (name) =>
+      hours.map((hour) => rows.find((row) => row.period === hour && row.metric_name === name)?.metric_value ?? 0);
     const label = (hour) => `${String(new Date(`${hour}:00:00Z`).getHours()).padStart(2, "0")}:00`;
-    const parts = [{ name: "REST calls", values: of("rest_calls") }, { name: "MCP calls", values: of("mcp_calls") }];
-    replace(chart, columns({ label: "Calls by hour, over the last day", labels: hours.map(label), parts, format: count }), legend(parts));
-    const other = { events_published: "Events published", state_writes: "State writes", violations: "Violations", conflicts: "Conflicts", rollbacks: "Rollbacks" };
-    replace(numbers, Object.entries(other).map(([name, text]) => {
-      const values = of(name);
-      const sum = values.reduce((a, b) => a + b, 0);
-      return stat(text, count(sum), spark(values, `${text} by hour`));
-    }));
+    const parts = [
+      { name: "REST calls", values: of("rest_calls") },
+      { name: "MCP calls", values: of("mcp_calls") },
+    ];
+    replace(
+      chart,
+      columns({ label: "Calls by hour, over the last day", labels: hours.map(label), parts, format: count }),
+      legend(parts),
+    );
+    const other = {
+      events_published: "Events published",
+      state_writes: "State writes",
+      violations: "Violations",
+      conflicts: "Conflicts",
+      rollbacks: "Rollbacks",
+    };
+    replace(
+      numbers,
+      Object.entries(other).map(([name, text]) => {
+        const values = of(name);
+        const sum = values.reduce((a, b) => a + b, 0);
+        return stat(text, count(sum), spark(values, `${text} by hour`));
+      }),
+    );
   }
 
   async function timeline() {
@@ -163,17 +294,33 @@ function one(ctx, id) {
     entries = [
       ...published.map((event) => ({ at: event.created_at, key: `e${event.id}`, event })),
       ...audit.map((entry) => ({ at: entry.timestamp, key: `a${entry.id}`, entry })),
-    ].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, TIMELINE);
+    ]
+      .sort((a, b) => (a.at < b.at ? 1 : -1))
+      .slice(0, TIMELINE);
     replace(events, entries.length === 0 && h("li", empty("clock", "Nothing done yet")), entries.map(draw));
   }
 
   function draw({ event, entry, at }) {
     if (event) {
-      return h("li", h("time.when.num.faint.small", { datetime: at, title: moment(at) }, ago(at)), h("span.sign.event", { title: "Event" }),
-        h("a.clip.data.strong", { href: `/events?id=${event.id}` }, event.topic), h("span.clip.data.mono.small.faint", event.data === null ? "" : brief(event.data)));
+      return h(
+        "li",
+        h("time.when.num.faint.small", { datetime: at, title: moment(at) }, ago(at)),
+        h("span.sign.event", { title: "Event" }),
+        h("a.clip.data.strong", { href: `/events?id=${event.id}` }, event.topic),
+        h("span.clip.data.mono.small.faint", event.data === null ? "" : brief(event.data)),
+      );
     }
-    return h("li", h("time.when.num.faint.small", { datetime: at, title: moment(at) }, ago(at)), h("span.sign", { title: "Audit" }),
-      h("span.clip", entry.action, entry.outcome !== "success" && [" ", status(entry.outcome)]), h("span.row.small", clip(entry.resource), h("span.faint.mono.clip.data", entry.detail === "{}" ? "" : entry.detail)));
+    return h(
+      "li",
+      h("time.when.num.faint.small", { datetime: at, title: moment(at) }, ago(at)),
+      h("span.sign", { title: "Audit" }),
+      h("span.clip", entry.action, entry.outcome !== "success" && [" ", status(entry.outcome)]),
+      h(
+        "span.row.small",
+        clip(entry.resource),
+        h("span.faint.mono.clip.data", entry.detail === "{}" ? "" : entry.detail),
+      ),
+    );
   }
 
   const again = background(async () => {
@@ -184,9 +331,15 @@ function one(ctx, id) {
     abort,
     open: async () => {
       await load();
-      ctx.root.append(top, numbers, h(".panels.agent-parts",
-        panel("Calls by hour", h("span.small.faint", "last 24 hours"), chart),
-        flushPanel("Timeline", h("a.small", { href: withQuery("/audit", { actor: id }) }, "Audit log"), events)));
+      ctx.root.append(
+        top,
+        numbers,
+        h(
+          ".panels.agent-parts",
+          panel("Calls by hour", h("span.small.faint", "last 24 hours"), chart),
+          flushPanel("Timeline", h("a.small", { href: withQuery("/audit", { actor: id }) }, "Audit log"), events),
+        ),
+      );
       await timeline();
     },
     arrive: (batch) => {
@@ -194,25 +347,37 @@ function one(ctx, id) {
         abort.abort();
         toast(`${agent?.name ?? "The agent"} was deregistered.`, "note");
         ctx.go("/agents");
-      } else if (batch.some(({ source, data }) => source === agent?.name || source === id || data?.instance_id === id)) again();
+      } else if (batch.some(({ source, data }) => source === agent?.name || source === id || data?.instance_id === id))
+        again();
     },
   };
 
   async function editIntent() {
-    await openDialog(`Intent of ${agent.name}`, (close) => form({
-      fields: [{ name: "intent", label: "What this agent is working on", type: "textarea", value: agent.intent, rows: 3 }],
-      submit: "Save",
-      cancel: () => close(),
-      onsubmit: async ({ intent }) => {
-        await post(`${path}/intent`, { intent });
-        close();
-        toast("The intent is set.");
-        await load();
-      },
-    }));
+    await openDialog(`Intent of ${agent.name}`, (close) =>
+      form({
+        fields: [
+          { name: "intent", label: "What this agent is working on", type: "textarea", value: agent.intent, rows: 3 },
+        ],
+        submit: "Save",
+        cancel: () => close(),
+        onsubmit: async ({ intent }) => {
+          await post(`${path}/intent`, { intent });
+          close();
+          toast("The intent is set.");
+          await load();
+        },
+      }),
+    );
   }
   async function deregister() {
-    if (!(await confirm("Deregister this agent?", `${agent.name} has to register again before it is known. Its token stops working; what it wrote stays.`, "Deregister"))) return;
+    if (
+      !(await confirm(
+        "Deregister this agent?",
+        `${agent.name} has to register again before it is known. Its token stops working; what it wrote stays.`,
+        "Deregister",
+      ))
+    )
+      return;
     await attempt(() => del(path), `${agent.name} is deregistered.`);
   }
 }

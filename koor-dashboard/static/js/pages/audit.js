@@ -12,11 +12,38 @@ import { toast } from "../components/toast.js";
 const PAGE = 100;
 const MOST = 10_000;
 const ACTIONS = [
-  "state.put", "state.rollback", "state.delete", "spec.put", "spec.rollback", "spec.delete",
-  "instance.register", "instance.activate", "instance.deregister", "instance.capabilities", "instance.intent", "instance.token",
-  "rule.propose", "rule.accept", "rule.reject", "rule.delete", "rules.put", "rules.import",
-  "webhook.create", "webhook.delete", "webhook.enable", "webhook.test", "template.create", "template.update", "template.delete", "template.apply",
-  "llm.usage", "liveness.check", "compliance.run", "metrics.reset", "backup.create", "backup.restore",
+  "state.put",
+  "state.rollback",
+  "state.delete",
+  "spec.put",
+  "spec.rollback",
+  "spec.delete",
+  "instance.register",
+  "instance.activate",
+  "instance.deregister",
+  "instance.capabilities",
+  "instance.intent",
+  "instance.token",
+  "rule.propose",
+  "rule.accept",
+  "rule.reject",
+  "rule.delete",
+  "rules.put",
+  "rules.import",
+  "webhook.create",
+  "webhook.delete",
+  "webhook.enable",
+  "webhook.test",
+  "template.create",
+  "template.update",
+  "template.delete",
+  "template.apply",
+  "llm.usage",
+  "liveness.check",
+  "compliance.run",
+  "metrics.reset",
+  "backup.create",
+  "backup.restore",
 ];
 const FILTERS = ["actor", "action", "resource", "outcome", "from", "to"];
 
@@ -28,13 +55,22 @@ export async function open(ctx) {
   const chain = h("span.row");
   const numbers = h(".stats");
   const list = table({
-    label: "Audit entries, the newest first", key: ({ id }) => id,
+    label: "Audit entries, the newest first",
+    key: ({ id }) => id,
     columns: [
-      { label: "When", fit: true, render: ({ timestamp }) => h("time.num.faint", { datetime: timestamp }, moment(timestamp)) },
+      {
+        label: "When",
+        fit: true,
+        render: ({ timestamp }) => h("time.num.faint", { datetime: timestamp }, moment(timestamp)),
+      },
       { label: "Actor", render: ({ actor }) => agentLink(actor) },
       { label: "Action", fit: true, render: ({ action }) => h("span.mono", action) },
       { label: "Resource", render: ({ resource }) => h("span.data", resource) },
-      { label: "Detail", render: ({ detail }) => detail !== "{}" && h("span.data.mono.small.faint", detail.length > 300 ? `${detail.slice(0, 300)}…` : detail) },
+      {
+        label: "Detail",
+        render: ({ detail }) =>
+          detail !== "{}" && h("span.data.mono.small.faint", detail.length > 300 ? `${detail.slice(0, 300)}…` : detail),
+      },
       { label: "Outcome", fit: true, render: ({ outcome }) => status(outcome) },
     ],
   });
@@ -43,7 +79,16 @@ export async function open(ctx) {
     limit = Math.min(limit * 4, MOST);
     await load();
   });
-  root.append(pageHead("Audit", chain, button("Verify the chain", () => verify(true), { icon: "compliance" })), numbers, toolbar(), flushPanel(null, null, none, list, older));
+  root.append(
+    pageHead(
+      "Audit",
+      chain,
+      button("Verify the chain", () => verify(true), { icon: "compliance" }),
+    ),
+    numbers,
+    toolbar(),
+    flushPanel(null, null, none, list, older),
+  );
 
   async function load() {
     const times = { from: time(filter.from), to: time(filter.to) };
@@ -59,32 +104,78 @@ export async function open(ctx) {
     replace(none, entries.length === 0 && empty("audit", "No entry matches"));
     const { success = 0, denied = 0, error = 0 } = summary.outcome_counts;
     const [most] = Object.entries(summary.action_counts).sort(([, a], [, b]) => b - a);
-    replace(numbers, stat("Entries", count(summary.total_entries)), stat("Done", count(success)), stat("Denied", count(denied)), stat("Failed", count(error)),
-      stat("Actors", count(summary.unique_actors)), stat("Most often", h("span.often", most?.[0] ?? "–"), most && plural(most[1], "time")));
+    replace(
+      numbers,
+      stat("Entries", count(summary.total_entries)),
+      stat("Done", count(success)),
+      stat("Denied", count(denied)),
+      stat("Failed", count(error)),
+      stat("Actors", count(summary.unique_actors)),
+      stat("Most often", h("span.often", most?.[0] ?? "–"), most && plural(most[1], "time")),
+    );
   }
 
   async function verify(aloud) {
     const { valid, entries: n, head, broken_at: at } = await get("/api/audit/verify", { signal });
-    replace(chain, badge(valid ? "Chain whole" : `Chain broken at entry ${at}`, valid ? "good" : "bad"), h("span.faint.small", { title: head }, `${plural(n, "entry", "entries")}, head `, h("span.mono", shortId(head))));
-    if (aloud) toast(valid ? `All ${count(n)} entries are as they were written.` : `Entry ${at} is not what was written.`, valid ? "" : "bad");
+    replace(
+      chain,
+      badge(valid ? "Chain whole" : `Chain broken at entry ${at}`, valid ? "good" : "bad"),
+      h("span.faint.small", { title: head }, `${plural(n, "entry", "entries")}, head `, h("span.mono", shortId(head))),
+    );
+    if (aloud)
+      toast(
+        valid ? `All ${count(n)} entries are as they were written.` : `Entry ${at} is not what was written.`,
+        valid ? "" : "bad",
+      );
   }
 
   function toolbar() {
     const change = (part) => ctx.go(withQuery("/audit", { ...filter, ...part }), { replace: true });
-    const input = (name, label, more) => h("input.input", { "aria-label": label, placeholder: label, value: filter[name], autocomplete: "off", spellcheck: "false", dir: "auto", oninput: debounce(({ target }) => change({ [name]: target.value }), 300), ...more });
-    return h(".toolbar",
+    const input = (name, label, more) =>
+      h("input.input", {
+        "aria-label": label,
+        placeholder: label,
+        value: filter[name],
+        autocomplete: "off",
+        spellcheck: "false",
+        dir: "auto",
+        oninput: debounce(({ target }) => change({ [name]: target.value }), 300),
+        ...more,
+      });
+    return h(
+      ".toolbar",
       input("actor", "Actor", { type: "search" }),
-      select("Action", [["", "Every action"], ...ACTIONS.map((action) => [action, action])], filter.action, (action) => change({ action })),
+      select("Action", [["", "Every action"], ...ACTIONS.map((action) => [action, action])], filter.action, (action) =>
+        change({ action }),
+      ),
       input("resource", "Resource", { type: "search" }),
-      select("Outcome", [["", "Every outcome"], ["success", "Done"], ["denied", "Denied"], ["error", "Failed"]], filter.outcome, (outcome) => change({ outcome })),
+      select(
+        "Outcome",
+        [
+          ["", "Every outcome"],
+          ["success", "Done"],
+          ["denied", "Denied"],
+          ["error", "Failed"],
+        ],
+        filter.outcome,
+        (outcome) => change({ outcome }),
+      ),
       h("label.row", h("span.small.faint", "from"), input("from", "From", { type: "datetime-local" })),
-      h("label.row", h("span.small.faint", "to"), input("to", "To", { type: "datetime-local" })));
+      h("label.row", h("span.small.faint", "to"), input("to", "To", { type: "datetime-local" })),
+    );
   }
 
   await Promise.all([load(), verify(false)]);
-  ctx.on(["$*", "llm.usage.recorded"], throttle(() => load().catch((error) => {
-    if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
-  }), 2000));
+  ctx.on(
+    ["$*", "llm.usage.recorded"],
+    throttle(
+      () =>
+        load().catch((error) => {
+          if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
+        }),
+      2000,
+    ),
+  );
   return {
     update: async ({ query }) => {
       filter = read(query);

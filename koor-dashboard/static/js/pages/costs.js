@@ -10,9 +10,23 @@ import { columns, legend, periods, series } from "../components/chart.js";
 import { table } from "../components/table.js";
 import { toast } from "../components/toast.js";
 
-const GROUPS = [["project", "Project"], ["instance", "Agent"], ["model", "Model"], ["session_tag", "Session"]];
-const SPANS = { "24h": ["24 hours", "hour", 24], "7d": ["7 days", "day", 7], "30d": ["30 days", "day", 30], "90d": ["90 days", "day", 90] };
-const MEASURES = [["cost", "Cost"], ["tokens", "Tokens"], ["calls", "Calls"]];
+const GROUPS = [
+  ["project", "Project"],
+  ["instance", "Agent"],
+  ["model", "Model"],
+  ["session_tag", "Session"],
+];
+const SPANS = {
+  "24h": ["24 hours", "hour", 24],
+  "7d": ["7 days", "day", 7],
+  "30d": ["30 days", "day", 30],
+  "90d": ["90 days", "day", 90],
+};
+const MEASURES = [
+  ["cost", "Cost"],
+  ["tokens", "Tokens"],
+  ["calls", "Calls"],
+];
 const MEASURE = {
   cost: ["total_cost_usd", money],
   tokens: [(total) => total.total_tokens_in + total.total_tokens_out, compact],
@@ -39,9 +53,17 @@ export async function open(ctx) {
   const choice = () => {
     const of = (name, known, otherwise) => (known.includes(ctx.query.get(name)) ? ctx.query.get(name) : otherwise);
     return {
-      by: of("by", GROUPS.map(([name]) => name), "project"),
+      by: of(
+        "by",
+        GROUPS.map(([name]) => name),
+        "project",
+      ),
       span: of("span", Object.keys(SPANS), "7d"),
-      measure: of("measure", MEASURES.map(([name]) => name), "cost"),
+      measure: of(
+        "measure",
+        MEASURES.map(([name]) => name),
+        "cost",
+      ),
     };
   };
 
@@ -60,9 +82,13 @@ export async function open(ctx) {
     const wanted = periods(serverNow(), n, unit);
     const missing = wanted.filter((period, at) => !mine.has(period) || at >= n - 2);
     const [records, names] = await Promise.all([
-      get("/api/llm/usage", { query: { limit: LATEST }, signal: ctx.signal }), agentNames({ signal: ctx.signal }),
+      get("/api/llm/usage", { query: { limit: LATEST }, signal: ctx.signal }),
+      agentNames({ signal: ctx.signal }),
       inTurn(missing, async (period) => {
-        const { groups } = await get("/api/llm/usage/summary", { query: { group_by: by, ...rangeOf(period) }, signal: ctx.signal });
+        const { groups } = await get("/api/llm/usage/summary", {
+          query: { group_by: by, ...rangeOf(period) },
+          signal: ctx.signal,
+        });
         // A map: a project may be called "constructor".
         mine.set(period, new Map(Object.entries(groups)));
       }),
@@ -87,7 +113,17 @@ export async function open(ctx) {
     setText(lead, `The last ${words}`);
     paintTools();
     if (!all.request_count) {
-      replace(body, h(".panel", empty("costs", latest.length ? `Nothing in the last ${words}` : "No usage yet", "Agents report what their calls to models cost with POST /api/llm/usage.")));
+      replace(
+        body,
+        h(
+          ".panel",
+          empty(
+            "costs",
+            latest.length ? `Nothing in the last ${words}` : "No usage yet",
+            "Agents report what their calls to models cost with POST /api/llm/usage.",
+          ),
+        ),
+      );
       return;
     }
     const top = ranked.slice(0, SERIES);
@@ -96,23 +132,38 @@ export async function open(ctx) {
     const parts = top.map(([name]) => ({ name: labelOf(by, name), values: at(name) }));
     if (rest.length) {
       const lines = rest.map(([name]) => at(name));
-      parts.push({ name: plural(rest.length, "other"), values: wanted.map((_, which) => lines.reduce((sum, line) => sum + line[which], 0)) });
+      parts.push({
+        name: plural(rest.length, "other"),
+        values: wanted.map((_, which) => lines.reduce((sum, line) => sum + line[which], 0)),
+      });
     }
     const what = MEASURES.find(([name]) => name === measure)[1];
     const grouped = GROUPS.find(([name]) => name === by)[1];
-    replace(body,
-      h(".stats",
+    replace(
+      body,
+      h(
+        ".stats",
         stat("Cost", money(all.total_cost_usd), `${money(all.total_cost_usd / all.request_count)} a call`),
         stat("Calls", compact(all.request_count)),
         stat("Tokens in", compact(all.total_tokens_in)),
-        stat("Tokens out", compact(all.total_tokens_out))),
-      panel(`${what} by ${grouped.toLowerCase()}`, segments("What is drawn", MEASURES, measure, (next) => choose("measure", next)),
+        stat("Tokens out", compact(all.total_tokens_out)),
+      ),
+      panel(
+        `${what} by ${grouped.toLowerCase()}`,
+        segments("What is drawn", MEASURES, measure, (next) => choose("measure", next)),
         columns({
-          label: `${what} by ${grouped.toLowerCase()} over the last ${words}`, labels: wanted.map((period) => shortly(period)), long: wanted.map((period) => fully(period)), parts, format: write, height: 200,
+          label: `${what} by ${grouped.toLowerCase()} over the last ${words}`,
+          labels: wanted.map((period) => shortly(period)),
+          long: wanted.map((period) => fully(period)),
+          parts,
+          format: write,
+          height: 200,
         }),
-        legend(parts)),
+        legend(parts),
+      ),
       flushPanel(`By ${grouped.toLowerCase()}`, null, groupTable(ranked, all, by, value)),
-      flushPanel("Latest calls", null, latestTable(latest, nameOf)));
+      flushPanel("Latest calls", null, latestTable(latest, nameOf)),
+    );
   }
 
   function groupTable(ranked, all, by, value) {
@@ -120,15 +171,66 @@ export async function open(ctx) {
     const places = new Map(ranked.map(([name], at) => [name, at]));
     return [
       table({
-        label: "Sums", key: ([name]) => name, sorted: null,
+        label: "Sums",
+        key: ([name]) => name,
+        sorted: null,
         columns: [
-          { label: GROUPS.find(([name]) => name === by)[1], sort: ([name]) => labelOf(by, name), render: ([name]) => h(".row", h("span.swatch", { class: `back-${series(places.get(name))}` }),
-            by === "instance" && name ? h("a.data.strong", { href: `/agents/${encodeURIComponent(name)}` }, labelOf(by, name)) : h("span.data.strong", { class: name ? "" : "faint" }, labelOf(by, name))) },
-          { label: "Cost", end: true, fit: true, sort: ([, total]) => total.total_cost_usd, render: ([, total]) => money(total.total_cost_usd) },
-          { label: "Share", sort: ([, total]) => value(total), render: ([name, total]) => h(".row.share", h(".bar", h("i", { class: `back-${series(places.get(name))}`, style: { width: `${(100 * value(total)) / most}%` } })), h("span.faint.small.num", percent((100 * value(total)) / most))) },
-          { label: "Calls", end: true, fit: true, sort: ([, total]) => total.request_count, render: ([, total]) => count(total.request_count) },
-          { label: "Tokens in", end: true, fit: true, sort: ([, total]) => total.total_tokens_in, render: ([, total]) => count(total.total_tokens_in) },
-          { label: "Tokens out", end: true, fit: true, sort: ([, total]) => total.total_tokens_out, render: ([, total]) => count(total.total_tokens_out) },
+          {
+            label: GROUPS.find(([name]) => name === by)[1],
+            sort: ([name]) => labelOf(by, name),
+            render: ([name]) =>
+              h(
+                ".row",
+                h("span.swatch", { class: `back-${series(places.get(name))}` }),
+                by === "instance" && name
+                  ? h("a.data.strong", { href: `/agents/${encodeURIComponent(name)}` }, labelOf(by, name))
+                  : h("span.data.strong", { class: name ? "" : "faint" }, labelOf(by, name)),
+              ),
+          },
+          {
+            label: "Cost",
+            end: true,
+            fit: true,
+            sort: ([, total]) => total.total_cost_usd,
+            render: ([, total]) => money(total.total_cost_usd),
+          },
+          {
+            label: "Share",
+            sort: ([, total]) => value(total),
+            render: ([name, total]) =>
+              h(
+                ".row.share",
+                h(
+                  ".bar",
+                  h("i", {
+                    class: `back-${series(places.get(name))}`,
+                    style: { width: `${(100 * value(total)) / most}%` },
+                  }),
+                ),
+                h("span.faint.small.num", percent((100 * value(total)) / most)),
+              ),
+          },
+          {
+            label: "Calls",
+            end: true,
+            fit: true,
+            sort: ([, total]) => total.request_count,
+            render: ([, total]) => count(total.request_count),
+          },
+          {
+            label: "Tokens in",
+            end: true,
+            fit: true,
+            sort: ([, total]) => total.total_tokens_in,
+            render: ([, total]) => count(total.total_tokens_in),
+          },
+          {
+            label: "Tokens out",
+            end: true,
+            fit: true,
+            sort: ([, total]) => total.total_tokens_out,
+            render: ([, total]) => count(total.total_tokens_out),
+          },
         ],
       }).show(ranked.slice(0, MOST_ROWS)),
       ranked.length > MOST_ROWS && h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(ranked.length)}.`),
@@ -141,8 +243,16 @@ export async function open(ctx) {
     if (painted === `${by} ${span}`) return;
     painted = `${by} ${span}`;
     const held = tools.contains(document.activeElement) && document.activeElement.textContent;
-    replace(tools, segments("By", GROUPS, by, (next) => choose("by", next)),
-      segments("Over", Object.entries(SPANS).map(([name, [words]]) => [name, words]), span, (next) => choose("span", next)));
+    replace(
+      tools,
+      segments("By", GROUPS, by, (next) => choose("by", next)),
+      segments(
+        "Over",
+        Object.entries(SPANS).map(([name, [words]]) => [name, words]),
+        span,
+        (next) => choose("span", next),
+      ),
+    );
     if (held) [...tools.querySelectorAll("button")].find(({ textContent }) => textContent === held)?.focus();
   }
 
@@ -150,10 +260,17 @@ export async function open(ctx) {
     ctx.go(withQuery("/costs", { ...Object.fromEntries(ctx.query), [name]: value }), { replace: true });
   }
 
-  ctx.on(["llm.usage.recorded", "$backup.restored"], throttle(() => load().catch((error) => {
-    if (error.name === "ApiError") toast(error.message, "bad");
-    else if (error.name !== "AbortError") throw error;
-  }), 1000));
+  ctx.on(
+    ["llm.usage.recorded", "$backup.restored"],
+    throttle(
+      () =>
+        load().catch((error) => {
+          if (error.name === "ApiError") toast(error.message, "bad");
+          else if (error.name !== "AbortError") throw error;
+        }),
+      1000,
+    ),
+  );
   await load();
   return {
     update: load,
@@ -166,17 +283,21 @@ export async function open(ctx) {
 
 function plus(a, b) {
   return {
-    total_tokens_in: a.total_tokens_in + b.total_tokens_in, total_tokens_out: a.total_tokens_out + b.total_tokens_out,
-    total_cost_usd: a.total_cost_usd + b.total_cost_usd, request_count: a.request_count + b.request_count,
+    total_tokens_in: a.total_tokens_in + b.total_tokens_in,
+    total_tokens_out: a.total_tokens_out + b.total_tokens_out,
+    total_cost_usd: a.total_cost_usd + b.total_cost_usd,
+    request_count: a.request_count + b.request_count,
   };
 }
 
 /** Does the work for each item, a few at a time. */
 async function inTurn(items, work) {
   const left = [...items];
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    while (left.length) await work(left.shift());
-  }));
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      while (left.length) await work(left.shift());
+    }),
+  );
 }
 
 // Both ends are inclusive, and times have milliseconds.
@@ -187,8 +308,13 @@ function rangeOf(period) {
 }
 
 function shortly(period) {
-  if (period.length > 10) return new Date(`${period}:00:00Z`).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  return new Date(`${period}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  if (period.length > 10)
+    return new Date(`${period}:00:00Z`).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return new Date(`${period}T00:00:00Z`).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+    timeZone: "UTC",
+  });
 }
 
 function fully(period) {
@@ -197,11 +323,21 @@ function fully(period) {
 
 function latestTable(records, nameOf) {
   return table({
-    label: "Latest calls", key: ({ id }) => id,
+    label: "Latest calls",
+    key: ({ id }) => id,
     columns: [
       { label: "When", fit: true, render: ({ created_at }) => ago(created_at, " ago") },
-      { label: "Agent", render: ({ instance_id }) => (instance_id ? h("a.data", { href: `/agents/${encodeURIComponent(instance_id)}` }, nameOf(instance_id)) : h("span.faint", "–")) },
-      { label: "Model", render: ({ provider, model }) => h("span", h("span.data", model), h("span.faint.data.small", ` ${provider}`)) },
+      {
+        label: "Agent",
+        render: ({ instance_id }) =>
+          instance_id
+            ? h("a.data", { href: `/agents/${encodeURIComponent(instance_id)}` }, nameOf(instance_id))
+            : h("span.faint", "–"),
+      },
+      {
+        label: "Model",
+        render: ({ provider, model }) => h("span", h("span.data", model), h("span.faint.data.small", ` ${provider}`)),
+      },
       { label: "Project", render: ({ project }) => h("span.data", project) },
       { label: "Session", render: ({ session_tag }) => clip(session_tag) },
       { label: "Tokens in", end: true, fit: true, render: ({ tokens_in }) => count(tokens_in) },

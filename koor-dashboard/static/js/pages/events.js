@@ -32,14 +32,18 @@ export async function open(ctx) {
   const problem = h("span.wrong.small", { role: "alert" });
   const bar = toolbar();
   const list = virtualList({
-    label: "Events, the newest first", height: lineHeight(), key: ({ id }) => id, draw: eventLine, isChosen: ({ id }) => id === chosen?.id,
+    label: "Events, the newest first",
+    height: lineHeight(),
+    key: ({ id }) => id,
+    draw: eventLine,
+    isChosen: ({ id }) => id === chosen?.id,
     onpick: (event) => look(event),
   });
   list.classList.add("event-list");
   const none = h("div");
   const older = more("Older ones", async () => {
     const last = events.at(-1);
-    await load(last && last.created_at);
+    await load(last?.created_at);
   });
   const detail = h("div.to");
   const split = h(".events-split", flushPanel(null, null, none, list, older), detail);
@@ -50,15 +54,28 @@ export async function open(ctx) {
   if (ctx.query.get("id")) await lookUp(Number(ctx.query.get("id")));
 
   function topics() {
-    if (filter.topic) return filter.topic.split(",").map((pattern) => pattern.trim()).filter(Boolean);
+    if (filter.topic)
+      return filter.topic
+        .split(",")
+        .map((pattern) => pattern.trim())
+        .filter(Boolean);
     return filter.system ? ["*", "$*"] : ["*"];
   }
 
   async function load(before) {
     const asked = { last: PAGE, source: filter.source, from: time(filter.from), to: before ?? time(filter.to) };
-    const lists = await Promise.all(topics().map((topic) => get("/api/events/history", { query: { ...asked, topic }, signal })));
+    const lists = await Promise.all(
+      topics().map((topic) => get("/api/events/history", { query: { ...asked, topic }, signal })),
+    );
     const known = new Set(before ? events.map(({ id }) => id) : []);
-    const found = [...new Map(lists.flat().filter(({ id }) => !known.has(id)).map((event) => [event.id, event])).values()];
+    const found = [
+      ...new Map(
+        lists
+          .flat()
+          .filter(({ id }) => !known.has(id))
+          .map((event) => [event.id, event]),
+      ).values(),
+    ];
     const sized = found.map((event) => kept({ ...event, size: event.size ?? roughly(event.data) }));
     events = [...(before ? events : []), ...sized].sort((a, b) => b.id - a.id);
     older.hidden = lists.every((one) => one.length < PAGE);
@@ -69,7 +86,13 @@ export async function open(ctx) {
   function paint() {
     list.show(events);
     list.hidden = events.length === 0;
-    replace(none, events.length === 0 && (filtered() ? empty("filter", "Nothing matches", "Other filters may show more.") : empty("events", "No events yet", "Agents publish them; so can you, by the button above.")));
+    replace(
+      none,
+      events.length === 0 &&
+        (filtered()
+          ? empty("filter", "Nothing matches", "Other filters may show more.")
+          : empty("events", "No events yet", "Agents publish them; so can you, by the button above.")),
+    );
     const live = filter.from || filter.to ? "as it was" : paused ? `paused, ${count(missed.length)} new` : "live";
     replace(tally, `${plural(events.length, "event")}, ${live}`);
   }
@@ -81,7 +104,10 @@ export async function open(ctx) {
   function arrive(batch) {
     if (filter.from || filter.to) return;
     const matches = matcher(topics());
-    const fresh = batch.filter((event) => matches(event.topic) && (!filter.source || event.source === filter.source)).map(kept).reverse();
+    const fresh = batch
+      .filter((event) => matches(event.topic) && (!filter.source || event.source === filter.source))
+      .map(kept)
+      .reverse();
     if (!fresh.length) return;
     if (paused) {
       missed = [...fresh, ...missed].slice(0, KEPT_LIVE);
@@ -99,15 +125,22 @@ export async function open(ctx) {
       events = [...missed, ...events].slice(0, KEPT_LIVE);
       missed = [];
     }
-    const next = button(paused ? "Go on" : "Pause", toggle, { icon: paused ? "play" : "pause", "aria-pressed": String(paused) });
+    const next = button(paused ? "Go on" : "Pause", toggle, {
+      icon: paused ? "play" : "pause",
+      "aria-pressed": String(paused),
+    });
     pause.setAttribute("aria-pressed", String(paused));
     pause.replaceChildren(...next.childNodes);
     paint();
   }
 
   async function lookUp(id) {
-    const [event] = await get("/api/events/history", { query: { after: id - 1, last: 1, topic: "*" }, signal }).catch(() => []);
-    const [system] = await get("/api/events/history", { query: { after: id - 1, last: 1, topic: "$*" }, signal }).catch(() => []);
+    const [event] = await get("/api/events/history", { query: { after: id - 1, last: 1, topic: "*" }, signal }).catch(
+      () => [],
+    );
+    const [system] = await get("/api/events/history", { query: { after: id - 1, last: 1, topic: "$*" }, signal }).catch(
+      () => [],
+    );
     const found = [event, system].find((one) => one?.id === id);
     if (found) look(found, false);
     else toast(`Event ${id} is not kept any more.`, "note");
@@ -118,11 +151,29 @@ export async function open(ctx) {
     list.redraw();
     if (event.left) return lookUp(event.id);
     split.classList.add("picked");
-    replace(detail, flushPanel(h("h2.clip.data", { title: event.topic }, event.topic), [copyButton(() => pretty(event.data) ?? "", "Copy the data"), button("", unlook, { icon: "close", tone: "quiet", little: true, label: "Close" })],
-      h("dl.facts.event-facts", h("dt", "Id"), h("dd.num", String(event.id)), h("dt", "From"), h("dd", agentLink(event.source)), h("dt", "At"), h("dd", `${moment(event.created_at)} `, h("span.faint", "(", ago(event.created_at, " ago"), ")"))),
-      jsonTree(event.data ?? null, "Data of the event")));
+    replace(
+      detail,
+      flushPanel(
+        h("h2.clip.data", { title: event.topic }, event.topic),
+        [
+          copyButton(() => pretty(event.data) ?? "", "Copy the data"),
+          button("", unlook, { icon: "close", tone: "quiet", little: true, label: "Close" }),
+        ],
+        h(
+          "dl.facts.event-facts",
+          h("dt", "Id"),
+          h("dd.num", String(event.id)),
+          h("dt", "From"),
+          h("dd", agentLink(event.source)),
+          h("dt", "At"),
+          h("dd", `${moment(event.created_at)} `, h("span.faint", "(", ago(event.created_at, " ago"), ")")),
+        ),
+        jsonTree(event.data ?? null, "Data of the event"),
+      ),
+    );
     if (remember) ctx.go(address({ ...filter, id: event.id }), { replace: true });
-    if (detail.getBoundingClientRect().bottom > innerHeight && split.clientWidth < 900) detail.scrollIntoView({ block: "nearest" });
+    if (detail.getBoundingClientRect().bottom > innerHeight && split.clientWidth < 900)
+      detail.scrollIntoView({ block: "nearest" });
   }
 
   function unlook() {
@@ -141,30 +192,84 @@ export async function open(ctx) {
       replace(problem, wrong && "This is no pattern.");
       if (!wrong) change({ topic });
     }, 250);
-    const input = (label, value, oninput, more) => h("input.input", { "aria-label": label, placeholder: label, value, oninput: ({ target }) => oninput(target.value), autocomplete: "off", spellcheck: "false", dir: "auto", ...more });
-    return h(".toolbar",
-      input("Topics, such as truck-wash.*.done", filter.topic, typed, { type: "search", class: "grow mono topic-filter" }), problem,
-      input("Source", filter.source, debounce((source) => change({ source }), 250), { type: "search" }),
-      h("label.row", h("span.small.faint", "from"), input("From", filter.from, (from) => change({ from }), { type: "datetime-local", step: 1 })),
-      h("label.row", h("span.small.faint", "to"), input("To", filter.to, (to) => change({ to }), { type: "datetime-local", step: 1 })),
-      segments("Which events", [["", "Agents’"], ["1", "All"]], filter.system, (system) => change({ system })));
+    const input = (label, value, oninput, more) =>
+      h("input.input", {
+        "aria-label": label,
+        placeholder: label,
+        value,
+        oninput: ({ target }) => oninput(target.value),
+        autocomplete: "off",
+        spellcheck: "false",
+        dir: "auto",
+        ...more,
+      });
+    return h(
+      ".toolbar",
+      input("Topics, such as truck-wash.*.done", filter.topic, typed, {
+        type: "search",
+        class: "grow mono topic-filter",
+      }),
+      problem,
+      input(
+        "Source",
+        filter.source,
+        debounce((source) => change({ source }), 250),
+        { type: "search" },
+      ),
+      h(
+        "label.row",
+        h("span.small.faint", "from"),
+        input("From", filter.from, (from) => change({ from }), { type: "datetime-local", step: 1 }),
+      ),
+      h(
+        "label.row",
+        h("span.small.faint", "to"),
+        input("To", filter.to, (to) => change({ to }), { type: "datetime-local", step: 1 }),
+      ),
+      segments(
+        "Which events",
+        [
+          ["", "Agents’"],
+          ["1", "All"],
+        ],
+        filter.system,
+        (system) => change({ system }),
+      ),
+    );
   }
 
   async function publish() {
-    await openDialog("Publish an event", (close) => form({
-      fields: [
-        { name: "topic", label: "Topic", required: true, wide: true, mono: true, placeholder: "truck-wash.controller.task", autofocus: true },
-        { name: "source", label: "Source", hint: "Who says it; empty is fine." },
-        { name: "data", label: "Data (JSON)", type: "textarea", json: true, rows: 6, placeholder: "{ \"task\": \"TW-12\" }" },
-      ],
-      submit: "Publish",
-      cancel: () => close(),
-      onsubmit: async ({ topic, source, data }) => {
-        const event = await post("/api/events/publish", { topic, data: data ?? null, ...(source && { source }) });
-        close();
-        toast(`Event ${event.id} is published.`);
-      },
-    }));
+    await openDialog("Publish an event", (close) =>
+      form({
+        fields: [
+          {
+            name: "topic",
+            label: "Topic",
+            required: true,
+            wide: true,
+            mono: true,
+            placeholder: "truck-wash.controller.task",
+            autofocus: true,
+          },
+          { name: "source", label: "Source", hint: "Who says it; empty is fine." },
+          {
+            name: "data",
+            label: "Data (JSON)",
+            type: "textarea",
+            json: true,
+            rows: 6,
+            placeholder: '{ "task": "TW-12" }',
+          },
+        ],
+        submit: "Publish",
+        cancel: () => close(),
+        onsubmit: async ({ topic, source, data }) => {
+          const event = await post("/api/events/publish", { topic, data: data ?? null, ...(source && { source }) });
+          close();
+          toast(`Event ${event.id} is published.`);
+        },
+      }),
+    );
   }
 
   return {

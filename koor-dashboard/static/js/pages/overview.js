@@ -5,7 +5,21 @@ import { nameOf } from "../agents.js";
 import { h, keyed, replace, setText } from "../dom.js";
 import { compact, count, money, percent, plural } from "../format.js";
 import { throttle } from "../timing.js";
-import { ago, button, badge, clip, empty, face, flushPanel, pageHead, search, segments, setAgo, stat, status } from "../components/basics.js";
+import {
+  ago,
+  button,
+  badge,
+  clip,
+  empty,
+  face,
+  flushPanel,
+  pageHead,
+  search,
+  segments,
+  setAgo,
+  stat,
+  status,
+} from "../components/basics.js";
 import { eventLine, kept, lineHeight } from "../components/event-row.js";
 import { attempt } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";
@@ -37,7 +51,9 @@ export async function open(ctx) {
       get("/api/metrics/agents", { query: { period: hour }, signal }),
     ]);
     data.instances = instances;
-    data.calls = new Map(calls.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]));
+    data.calls = new Map(
+      calls.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]),
+    );
     agents.show(data);
     numbers.show(data);
     askBeforeSayingSilent();
@@ -53,7 +69,11 @@ export async function open(ctx) {
     Object.assign(data, { metrics, cost: summary.total.total_cost_usd, requests: summary.total.request_count });
     numbers.show(data);
     const good = state.status === "ok";
-    replace(health, badge(good ? "Healthy" : `Degraded: ${state.reason ?? "no answer"}`, good ? "good" : "bad"), h("span.faint", ` up ${metrics.uptime.replace(/\d+s$/, "") || metrics.uptime} · ${state.version ?? ""}`));
+    replace(
+      health,
+      badge(good ? "Healthy" : `Degraded: ${state.reason ?? "no answer"}`, good ? "good" : "bad"),
+      h("span.faint", ` up ${metrics.uptime.replace(/\d+s$/, "") || metrics.uptime} · ${state.version ?? ""}`),
+    );
   };
   const all = () => Promise.all([loadAgents(), loadServer(), decisions.load(signal), stream.load(signal)]);
   const again = throttle(() => quietly(() => Promise.all([loadAgents(), loadServer()])), REFRESH);
@@ -62,8 +82,11 @@ export async function open(ctx) {
   let timer = 0;
   function askBeforeSayingSilent() {
     clearTimeout(timer);
-    const ages = data.instances.filter((agent) => agent.status === "active").map((agent) => serverNow() - Date.parse(agent.last_seen));
-    if (ages.length) timer = setTimeout(again, Math.max(REFRESH, Math.min(...ages.map((age) => MINUTE - (age % MINUTE)))));
+    const ages = data.instances
+      .filter((agent) => agent.status === "active")
+      .map((agent) => serverNow() - Date.parse(agent.last_seen));
+    if (ages.length)
+      timer = setTimeout(again, Math.max(REFRESH, Math.min(...ages.map((age) => MINUTE - (age % MINUTE)))));
   }
   signal.addEventListener("abort", () => {
     clearTimeout(timer);
@@ -72,8 +95,14 @@ export async function open(ctx) {
 
   await all();
   ctx.on(["*", "$*"], again);
-  ctx.on(["$instance.*"], throttle(() => quietly(loadAgents), 500));
-  ctx.on(["$rule.*", "$rules.*"], throttle(() => quietly(() => decisions.load(signal)), 500));
+  ctx.on(
+    ["$instance.*"],
+    throttle(() => quietly(loadAgents), 500),
+  );
+  ctx.on(
+    ["$rule.*", "$rules.*"],
+    throttle(() => quietly(() => decisions.load(signal)), 500),
+  );
   return { refresh: all, update: () => {} };
 }
 
@@ -92,13 +121,26 @@ function stats() {
     if (!metrics) return;
     const active = instances.filter((agent) => agent.status === "active").length;
     const { token_tax: tax } = metrics;
-    replace(element,
-      stat("Agents at work", h("span", String(active), h("span.of", ` / ${instances.length}`)), instances.some((agent) => agent.status === "stale") ? `${instances.filter((agent) => agent.status === "stale").length} went silent` : "all are heard of", "/agents"),
+    replace(
+      element,
+      stat(
+        "Agents at work",
+        h("span", String(active), h("span.of", ` / ${instances.length}`)),
+        instances.some((agent) => agent.status === "stale")
+          ? `${instances.filter((agent) => agent.status === "stale").length} went silent`
+          : "all are heard of",
+        "/agents",
+      ),
       stat("Token tax saved", percent(tax.savings_percent), `${compact(tax.rest_tokens_saved)} tokens, reckoned`),
-      stat("Kept out of context", compact(tax.measured.rest_tokens), `tokens; ${compact(tax.measured.mcp_tokens)} by MCP`),
+      stat(
+        "Kept out of context",
+        compact(tax.measured.rest_tokens),
+        `tokens; ${compact(tax.measured.mcp_tokens)} by MCP`,
+      ),
       stat("Calls", compact(tax.total_calls), `${count(tax.mcp_calls)} by MCP`),
       stat("Cost today", money(cost), plural(requests, "request"), "/costs"),
-      stat("Shared state", count(metrics.state_keys), `keys · event ${compact(metrics.last_event_id)}`, "/state"));
+      stat("Shared state", count(metrics.state_keys), `keys · event ${compact(metrics.last_event_id)}`, "/state"),
+    );
   };
   return { element, show };
 }
@@ -115,26 +157,44 @@ function agentCards() {
   let cards = [];
   let known = new Map();
   const draw = keyed(grid, ({ id }) => id, card);
-  const element = h("section.agents-part", { "aria-label": "Agents" }, h(".row.part-head", h("h2", "Agents"), sub, h(".push", filter)), grid, none);
+  const element = h(
+    "section.agents-part",
+    { "aria-label": "Agents" },
+    h(".row.part-head", h("h2", "Agents"), sub, h(".push", filter)),
+    grid,
+    none,
+  );
 
   function paint() {
     draw(cards.filter((item) => !wanted || item.text.includes(wanted)));
   }
   function show({ instances, calls }) {
     const next = new Map();
-    cards = instances.map((agent) => {
-      const n = calls.get(agent.id) ?? 0;
-      const look = JSON.stringify({ ...agent, last_seen: null });
-      const before = known.get(agent.id);
-      const same = before?.look === look && before.agent.last_seen === agent.last_seen && before.calls === n;
-      const item = same ? before : { id: agent.id, agent, calls: n, look, text: look.toLowerCase() };
-      next.set(agent.id, item);
-      return item;
-    }).sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || byName.compare(a.agent.name, b.agent.name));
+    cards = instances
+      .map((agent) => {
+        const n = calls.get(agent.id) ?? 0;
+        const look = JSON.stringify({ ...agent, last_seen: null });
+        const before = known.get(agent.id);
+        const same = before?.look === look && before.agent.last_seen === agent.last_seen && before.calls === n;
+        const item = same ? before : { id: agent.id, agent, calls: n, look, text: look.toLowerCase() };
+        next.set(agent.id, item);
+        return item;
+      })
+      .sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || byName.compare(a.agent.name, b.agent.name));
     known = next;
     filter.hidden = cards.length <= MANY;
     setText(sub, cards.length ? String(cards.length) : "");
-    replace(none, cards.length === 0 && empty("agents", "No agent has come yet", "An agent registers through MCP, or by ", h("code", "koor register <name>"), "."));
+    replace(
+      none,
+      cards.length === 0 &&
+        empty(
+          "agents",
+          "No agent has come yet",
+          "An agent registers through MCP, or by ",
+          h("code", "koor register <name>"),
+          ".",
+        ),
+    );
     paint();
   }
   return { element, show };
@@ -151,35 +211,72 @@ function card({ agent, calls, look }, before) {
   }
   const seen = ago(time, " ago");
   const doings = h("span.num", said);
-  const made = h("li.agent-card", { class: word },
-    h(".row", face(name), h("a.name.clip.data", { href: `/agents/${encodeURIComponent(id)}`, title: name }, name), h(".push.row", status(word))),
+  const made = h(
+    "li.agent-card",
+    { class: word },
+    h(
+      ".row",
+      face(name),
+      h("a.name.clip.data", { href: `/agents/${encodeURIComponent(id)}`, title: name }, name),
+      h(".push.row", status(word)),
+    ),
     h("p.intent.data", { class: intent ? "" : "faint", title: intent }, intent || "No intent said"),
-    h(".row.wrap.tags", stack && h("span.tag.stack", stack), capabilities.slice(0, 4).map((text) => h("span.tag", text)), capabilities.length > 4 && h("span.faint.small", `+${capabilities.length - 4}`)),
-    h(".row.spread.small.faint.last", h("span", "seen ", seen), doings));
+    h(
+      ".row.wrap.tags",
+      stack && h("span.tag.stack", stack),
+      capabilities.slice(0, 4).map((text) => h("span.tag", text)),
+      capabilities.length > 4 && h("span.faint.small", `+${capabilities.length - 4}`),
+    ),
+    h(".row.spread.small.faint.last", h("span", "seen ", seen), doings),
+  );
   return Object.assign(made, { look, seen, calls: doings });
 }
 
 function decisionPanel() {
   const body = h("ul.decisions");
   const number = h("span.badge.count", { hidden: true });
-  const element = flushPanel(h(".row", h("h2", "Waiting for a decision"), number), h("a.small", { href: "/rules?status=proposed" }, "All rules"), body);
+  const element = flushPanel(
+    h(".row", h("h2", "Waiting for a decision"), number),
+    h("a.small", { href: "/rules?status=proposed" }, "All rules"),
+    body,
+  );
   async function load(signal) {
     const rules = await get("/api/rules", { query: { status: "proposed" }, signal });
     setText(number, String(rules.length));
     number.hidden = rules.length === 0;
-    replace(body, rules.length === 0 && h("li", empty("check", "Nothing waits for you")), rules.slice(0, 8).map(decision));
+    replace(
+      body,
+      rules.length === 0 && h("li", empty("check", "Nothing waits for you")),
+      rules.slice(0, 8).map(decision),
+    );
   }
   function decision(rule) {
     const { project, rule_id: id, message, context, proposed_by: by } = rule;
     const path = `/api/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
     const decide = (verb, done) => attempt(() => post(`${path}/${verb}`), done);
-    return h("li.decision",
-      h(".row", h("a.strong.clip.data", { href: `/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}` }, id), h("span.faint.small.clip.data", project)),
+    return h(
+      "li.decision",
+      h(
+        ".row",
+        h("a.strong.clip.data", { href: `/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}` }, id),
+        h("span.faint.small.clip.data", project),
+      ),
       h("p.data", message || rule.pattern),
       context && h("p.small.faint.data", context),
-      h(".row", by && h("span.row.small.faint.clip", face(nameOf(by), true), clip(nameOf(by))),
-        h(".push.row", button("Reject", () => decide("reject", `${id} was rejected.`), { tone: "danger", little: true }),
-          button("Accept", () => decide("accept", `${id} holds from now on.`), { tone: "good", little: true, icon: "check" }))));
+      h(
+        ".row",
+        by && h("span.row.small.faint.clip", face(nameOf(by), true), clip(nameOf(by))),
+        h(
+          ".push.row",
+          button("Reject", () => decide("reject", `${id} was rejected.`), { tone: "danger", little: true }),
+          button("Accept", () => decide("accept", `${id} holds from now on.`), {
+            tone: "good",
+            little: true,
+            icon: "check",
+          }),
+        ),
+      ),
+    );
   }
   return { element, load };
 }
@@ -188,29 +285,54 @@ function eventPanel(ctx) {
   let system = false;
   let events = [];
   const list = virtualList({
-    label: "Events", height: lineHeight(), key: ({ id }) => id, draw: eventLine, role: "list", lineRole: "listitem",
+    label: "Events",
+    height: lineHeight(),
+    key: ({ id }) => id,
+    draw: eventLine,
+    role: "list",
+    lineRole: "listitem",
     onpick: ({ id }) => ctx.go(`/events?id=${id}`),
   });
   list.classList.add("event-list");
   const none = h("div");
-  const element = flushPanel("Happening now", [
-    segments("Which events", [[false, "Agents’"], [true, "All"]], system, (value) => {
-      system = value;
-      load(ctx.signal);
-    }),
-    h("a.button.quiet.little", { href: "/events" }, "All events"),
-  ], none, list);
+  const element = flushPanel(
+    "Happening now",
+    [
+      segments(
+        "Which events",
+        [
+          [false, "Agents’"],
+          [true, "All"],
+        ],
+        system,
+        (value) => {
+          system = value;
+          load(ctx.signal);
+        },
+      ),
+      h("a.button.quiet.little", { href: "/events" }, "All events"),
+    ],
+    none,
+    list,
+  );
   const matches = () => (system ? ["*", "$*"] : ["*"]);
   async function load(signal) {
-    const lists = await Promise.all(matches().map((topic) => get("/api/events/history", { query: { last: 100, topic }, signal })));
-    events = lists.flat().map(kept).sort((a, b) => b.id - a.id).slice(0, KEPT_EVENTS);
+    const lists = await Promise.all(
+      matches().map((topic) => get("/api/events/history", { query: { last: 100, topic }, signal })),
+    );
+    events = lists
+      .flat()
+      .map(kept)
+      .sort((a, b) => b.id - a.id)
+      .slice(0, KEPT_EVENTS);
     paint();
   }
   function paint() {
     list.show(events);
     none.hidden = events.length > 0;
     list.hidden = events.length === 0;
-    if (!events.length && !none.firstChild) none.append(empty("events", "Quiet so far", "Events show up here as they are published."));
+    if (!events.length && !none.firstChild)
+      none.append(empty("events", "Quiet so far", "Events show up here as they are published."));
   }
   ctx.on(["*", "$*"], (batch) => {
     const fresh = batch.filter(({ topic }) => system || !topic.startsWith("$")).map(kept);

@@ -2,18 +2,25 @@
 
 import { get, withQuery } from "../api.js";
 import { h, replace } from "../dom.js";
-import { count, plural } from "../format.js";
+import { count } from "../format.js";
 import { agentNames } from "../names.js";
 import { throttle } from "../timing.js";
-import { ago, badge, button, clip, empty, pageHead, panel, search, select, status } from "../components/basics.js";
+import { ago, badge, button, empty, pageHead, panel, search, select, status } from "../components/basics.js";
 import { more } from "../components/table.js";
-import { attempt, toast } from "../components/toast.js";
+import { toast } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";
 import { decisions, kindOf, pathOfRule, proposer, ruleDetail } from "./rules/detail.js";
 import { editRule, exportRules, importRules } from "./rules/forms.js";
 import { trial } from "./rules/trial.js";
 
-const TOPICS = ["$rule.*", "$rules.changed", "$template.applied", "$backup.restored", "$instance.registered", "$instance.deregistered"];
+const TOPICS = [
+  "$rule.*",
+  "$rules.changed",
+  "$template.applied",
+  "$backup.restored",
+  "$instance.registered",
+  "$instance.deregistered",
+];
 const LINE = 54;
 const PROPOSALS = 12;
 
@@ -30,18 +37,24 @@ export async function open(ctx) {
   const shown = h("span.faint.num", { "aria-live": "polite" });
   const nothing = h("div");
   const list = virtualList({
-    label: "Rules", height: LINE, draw: line, key: pathOfRule,
+    label: "Rules",
+    height: LINE,
+    draw: line,
+    key: pathOfRule,
     onpick: (rule) => ctx.go(address(pathOfRule(rule))),
     isChosen: (rule) => pathOfRule(rule) === chosen,
   });
   list.classList.add("rules-list");
   const split = h(".rules-split", h(".panel", list, nothing), h(".rules-side"));
 
-  const head = pageHead("Rules", lead,
+  const head = pageHead(
+    "Rules",
+    lead,
     h("a.button", { href: "/rules/try" }, "Try a text"),
     button("Import", async () => (await importRules(rules)) && load(), { icon: "upload" }),
     button("Export", exportRules, { icon: "download" }),
-    button("Add a rule", add, { icon: "plus", tone: "primary" }));
+    button("Add a rule", add, { icon: "plus", tone: "primary" }),
+  );
 
   function address(rest = "", query = ctx.query) {
     return withQuery(rest ? `/rules/${rest}` : "/rules", Object.fromEntries(query));
@@ -68,7 +81,8 @@ export async function open(ctx) {
 
   async function load() {
     const [read, names] = await Promise.all([
-      get("/api/rules", { signal: ctx.signal }), agentNames({ signal: ctx.signal }),
+      get("/api/rules", { signal: ctx.signal }),
+      agentNames({ signal: ctx.signal }),
     ]);
     rules = read;
     nameOf = names;
@@ -76,12 +90,18 @@ export async function open(ctx) {
   }
 
   function matching() {
-    const [project, stack, source, wanted] = ["project", "stack", "source", "status"].map((name) => ctx.query.get(name));
+    const [project, stack, source, wanted] = ["project", "stack", "source", "status"].map((name) =>
+      ctx.query.get(name),
+    );
     const text = (ctx.query.get("q") ?? "").toLowerCase();
-    return rules.filter((rule) =>
-      (!project || rule.project === project) && (!stack || rule.stack === stack) && (!source || rule.source === source) &&
-      (!wanted || rule.status === wanted) &&
-      (!text || `${rule.rule_id} ${rule.message} ${rule.pattern} ${rule.project}`.toLowerCase().includes(text)));
+    return rules.filter(
+      (rule) =>
+        (!project || rule.project === project) &&
+        (!stack || rule.stack === stack) &&
+        (!source || rule.source === source) &&
+        (!wanted || rule.status === wanted) &&
+        (!text || `${rule.rule_id} ${rule.message} ${rule.pattern} ${rule.project}`.toLowerCase().includes(text)),
+    );
   }
 
   function paint() {
@@ -94,21 +114,39 @@ export async function open(ctx) {
     replace(shown, found.length === rules.length ? "" : `${count(found.length)} of ${count(rules.length)}`);
     list.style.setProperty("height", `min(calc(100dvh - 13rem), ${Math.max(found.length, 1) * LINE}px)`);
     list.hidden = !found.length;
-    replace(nothing, !found.length && (rules.length
-      ? empty("filter", "No rule is like that", h("a", { href: "/rules" }, "Show all of them"))
-      : empty("rules", "No rules yet", "A rule says what must not, or must, stand in a project’s files. Add one here, or let agents propose what they learn.")));
+    replace(
+      nothing,
+      !found.length &&
+        (rules.length
+          ? empty("filter", "No rule is like that", h("a", { href: "/rules" }, "Show all of them"))
+          : empty(
+              "rules",
+              "No rules yet",
+              "A rule says what must not, or must, stand in a project’s files. Add one here, or let agents propose what they learn.",
+            )),
+    );
     list.show(found);
     paintSide();
   }
 
   function paintProposals(waiting) {
     if (!waiting.length || chosen) return replace(proposals);
-    return replace(proposals, panel(h(".row", h("h2", "Waiting for your decision"), badge(count(waiting.length), "warn")), null,
-      h("ul.proposals", waiting.slice(0, proposalsShown).map((rule) => proposal(rule, nameOf, address)))),
-      waiting.length > proposalsShown && more(`Show more of ${count(waiting.length)}`, () => {
-        proposalsShown += PROPOSALS * 4;
-        paintProposals(waiting);
-      }));
+    return replace(
+      proposals,
+      panel(
+        h(".row", h("h2", "Waiting for your decision"), badge(count(waiting.length), "warn")),
+        null,
+        h(
+          "ul.proposals",
+          waiting.slice(0, proposalsShown).map((rule) => proposal(rule, nameOf, address)),
+        ),
+      ),
+      waiting.length > proposalsShown &&
+        more(`Show more of ${count(waiting.length)}`, () => {
+          proposalsShown += PROPOSALS * 4;
+          paintProposals(waiting);
+        }),
+    );
   }
 
   function paintTools() {
@@ -119,13 +157,21 @@ export async function open(ctx) {
     const at = (name) => ctx.query.get(name) ?? "";
     const named = (names) => names.map((name) => [name, name]);
     const held = tools.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
-    replace(tools,
+    replace(
+      tools,
       search("Search rules", at("q"), (text) => filter("q", text)),
-      select("Project", [["", "Every project"], ...named(projects())], at("project"), (value) => filter("project", value)),
+      select("Project", [["", "Every project"], ...named(projects())], at("project"), (value) =>
+        filter("project", value),
+      ),
       select("Stack", [["", "Every stack"], ...named(stacks)], at("stack"), (value) => filter("stack", value)),
-      select("Source", [["", "Every source"], ...named(["local", "learned", "external"])], at("source"), (value) => filter("source", value)),
-      select("Status", [["", "Every status"], ...named(["accepted", "proposed", "rejected"])], at("status"), (value) => filter("status", value)),
-      shown);
+      select("Source", [["", "Every source"], ...named(["local", "learned", "external"])], at("source"), (value) =>
+        filter("source", value),
+      ),
+      select("Status", [["", "Every status"], ...named(["accepted", "proposed", "rejected"])], at("status"), (value) =>
+        filter("status", value),
+      ),
+      shown,
+    );
     if (held) tools.querySelector(`[aria-label="${held}"]`)?.focus();
   }
 
@@ -137,9 +183,21 @@ export async function open(ctx) {
     if (now === sideOf) return;
     sideOf = now;
     ctx.title(rule ? `${rule.rule_id} · Rules` : "Rules");
-    replace(split.lastChild, chosen && (rule
-      ? ruleDetail(rule, { nameOf, back: address(), edit: () => edit(rule), gone: () => ctx.go(address()) })
-      : h(".panel", empty("rules", "This rule is not there", "Somebody deleted it, or it never was. ", h("a", { href: address() }, "Back to all rules")))));
+    replace(
+      split.lastChild,
+      chosen &&
+        (rule
+          ? ruleDetail(rule, { nameOf, back: address(), edit: () => edit(rule), gone: () => ctx.go(address()) })
+          : h(
+              ".panel",
+              empty(
+                "rules",
+                "This rule is not there",
+                "Somebody deleted it, or it never was. ",
+                h("a", { href: address() }, "Back to all rules"),
+              ),
+            )),
+    );
   }
 
   function show() {
@@ -164,31 +222,64 @@ export async function open(ctx) {
 }
 
 // What a live reload can't read is said; the page keeps what it has.
-const attemptLoad = (load) => load().catch((error) => {
-  if (error.name === "ApiError") toast(error.message, "bad");
-  else if (error.name !== "AbortError") throw error;
-});
+const attemptLoad = (load) =>
+  load().catch((error) => {
+    if (error.name === "ApiError") toast(error.message, "bad");
+    else if (error.name !== "AbortError") throw error;
+  });
 
 function line(rule) {
   return [
-    h("span.dot", { class: rule.status !== "accepted" ? "" : rule.severity === "error" ? "bad" : "warn", title: rule.severity }, h("span.unseen", rule.severity)),
-    h(".grow.two",
-      h(".row", h("span.strong.clip.data", rule.rule_id), rule.message && h("span.clip.data.soft.wide-only", rule.message)),
-      h(".row.small", h("span.faint.wide-only", kindOf(rule)), h("code.clip.data.faint", rule.pattern))),
-    h("span.row.marks", rule.stack && h("span.tag.wide-only", rule.stack), h("span.tag", rule.project), rule.source !== "local" && h("span.badge.wide-only", rule.source),
-      rule.status !== "accepted" && status(rule.status)),
+    h(
+      "span.dot",
+      { class: rule.status !== "accepted" ? "" : rule.severity === "error" ? "bad" : "warn", title: rule.severity },
+      h("span.unseen", rule.severity),
+    ),
+    h(
+      ".grow.two",
+      h(
+        ".row",
+        h("span.strong.clip.data", rule.rule_id),
+        rule.message && h("span.clip.data.soft.wide-only", rule.message),
+      ),
+      h(".row.small", h("span.faint.wide-only", kindOf(rule)), h("code.clip.data.faint", rule.pattern)),
+    ),
+    h(
+      "span.row.marks",
+      rule.stack && h("span.tag.wide-only", rule.stack),
+      h("span.tag", rule.project),
+      rule.source !== "local" && h("span.badge.wide-only", rule.source),
+      rule.status !== "accepted" && status(rule.status),
+    ),
   ];
 }
 
 function proposal(rule, nameOf, address) {
-  return h("li.proposal",
-    h(".grow.stack.tight",
-      h(".row.wrap", h("a.strong.data", { href: address(pathOfRule(rule)) }, rule.rule_id), h("span.tag", rule.project), badge(rule.severity, rule.severity === "error" ? "bad" : "warn"),
-        h("span.faint.small.row", rule.proposed_by && proposer(rule, nameOf), ago(rule.created_at, " ago"))),
+  return h(
+    "li.proposal",
+    h(
+      ".grow.stack.tight",
+      h(
+        ".row.wrap",
+        h("a.strong.data", { href: address(pathOfRule(rule)) }, rule.rule_id),
+        h("span.tag", rule.project),
+        badge(rule.severity, rule.severity === "error" ? "bad" : "warn"),
+        h("span.faint.small.row", rule.proposed_by && proposer(rule, nameOf), ago(rule.created_at, " ago")),
+      ),
       rule.message && h("p.data", rule.message),
       h(".row.wrap", h("span.faint.small", kindOf(rule)), h("code.data.proposal-pattern", rule.pattern)),
-      rule.context && h("p.soft.data.small.proposal-context", rule.context)),
-    h(".row.proposal-acts", h("a.button.quiet", { href: address(pathOfRule(rule)), "aria-label": `Look closer at ${rule.rule_id}` }, "Look closer"), decisions(rule)));
+      rule.context && h("p.soft.data.small.proposal-context", rule.context),
+    ),
+    h(
+      ".row.proposal-acts",
+      h(
+        "a.button.quiet",
+        { href: address(pathOfRule(rule)), "aria-label": `Look closer at ${rule.rule_id}` },
+        "Look closer",
+      ),
+      decisions(rule),
+    ),
+  );
 }
 
 function tryPage(ctx, projects) {
@@ -201,16 +292,32 @@ function tryPage(ctx, projects) {
   const test = trial({
     project: () => project.value.trim() || "_global",
     file: () => ({ filename: filename.value.trim(), stack: stack.value.trim() }),
-    rows: 16, label: "Text to hold against the rules",
+    rows: 16,
+    label: "Text to hold against the rules",
   });
   const again = () => test.check();
   for (const input of [project, filename, stack]) input.addEventListener("change", again);
   const named = (label, input) => h("label.field", h("span.label", label), input);
   return [
-    pageHead("Try a text", "The project’s rules in force and those of _global, run by the server.", h("a.button", { href: "/rules" }, "Back to the rules")),
-    panel(null, null, h(".stack",
-      h(".fields", named("Project", project), named("File name", filename), named("Stack", stack)),
-      h("datalist", { id: "try-projects" }, projects.map((value) => h("option", { value }))),
-      test, h(".form-foot", h("span.grow"), button("Check", again, { tone: "primary" })))),
+    pageHead(
+      "Try a text",
+      "The project’s rules in force and those of _global, run by the server.",
+      h("a.button", { href: "/rules" }, "Back to the rules"),
+    ),
+    panel(
+      null,
+      null,
+      h(
+        ".stack",
+        h(".fields", named("Project", project), named("File name", filename), named("Stack", stack)),
+        h(
+          "datalist",
+          { id: "try-projects" },
+          projects.map((value) => h("option", { value })),
+        ),
+        test,
+        h(".form-foot", h("span.grow"), button("Check", again, { tone: "primary" })),
+      ),
+    ),
   ];
 }

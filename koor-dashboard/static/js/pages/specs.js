@@ -22,7 +22,8 @@ const TOPICS = ["$spec.changed", "$rule.*", "$rules.changed", "$template.applied
 const LINE = 36;
 const MOST_ROWS = 500;
 
-const href = (project, name = "") => `/specs/${encodeURIComponent(project)}${name ? `/${encodeURIComponent(name)}` : ""}`;
+const href = (project, name = "") =>
+  `/specs/${encodeURIComponent(project)}${name ? `/${encodeURIComponent(name)}` : ""}`;
 
 export async function open(ctx) {
   let projects = [];
@@ -32,17 +33,31 @@ export async function open(ctx) {
   const lead = h("span");
   const side = h(".panel.to");
   const list = virtualList({
-    label: "Projects and their specs", height: LINE, draw: line, key: ({ project: of, spec }) => JSON.stringify([of, spec?.name]),
+    label: "Projects and their specs",
+    height: LINE,
+    draw: line,
+    key: ({ project: of, spec }) => JSON.stringify([of, spec?.name]),
     onpick: (item) => ctx.go(item.spec ? href(item.project, item.spec.name) : href(item.project)),
     isChosen: (item) => item.project === project && (item.spec?.name ?? "") === name,
   });
   list.classList.add("spec-list");
-  const find = search("Search", "", debounce((value) => {
-    text = value.toLowerCase();
-    paintList();
-  }, 120));
+  const find = search(
+    "Search",
+    "",
+    debounce((value) => {
+      text = value.toLowerCase();
+      paintList();
+    }, 120),
+  );
   const split = h(".split", h(".panel.from", h(".list-search", find), list), side);
-  ctx.root.append(pageHead("Specs & contracts", lead, button("New", () => write(null), { icon: "plus", tone: "primary" })), split);
+  ctx.root.append(
+    pageHead(
+      "Specs & contracts",
+      lead,
+      button("New", () => write(null), { icon: "plus", tone: "primary" }),
+    ),
+    split,
+  );
 
   function place() {
     const [first = "", ...rest] = ctx.rest.split("/");
@@ -59,10 +74,18 @@ export async function open(ctx) {
 
   function paintList() {
     replace(lead, projects.length ? plural(projects.length, "project") : "");
-    const known = !project || projects.some((one) => one.project === project) ? projects : [...projects, { project, specs: 0, rules: 0 }];
+    const known =
+      !project || projects.some((one) => one.project === project)
+        ? projects
+        : [...projects, { project, specs: 0, rules: 0 }];
     const items = known.flatMap((one) => {
-      const own = one.project === project ? specs.filter((spec) => `${one.project}/${spec.name}`.toLowerCase().includes(text)) : [];
-      return own.length || one.project.toLowerCase().includes(text) ? [one, ...own.map((spec) => ({ project: one.project, spec }))] : [];
+      const own =
+        one.project === project
+          ? specs.filter((spec) => `${one.project}/${spec.name}`.toLowerCase().includes(text))
+          : [];
+      return own.length || one.project.toLowerCase().includes(text)
+        ? [one, ...own.map((spec) => ({ project: one.project, spec }))]
+        : [];
     });
     list.style.setProperty("height", `min(calc(100dvh - 11rem), ${Math.max(items.length, 1) * LINE}px)`);
     list.show(items);
@@ -78,8 +101,17 @@ export async function open(ctx) {
 
   async function remove(current) {
     const named = `${current.project}/${current.name}`;
-    const sure = await confirm(`Delete ${current.name}?`, `${named} is gone for everyone who reads it. Its versions stay, and any of them can be brought back.`, "Delete");
-    if (sure) await attempt(() => del(`/api/specs/${pathOfSpec(current.project, current.name)}`, { query: { if_version: current.version } }), `${named} is deleted.`);
+    const sure = await confirm(
+      `Delete ${current.name}?`,
+      `${named} is gone for everyone who reads it. Its versions stay, and any of them can be brought back.`,
+      "Delete",
+    );
+    if (sure)
+      await attempt(
+        () =>
+          del(`/api/specs/${pathOfSpec(current.project, current.name)}`, { query: { if_version: current.version } }),
+        `${named} is deleted.`,
+      );
   }
 
   let turn = 0;
@@ -88,7 +120,16 @@ export async function open(ctx) {
     split.classList.toggle("picked", Boolean(project));
     ctx.title(name ? `${name} · ${project}` : project || "Specs & contracts");
     if (!name) {
-      replace(side, project ? projectView(project, specs, projects.find((one) => one.project === project)) : projectsView(projects));
+      replace(
+        side,
+        project
+          ? projectView(
+              project,
+              specs,
+              projects.find((one) => one.project === project),
+            )
+          : projectsView(projects),
+      );
       return;
     }
     const path = `/api/specs/${pathOfSpec(project, name)}`;
@@ -99,7 +140,11 @@ export async function open(ctx) {
       if (error.name === "AbortError" || turn !== mine) return;
       if (error.name !== "ApiError") throw error;
       const gone = error.status === 404;
-      shown = [sideHead(name, href(project)), h(".padded", failure(error, gone ? null : paintSide)), gone && await history(path).catch(() => null)];
+      shown = [
+        sideHead(name, href(project)),
+        h(".padded", failure(error, gone ? null : paintSide)),
+        gone && (await history(path).catch(() => null)),
+      ];
     }
     if (turn === mine) replace(side, shown);
   }
@@ -107,7 +152,12 @@ export async function open(ctx) {
   async function history(path) {
     const nameOf = await agentNames({ signal: ctx.signal });
     return versionsView({
-      path, name: `${project}/${name}`, nameOf, signal: ctx.signal, a: Number(ctx.query.get("a")), b: Number(ctx.query.get("b")),
+      path,
+      name: `${project}/${name}`,
+      nameOf,
+      signal: ctx.signal,
+      a: Number(ctx.query.get("a")),
+      b: Number(ctx.query.get("b")),
       choose: (a, b) => ctx.go(withQuery(href(project, name), { show: "versions", a, b }), { replace: true }),
     });
   }
@@ -115,7 +165,16 @@ export async function open(ctx) {
   async function specView(path) {
     const current = { project, name, ...(await readSpec(path, { signal: ctx.signal })) };
     const contract = isContract(current.value) ? current.value : null;
-    const parts = [...(contract ? [["endpoints", "Endpoints"], ["try", "Try a payload"]] : []), ["content", "Content"], ["versions", "Versions"]];
+    const parts = [
+      ...(contract
+        ? [
+            ["endpoints", "Endpoints"],
+            ["try", "Try a payload"],
+          ]
+        : []),
+      ["content", "Content"],
+      ["versions", "Versions"],
+    ];
     const part = parts.find(([key]) => key === ctx.query.get("show"))?.[0] ?? parts[0][0];
     const about = specs.find((spec) => spec.name === name);
     const body = {
@@ -125,9 +184,22 @@ export async function open(ctx) {
       versions: () => history(path),
     };
     return [
-      sideHead(name, href(project), contract && badge("contract", "accent"), h("span.faint.num.small", `version ${current.version}`), about && h("span.faint.small", ago(about.updated_at, " ago")),
-        h("span.push", button("Edit", () => write(current), { icon: "edit", little: true }), button("Delete", () => remove(current), { icon: "trash", little: true, tone: "danger" }))),
-      tabs("Parts of this spec", parts.map(([key, label]) => [withQuery(href(project, name), { show: key }), label, key === part])),
+      sideHead(
+        name,
+        href(project),
+        contract && badge("contract", "accent"),
+        h("span.faint.num.small", `version ${current.version}`),
+        about && h("span.faint.small", ago(about.updated_at, " ago")),
+        h(
+          "span.push",
+          button("Edit", () => write(current), { icon: "edit", little: true }),
+          button("Delete", () => remove(current), { icon: "trash", little: true, tone: "danger" }),
+        ),
+      ),
+      tabs(
+        "Parts of this spec",
+        parts.map(([key, label]) => [withQuery(href(project, name), { show: key }), label, key === part]),
+      ),
       h(".spec-body", await body[part]()),
     ];
   }
@@ -148,7 +220,10 @@ export async function open(ctx) {
   const reload = throttle(load, 500);
   const renew = throttle(refresh, 500);
   ctx.on(TOPICS, (events) => {
-    const about = ({ topic, data }) => topic === "$backup.restored" || !name || (topic === "$spec.changed" && data.project === project && data.name === name);
+    const about = ({ topic, data }) =>
+      topic === "$backup.restored" ||
+      !name ||
+      (topic === "$spec.changed" && data.project === project && data.name === name);
     if (events.some(about)) renew();
     else reload();
   });
@@ -159,45 +234,110 @@ export async function open(ctx) {
 
 async function specsOf(project, signal) {
   const of = encodeURIComponent(project);
-  const [all, found] = await Promise.all([get(`/api/specs/${of}`, { signal }), get(`/api/contracts/${of}`, { signal })]);
+  const [all, found] = await Promise.all([
+    get(`/api/specs/${of}`, { signal }),
+    get(`/api/contracts/${of}`, { signal }),
+  ]);
   const endpoints = new Map(found.contracts.map((one) => [one.name, one.endpoints]));
   return all.specs.map((spec) => ({ ...spec, endpoints: endpoints.get(spec.name) }));
 }
 
 function sideHead(title, back, ...more) {
-  return h("header", h("a.button.quiet.icon.little.only-narrow", { href: back, "aria-label": "Back", title: "Back" }, icon("back")), h("h2.data", title), more);
+  return h(
+    "header",
+    h("a.button.quiet.icon.little.only-narrow", { href: back, "aria-label": "Back", title: "Back" }, icon("back")),
+    h("h2.data", title),
+    more,
+  );
 }
 
 function projectsView(projects) {
-  if (!projects.length) return empty("specs", "No specs yet", "A spec is JSON that a project’s agents agree on. One with endpoints is a contract, and payloads can be held against it.");
+  if (!projects.length)
+    return empty(
+      "specs",
+      "No specs yet",
+      "A spec is JSON that a project’s agents agree on. One with endpoints is a contract, and payloads can be held against it.",
+    );
   return table({
-    label: "Projects", key: ({ project }) => project,
+    label: "Projects",
+    key: ({ project }) => project,
     columns: [
-      { label: "Project", sort: ({ project }) => project, render: ({ project }) => h("a.data.strong", { href: href(project) }, project) },
+      {
+        label: "Project",
+        sort: ({ project }) => project,
+        render: ({ project }) => h("a.data.strong", { href: href(project) }, project),
+      },
       { label: "Specs", end: true, fit: true, sort: (one) => one.specs, render: (one) => count(one.specs) },
-      { label: "Rules", end: true, fit: true, sort: (one) => one.rules, render: ({ project, rules }) => h("a", { href: `/rules?project=${encodeURIComponent(project)}` }, count(rules)) },
+      {
+        label: "Rules",
+        end: true,
+        fit: true,
+        sort: (one) => one.rules,
+        render: ({ project, rules }) => h("a", { href: `/rules?project=${encodeURIComponent(project)}` }, count(rules)),
+      },
     ],
   }).show(projects.slice(0, MOST_ROWS));
 }
 
 function projectView(project, specs, counts) {
   const made = table({
-    label: `Specs of ${project}`, key: (spec) => spec.name,
+    label: `Specs of ${project}`,
+    key: (spec) => spec.name,
     columns: [
-      { label: "Name", render: (spec) => h("a.data.strong", { href: href(project, spec.name) }, spec.name), sort: (spec) => spec.name },
-      { label: "Kind", render: ({ endpoints }) => (endpoints === undefined ? h("span.faint", "spec") : h(".row", badge("contract", "accent"), h("span.faint.small", plural(endpoints, "endpoint")))), sort: ({ endpoints }) => endpoints ?? -1 },
-      { label: "Version", render: ({ version }) => count(version), sort: ({ version }) => version, end: true, fit: true },
-      { label: "Changed", render: ({ updated_at }) => ago(updated_at, " ago"), sort: ({ updated_at }) => updated_at, fit: true },
+      {
+        label: "Name",
+        render: (spec) => h("a.data.strong", { href: href(project, spec.name) }, spec.name),
+        sort: (spec) => spec.name,
+      },
+      {
+        label: "Kind",
+        render: ({ endpoints }) =>
+          endpoints === undefined
+            ? h("span.faint", "spec")
+            : h(".row", badge("contract", "accent"), h("span.faint.small", plural(endpoints, "endpoint"))),
+        sort: ({ endpoints }) => endpoints ?? -1,
+      },
+      {
+        label: "Version",
+        render: ({ version }) => count(version),
+        sort: ({ version }) => version,
+        end: true,
+        fit: true,
+      },
+      {
+        label: "Changed",
+        render: ({ updated_at }) => ago(updated_at, " ago"),
+        sort: ({ updated_at }) => updated_at,
+        fit: true,
+      },
     ],
   }).show(specs.slice(0, MOST_ROWS));
   return [
-    sideHead(project, "/specs", h("span.push", h("a.button.little", { href: `/rules?project=${encodeURIComponent(project)}` }, plural(counts?.rules ?? 0, "rule")))),
+    sideHead(
+      project,
+      "/specs",
+      h(
+        "span.push",
+        h(
+          "a.button.little",
+          { href: `/rules?project=${encodeURIComponent(project)}` },
+          plural(counts?.rules ?? 0, "rule"),
+        ),
+      ),
+    ),
     specs.length ? made : empty("specs", "No specs in this project"),
-    specs.length > MOST_ROWS && h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(specs.length)}; the list beside this has them all.`),
+    specs.length > MOST_ROWS &&
+      h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(specs.length)}; the list beside this has them all.`),
   ];
 }
 
 function line(item) {
-  if (item.spec) return [h("span.spec-indent"), h("span.clip.data.grow", item.spec.name), item.spec.endpoints !== undefined && h("span.badge.accent", "contract"), h("span.faint.num.small", `v${item.spec.version}`)];
+  if (item.spec)
+    return [
+      h("span.spec-indent"),
+      h("span.clip.data.grow", item.spec.name),
+      item.spec.endpoints !== undefined && h("span.badge.accent", "contract"),
+      h("span.faint.num.small", `v${item.spec.version}`),
+    ];
   return [icon("folder"), h("span.clip.data.strong.grow", item.project), h("span.faint.num.small", count(item.specs))];
 }

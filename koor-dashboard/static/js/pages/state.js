@@ -4,7 +4,20 @@ import { call, del, get, pathOf, withQuery } from "../api.js";
 import { h, replace } from "../dom.js";
 import { bytes as size, count, plural } from "../format.js";
 import { throttle } from "../timing.js";
-import { ago, badge, button, copyButton, download, empty, failure, flushPanel, pageHead, search, select, tabs } from "../components/basics.js";
+import {
+  ago,
+  badge,
+  button,
+  copyButton,
+  download,
+  empty,
+  failure,
+  flushPanel,
+  pageHead,
+  search,
+  select,
+  tabs,
+} from "../components/basics.js";
 import { confirm, openDialog } from "../components/dialog.js";
 import { diffView } from "../components/diff-view.js";
 import { agentLink } from "../components/event-row.js";
@@ -24,8 +37,19 @@ export async function open(ctx) {
   const tally = h("span.lead.num");
   const tree = keyTree({ href: (key) => `/state/${pathOf(key)}`, go: ctx.go });
   const place = h(".to.stack");
-  const split = h(".split", h(".from", flushPanel(h(".grow", search("Find a key", "", tree.find)), null, tree.element)), place);
-  root.append(pageHead("State", tally, button("New key", () => create(ctx), { icon: "plus" })), split);
+  const split = h(
+    ".split",
+    h(".from", flushPanel(h(".grow", search("Find a key", "", tree.find)), null, tree.element)),
+    place,
+  );
+  root.append(
+    pageHead(
+      "State",
+      tally,
+      button("New key", () => create(ctx), { icon: "plus" }),
+    ),
+    split,
+  );
   let shown = null;
 
   async function load() {
@@ -36,7 +60,10 @@ export async function open(ctx) {
   }
   function paint() {
     tree.show([...keys.keys()].sort());
-    replace(tally, `${plural(keys.size, "key")}, ${size([...keys.values()].reduce((sum, { size: one }) => sum + (one ?? 0), 0))}`);
+    replace(
+      tally,
+      `${plural(keys.size, "key")}, ${size([...keys.values()].reduce((sum, { size: one }) => sum + (one ?? 0), 0))}`,
+    );
   }
   const paintSoon = throttle(paint, 300);
 
@@ -58,7 +85,18 @@ export async function open(ctx) {
     tree.choose(key);
     if (!key) {
       shown = null;
-      replace(place, flushPanel(null, null, empty("state", "No key is chosen", "What agents share lies here: every version of it, who wrote it and when.")));
+      replace(
+        place,
+        flushPanel(
+          null,
+          null,
+          empty(
+            "state",
+            "No key is chosen",
+            "What agents share lies here: every version of it, who wrote it and when.",
+          ),
+        ),
+      );
       ctx.title("State");
       return;
     }
@@ -104,17 +142,51 @@ function document_(ctx, key, place) {
 
   function head(newest, versions) {
     const crumbs = key.split("/");
-    return h(".stack.tight",
-      h(".row.wrap", h("a.button.quiet.little.only-narrow", { href: "/state" }, "‹ Keys"), h("h2.key-name.data", crumbs.map((part, at) => [at > 0 && h("span.faint", " / "), at < crumbs.length - 1 ? h("span.soft", part) : part])),
+    return h(
+      ".stack.tight",
+      h(
+        ".row.wrap",
+        h("a.button.quiet.little.only-narrow", { href: "/state" }, "‹ Keys"),
+        h(
+          "h2.key-name.data",
+          crumbs.map((part, at) => [
+            at > 0 && h("span.faint", " / "),
+            at < crumbs.length - 1 ? h("span.soft", part) : part,
+          ]),
+        ),
         newest.deleted ? badge("deleted", "bad") : badge(`v${newest.version}`, "accent"),
-        h(".push.row", !newest.deleted && button("Edit", () => edit(newest), { icon: "edit", little: true }), !newest.deleted && button("Delete", () => remove(newest), { icon: "trash", little: true, tone: "danger" }))),
-      h("p.dots.small.faint", h("span", newest.deleted ? "deleted " : "written ", ago(newest.updated_at, " ago"), " by ", agentLink(newest.updated_by)), h("span", size(newest.size ?? 0)), h("span", newest.content_type)),
-      tabs("Parts of this key", [[here, "Value", ctx.query.get("tab") !== "history"], [`${here}?tab=history`, `History (${count(versions.length)})`, ctx.query.get("tab") === "history"]]));
+        h(
+          ".push.row",
+          !newest.deleted && button("Edit", () => edit(newest), { icon: "edit", little: true }),
+          !newest.deleted && button("Delete", () => remove(newest), { icon: "trash", little: true, tone: "danger" }),
+        ),
+      ),
+      h(
+        "p.dots.small.faint",
+        h(
+          "span",
+          newest.deleted ? "deleted " : "written ",
+          ago(newest.updated_at, " ago"),
+          " by ",
+          agentLink(newest.updated_by),
+        ),
+        h("span", size(newest.size ?? 0)),
+        h("span", newest.content_type),
+      ),
+      tabs("Parts of this key", [
+        [here, "Value", ctx.query.get("tab") !== "history"],
+        [`${here}?tab=history`, `History (${count(versions.length)})`, ctx.query.get("tab") === "history"],
+      ]),
+    );
   }
 
   async function read(version) {
     const answer = await call("GET", path, { query: { version }, signal });
-    return { type: answer.headers.get("Content-Type"), hash: answer.headers.get("ETag")?.replaceAll('"', ""), buffer: await answer.arrayBuffer() };
+    return {
+      type: answer.headers.get("Content-Type"),
+      hash: answer.headers.get("ETag")?.replaceAll('"', ""),
+      buffer: await answer.arrayBuffer(),
+    };
   }
 
   async function value(body, versions) {
@@ -124,10 +196,34 @@ function document_(ctx, key, place) {
     if (signal.aborted) return;
     const text = decode(buffer);
     const old = wanted !== versions[0].version;
-    replace(body,
-      old && h(".notice", `This is version ${wanted}.`, h(".push.row", button("Roll back to it", () => rollBack(wanted, versions[0]), { icon: "undo", little: true }), h("a.button.little", { href: here }, "To the newest"))),
-      flushPanel(null, null, h(".value-tools", text !== null && text.length < DIFFABLE && copyButton(text, "Copy the value"), button("", () => download(key.replaceAll("/", "-"), buffer, type), { icon: "download", tone: "quiet", little: true, label: "Download" })),
-        valueView(buffer, type, key)));
+    replace(
+      body,
+      old &&
+        h(
+          ".notice",
+          `This is version ${wanted}.`,
+          h(
+            ".push.row",
+            button("Roll back to it", () => rollBack(wanted, versions[0]), { icon: "undo", little: true }),
+            h("a.button.little", { href: here }, "To the newest"),
+          ),
+        ),
+      flushPanel(
+        null,
+        null,
+        h(
+          ".value-tools",
+          text !== null && text.length < DIFFABLE && copyButton(text, "Copy the value"),
+          button("", () => download(key.replaceAll("/", "-"), buffer, type), {
+            icon: "download",
+            tone: "quiet",
+            little: true,
+            label: "Download",
+          }),
+        ),
+        valueView(buffer, type, key),
+      ),
+    );
   }
 
   async function history(body, versions) {
@@ -138,38 +234,91 @@ function document_(ctx, key, place) {
     const options = real.map((version) => [String(version), `Version ${version}`]);
     const difference = h("div");
     const list = table({
-      label: "Versions", key: ({ version }) => version,
+      label: "Versions",
+      key: ({ version }) => version,
       columns: [
-        { label: "Version", fit: true, render: ({ version, deleted }) => deleted ? badge(`v${version} deleted`, "bad") : h("a.num", { href: withQuery(here, { v: version }) }, `v${version}`) },
+        {
+          label: "Version",
+          fit: true,
+          render: ({ version, deleted }) =>
+            deleted
+              ? badge(`v${version} deleted`, "bad")
+              : h("a.num", { href: withQuery(here, { v: version }) }, `v${version}`),
+        },
         { label: "When", fit: true, render: ({ updated_at: at }) => ago(at, " ago") },
         { label: "By", render: ({ updated_by: by }) => agentLink(by) },
         { label: "Size", fit: true, end: true, render: (one) => size(one.size ?? 0) },
         {
-          label: "Do", unseen: true, fit: true, end: true, render: ({ version, deleted }) => {
+          label: "Do",
+          unseen: true,
+          fit: true,
+          end: true,
+          render: ({ version, deleted }) => {
             const before = real[real.indexOf(version) + 1];
-            return h(".row", !deleted && before && button("Compare", () => to({ a: before, b: version }), { little: true, tone: "quiet" }),
-              !deleted && version !== versions[0].version && button("Roll back", () => rollBack(version, versions[0]), { little: true, tone: "quiet", icon: "undo" }));
+            return h(
+              ".row",
+              !deleted &&
+                before &&
+                button("Compare", () => to({ a: before, b: version }), { little: true, tone: "quiet" }),
+              !deleted &&
+                version !== versions[0].version &&
+                button("Roll back", () => rollBack(version, versions[0]), {
+                  little: true,
+                  tone: "quiet",
+                  icon: "undo",
+                }),
+            );
           },
         },
       ],
     }).show(versions);
-    replace(body, real.length > 1 && flushPanel(h(".row.wrap", h("h2", "Compare"), select("Before", options, String(a), (next) => to({ a: next })), h("span.faint", "with"), select("After", options, String(b), (next) => to({ b: next }))), null, difference), flushPanel("Versions", null, h(".versions", list)));
+    replace(
+      body,
+      real.length > 1 &&
+        flushPanel(
+          h(
+            ".row.wrap",
+            h("h2", "Compare"),
+            select("Before", options, String(a), (next) => to({ a: next })),
+            h("span.faint", "with"),
+            select("After", options, String(b), (next) => to({ b: next })),
+          ),
+          null,
+          difference,
+        ),
+      flushPanel("Versions", null, h(".versions", list)),
+    );
     if (real.length > 1) await compare(difference, a, b);
   }
 
   async function compare(into, a, b) {
     const [old, now] = await Promise.all([read(a), read(b)]);
     const texts = [old, now].map(({ buffer, type }) => legible(buffer, type));
-    const view = texts.every((text) => text !== null && text.length < DIFFABLE) ? diffView(texts[0], texts[1], `Version ${a} beside version ${b}`) : null;
+    const view = texts.every((text) => text !== null && text.length < DIFFABLE)
+      ? diffView(texts[0], texts[1], `Version ${a} beside version ${b}`)
+      : null;
     if (view) {
       replace(into, view);
       return;
     }
     try {
       const { diffs } = await get(path, { query: { diff: `${a},${b}` }, signal });
-      replace(into, h("p.notice", `Too much differs to show it side by side: ${plural(diffs.length, "difference")}.`), jsonTree(diffs, "Differences"));
+      replace(
+        into,
+        h("p.notice", `Too much differs to show it side by side: ${plural(diffs.length, "difference")}.`),
+        jsonTree(diffs, "Differences"),
+      );
     } catch (error) {
-      replace(into, error.status === 400 ? empty("info", "These are not texts", `Version ${a} has ${size(old.buffer.byteLength)}, version ${b} ${size(now.buffer.byteLength)}.`) : failure(error));
+      replace(
+        into,
+        error.status === 400
+          ? empty(
+              "info",
+              "These are not texts",
+              `Version ${a} has ${size(old.buffer.byteLength)}, version ${b} ${size(now.buffer.byteLength)}.`,
+            )
+          : failure(error),
+      );
     }
   }
 
@@ -177,20 +326,37 @@ function document_(ctx, key, place) {
     const { buffer, type, hash } = await read(newest.version);
     const text = decode(buffer);
     if (text === null || text.length > EDITABLE) {
-      toast(text === null ? "Bytes that are no text can’t be edited here." : "This is too large to be edited here.", "note");
+      toast(
+        text === null ? "Bytes that are no text can’t be edited here." : "This is too large to be edited here.",
+        "note",
+      );
       return;
     }
     editing = true;
     let base = { hash, version: newest.version };
     const conflict = h("div");
     const asked = form({
-      fields: [{ name: "value", label: `Value of ${key}`, type: "textarea", mono: true, rows: 22, value: legible(buffer, type), check: (typed) => (typed === "" ? "A value can’t be empty; delete the key instead." : /json/.test(type) && problemOf(typed)) }],
+      fields: [
+        {
+          name: "value",
+          label: `Value of ${key}`,
+          type: "textarea",
+          mono: true,
+          rows: 22,
+          value: legible(buffer, type),
+          check: (typed) =>
+            typed === "" ? "A value can’t be empty; delete the key instead." : /json/.test(type) && problemOf(typed),
+        },
+      ],
       children: [conflict],
       submit: "Save",
       cancel: () => load(),
       onsubmit: async ({ value: typed }) => {
         try {
-          const answer = await call("PUT", path, { body: typed, headers: { "If-Match": `"${base.hash}"`, "Content-Type": type } });
+          const answer = await call("PUT", path, {
+            body: typed,
+            headers: { "If-Match": `"${base.hash}"`, "Content-Type": type },
+          });
           const { version } = await answer.json();
           toast(`${key} is at version ${version} now.`);
           await load();
@@ -206,38 +372,89 @@ function document_(ctx, key, place) {
         return;
       }
       const other = await read(version);
-      replace(conflict, h(".stack",
-        h(".problem", { role: "alert" }, h("span", `Somebody wrote version ${version} while you were editing. Nothing was saved.`)),
-        h(".row.wrap", h("span.small.faint.grow", `Left: version ${version}, as they left it. Right: what you typed.`),
-          button("Drop mine", () => load(), { little: true }),
-          button("Save mine over it", () => {
-            // Still conditional: on the version that was just looked at.
-            base = { hash: theirs, version };
-            asked.requestSubmit();
-          }, { little: true, tone: "danger" })),
-        diffView(legible(other.buffer, other.type) ?? "", tidy(typed, type)) ?? h("p", "Too much differs to show it.")));
+      replace(
+        conflict,
+        h(
+          ".stack",
+          h(
+            ".problem",
+            { role: "alert" },
+            h("span", `Somebody wrote version ${version} while you were editing. Nothing was saved.`),
+          ),
+          h(
+            ".row.wrap",
+            h("span.small.faint.grow", `Left: version ${version}, as they left it. Right: what you typed.`),
+            button("Drop mine", () => load(), { little: true }),
+            button(
+              "Save mine over it",
+              () => {
+                // Still conditional: on the version that was just looked at.
+                base = { hash: theirs, version };
+                asked.requestSubmit();
+              },
+              { little: true, tone: "danger" },
+            ),
+          ),
+          diffView(legible(other.buffer, other.type) ?? "", tidy(typed, type)) ??
+            h("p", "Too much differs to show it."),
+        ),
+      );
     }
     replace(place.lastChild, flushPanel(null, null, h(".body", asked)));
     asked.querySelector("textarea").focus();
   }
 
   async function remove({ hash }) {
-    if (!(await confirm("Delete this key?", `${key} is gone for every agent. Its history stays, and a version can be brought back.`, "Delete"))) return;
+    if (
+      !(await confirm(
+        "Delete this key?",
+        `${key} is gone for every agent. Its history stays, and a version can be brought back.`,
+        "Delete",
+      ))
+    )
+      return;
     await attempt(() => del(path, { headers: { "If-Match": `"${hash}"` } }), `${key} is deleted.`);
   }
 
   async function rollBack(version, newest) {
-    if (!(await confirm("Roll back?", `Version ${version} of ${key} becomes the newest one. Nothing is lost: what is there now stays in the history.`, "Roll back", { danger: false }))) return;
+    if (
+      !(await confirm(
+        "Roll back?",
+        `Version ${version} of ${key} becomes the newest one. Nothing is lost: what is there now stays in the history.`,
+        "Roll back",
+        { danger: false },
+      ))
+    )
+      return;
     // Only onto what is shown here: a version that somebody wrote meanwhile is not covered over unseen.
-    const shown = newest.deleted ? { query: { rollback: version, if_version: 0 } } : { query: { rollback: version }, headers: { "If-Match": `"${newest.hash}"` } };
+    const shown = newest.deleted
+      ? { query: { rollback: version, if_version: 0 } }
+      : { query: { rollback: version }, headers: { "If-Match": `"${newest.hash}"` } };
     const done = await attempt(() => call("POST", path, shown), `${key} is at what version ${version} was.`);
     if (done) ctx.go(here);
   }
 
   function changed({ data }) {
     if (data.version <= loaded) return;
-    if (editing) replace(notices, h(".notice", { role: "status" }, `Version ${data.version} was written while you are editing. Saving will not overwrite it.`));
-    else if (ctx.query.get("v") || ctx.query.get("tab")) replace(notices, h(".notice", { role: "status" }, data.deleted ? "The key was deleted just now." : `Version ${data.version} was written just now.`, h(".push", button("Show it", load, { little: true }))));
+    if (editing)
+      replace(
+        notices,
+        h(
+          ".notice",
+          { role: "status" },
+          `Version ${data.version} was written while you are editing. Saving will not overwrite it.`,
+        ),
+      );
+    else if (ctx.query.get("v") || ctx.query.get("tab"))
+      replace(
+        notices,
+        h(
+          ".notice",
+          { role: "status" },
+          data.deleted ? "The key was deleted just now." : `Version ${data.version} was written just now.`,
+          h(".push", button("Show it", load, { little: true })),
+        ),
+      );
     else load().catch((error) => error.name === "AbortError" || replace(notices, failure(error, load)));
   }
 
@@ -269,19 +486,35 @@ function problemOf(text) {
 }
 
 async function create(ctx) {
-  await openDialog("New key", (close) => form({
-    fields: [
-      { name: "key", label: "Key", required: true, mono: true, wide: true, placeholder: "Truck-Wash/frontend-task", autofocus: true },
-      { name: "type", label: "Content type", value: "application/json" },
-      { name: "value", label: "Value", type: "textarea", required: true, mono: true, rows: 10 },
-    ],
-    submit: "Create",
-    cancel: () => close(),
-    onsubmit: async ({ key, type, value }) => {
-      await call("PUT", `/api/state/${pathOf(key)}`, { body: value, headers: { "If-None-Match": "*", "Content-Type": type || "application/json" } });
-      close();
-      toast(`${key} is there.`);
-      ctx.go(`/state/${pathOf(key)}`);
-    },
-  }), { wide: true });
+  await openDialog(
+    "New key",
+    (close) =>
+      form({
+        fields: [
+          {
+            name: "key",
+            label: "Key",
+            required: true,
+            mono: true,
+            wide: true,
+            placeholder: "Truck-Wash/frontend-task",
+            autofocus: true,
+          },
+          { name: "type", label: "Content type", value: "application/json" },
+          { name: "value", label: "Value", type: "textarea", required: true, mono: true, rows: 10 },
+        ],
+        submit: "Create",
+        cancel: () => close(),
+        onsubmit: async ({ key, type, value }) => {
+          await call("PUT", `/api/state/${pathOf(key)}`, {
+            body: value,
+            headers: { "If-None-Match": "*", "Content-Type": type || "application/json" },
+          });
+          close();
+          toast(`${key} is there.`);
+          ctx.go(`/state/${pathOf(key)}`);
+        },
+      }),
+    { wide: true },
+  );
 }

@@ -15,7 +15,12 @@ import { applyTemplate, captureTemplate, editTemplate } from "./templates/forms.
 
 const TOPICS = ["$template.*", "$backup.restored"];
 const LINE = 54;
-const KINDS = [["", "All"], ["rules", "Rules"], ["contracts", "Contracts"], ["bundle", "Bundles"]];
+const KINDS = [
+  ["", "All"],
+  ["rules", "Rules"],
+  ["contracts", "Contracts"],
+  ["bundle", "Bundles"],
+];
 
 // Where there is room for both, the first one is shown beside the list.
 const isWide = () => matchMedia("(min-width: 60.01rem)").matches;
@@ -28,13 +33,24 @@ export async function open(ctx) {
   const nothing = h("div");
   const side = h(".panel.to");
   const list = virtualList({
-    label: "Templates", height: LINE, draw: line, key: ({ id }) => id,
-    onpick: ({ id }) => ctx.go(hrefOf(id, ctx.query)), isChosen: ({ id }) => id === ctx.rest,
+    label: "Templates",
+    height: LINE,
+    draw: line,
+    key: ({ id }) => id,
+    onpick: ({ id }) => ctx.go(hrefOf(id, ctx.query)),
+    isChosen: ({ id }) => id === ctx.rest,
   });
   list.classList.add("spec-list");
   const split = h(".split", h(".panel.from", tools, list, nothing), side);
-  ctx.root.append(pageHead("Templates", lead,
-    button("Capture a project", capture, { icon: "copy" }), button("Create", create, { icon: "plus", tone: "primary" })), split);
+  ctx.root.append(
+    pageHead(
+      "Templates",
+      lead,
+      button("Capture a project", capture, { icon: "copy" }),
+      button("Create", create, { icon: "plus", tone: "primary" }),
+    ),
+    split,
+  );
 
   const projects = async () => (await get("/api/specs")).projects.map(({ project }) => project);
 
@@ -63,7 +79,11 @@ export async function open(ctx) {
   }
 
   async function remove({ id, name }) {
-    const sure = await confirm(`Delete ${name}?`, "What it was applied to stays as it is. The template itself can’t be brought back.", "Delete");
+    const sure = await confirm(
+      `Delete ${name}?`,
+      "What it was applied to stays as it is. The template itself can’t be brought back.",
+      "Delete",
+    );
     if (!sure || !(await attempt(() => del(`/api/templates/${encodeURIComponent(id)}`), `${name} is deleted.`))) return;
     templates = templates.filter((one) => one.id !== id);
     ctx.go(withQuery("/templates", Object.fromEntries(ctx.query)));
@@ -79,12 +99,22 @@ export async function open(ctx) {
     const tags = [...new Set(templates.flatMap((one) => one.tags))].sort();
     replace(lead, templates.length ? plural(templates.length, "template") : "");
     const held = tools.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
-    replace(tools, segments("Kind", KINDS, kind, (value) => filter("kind", value)),
-      tags.length > 0 && select("Tag", [["", "Every tag"], ...tags.map((name) => [name, name])], tag, (value) => filter("tag", value)));
+    replace(
+      tools,
+      segments("Kind", KINDS, kind, (value) => filter("kind", value)),
+      tags.length > 0 &&
+        select("Tag", [["", "Every tag"], ...tags.map((name) => [name, name])], tag, (value) => filter("tag", value)),
+    );
     if (held) tools.querySelector(`[aria-label="${held}"]`)?.focus();
     const found = templates.filter((one) => (!kind || one.kind === kind) && (!tag || one.tags.includes(tag)));
     list.hidden = !found.length;
-    replace(nothing, !found.length && (templates.length ? empty("filter", "No template is like that") : empty("templates", "No templates yet", "Capture a project that went well, and apply it to the next one.")));
+    replace(
+      nothing,
+      !found.length &&
+        (templates.length
+          ? empty("filter", "No template is like that")
+          : empty("templates", "No templates yet", "Capture a project that went well, and apply it to the next one.")),
+    );
     list.style.setProperty("height", `min(calc(100dvh - 12rem), ${Math.max(found.length, 1) * LINE}px)`);
     list.show(found);
     list.redraw();
@@ -106,11 +136,26 @@ export async function open(ctx) {
     }
     if (!id) {
       ctx.title("Templates");
-      replace(side, empty("templates", "Pick a template", "It packs up rules and contracts, so that a new project begins with what others have learned."));
+      replace(
+        side,
+        empty(
+          "templates",
+          "Pick a template",
+          "It packs up rules and contracts, so that a new project begins with what others have learned.",
+        ),
+      );
       return;
     }
     if (!templates.some((one) => one.id === id)) {
-      replace(side, empty("templates", "This template is not there", "Somebody deleted it, or it never was. ", h("a", { href: "/templates" }, "Back to all templates")));
+      replace(
+        side,
+        empty(
+          "templates",
+          "This template is not there",
+          "Somebody deleted it, or it never was. ",
+          h("a", { href: "/templates" }, "Back to all templates"),
+        ),
+      );
       return;
     }
     try {
@@ -120,7 +165,14 @@ export async function open(ctx) {
       replace(side, templateView(template));
     } catch (error) {
       if (error.name === "AbortError" || turn !== mine) return;
-      replace(side, h(".padded.stack", h("a", { href: "/templates" }, "Back to all templates"), failure(error, error.status === 404 ? null : paintSide)));
+      replace(
+        side,
+        h(
+          ".padded.stack",
+          h("a", { href: "/templates" }, "Back to all templates"),
+          failure(error, error.status === 404 ? null : paintSide),
+        ),
+      );
       if (error.name !== "ApiError") throw error;
     }
   }
@@ -128,17 +180,51 @@ export async function open(ctx) {
   function templateView(template) {
     const contents = contentsOf(template);
     return [
-      h("header", h("a.button.quiet.icon.little.only-narrow", { href: withQuery("/templates", Object.fromEntries(ctx.query)), "aria-label": "Back to all templates", title: "Back to all templates" }, icon("back")), h("h2.data", template.name), badge(template.kind, "accent"),
-        h("span.push", button("Apply", () => apply(template), { icon: "check", little: true, tone: "primary" }), button("Edit", () => edit(template), { icon: "edit", little: true }),
-          button("Delete", () => remove(template), { icon: "trash", little: true, tone: "danger" }))),
-      h(".body.stack",
+      h(
+        "header",
+        h(
+          "a.button.quiet.icon.little.only-narrow",
+          {
+            href: withQuery("/templates", Object.fromEntries(ctx.query)),
+            "aria-label": "Back to all templates",
+            title: "Back to all templates",
+          },
+          icon("back"),
+        ),
+        h("h2.data", template.name),
+        badge(template.kind, "accent"),
+        h(
+          "span.push",
+          button("Apply", () => apply(template), { icon: "check", little: true, tone: "primary" }),
+          button("Edit", () => edit(template), { icon: "edit", little: true }),
+          button("Delete", () => remove(template), { icon: "trash", little: true, tone: "danger" }),
+        ),
+      ),
+      h(
+        ".body.stack",
         template.description && h("p.data", template.description),
-        h("dl.facts",
-          h("dt", "Id"), h("dd.data", template.id),
-          h("dt", "Brings"), h("dd", inWords(contents)),
-          template.tags.length > 0 && [h("dt", "Tags"), h("dd", h(".row.wrap", template.tags.map((tag) => h("span.tag", tag))))],
-          h("dt", "Version"), h("dd.num", count(template.version)),
-          h("dt", "Changed"), h("dd", ago(template.updated_at, " ago")))),
+        h(
+          "dl.facts",
+          h("dt", "Id"),
+          h("dd.data", template.id),
+          h("dt", "Brings"),
+          h("dd", inWords(contents)),
+          template.tags.length > 0 && [
+            h("dt", "Tags"),
+            h(
+              "dd",
+              h(
+                ".row.wrap",
+                template.tags.map((tag) => h("span.tag", tag)),
+              ),
+            ),
+          ],
+          h("dt", "Version"),
+          h("dd.num", count(template.version)),
+          h("dt", "Changed"),
+          h("dd", ago(template.updated_at, " ago")),
+        ),
+      ),
       contentsView(contents),
       h("details.schema", h("summary.small.soft", "The data itself"), jsonTree(template.data, "The template’s data")),
     ];
@@ -148,10 +234,17 @@ export async function open(ctx) {
     await load();
     await paintSide();
   };
-  ctx.on(TOPICS, throttle(() => refresh().catch((error) => {
-    if (error.name === "ApiError") toast(error.message, "bad");
-    else if (error.name !== "AbortError") throw error;
-  }), 500));
+  ctx.on(
+    TOPICS,
+    throttle(
+      () =>
+        refresh().catch((error) => {
+          if (error.name === "ApiError") toast(error.message, "bad");
+          else if (error.name !== "AbortError") throw error;
+        }),
+      500,
+    ),
+  );
   await refresh();
   return {
     refresh,
@@ -164,7 +257,11 @@ export async function open(ctx) {
 
 function line({ name, description, kind, version, tags }) {
   return [
-    h(".grow.two", h(".row", h("span.clip.data.strong", name)), h(".row.small", h("span.clip.data.faint", description || tags.join(", ") || "no description"))),
+    h(
+      ".grow.two",
+      h(".row", h("span.clip.data.strong", name)),
+      h(".row.small", h("span.clip.data.faint", description || tags.join(", ") || "no description")),
+    ),
     h("span.row.marks", h("span.badge.accent", kind), h("span.faint.num.small", `v${version}`)),
   ];
 }

@@ -30,13 +30,44 @@ export async function open(ctx) {
   const side = h(".panel.to");
   const split = h(".split.webhooks", from, side);
   const list = table({
-    label: "Webhooks", key: ({ id }) => id, href: ({ id }) => hrefOf(id), go: ctx.go, chosen: ({ id }) => id === ctx.rest,
+    label: "Webhooks",
+    key: ({ id }) => id,
+    href: ({ id }) => hrefOf(id),
+    go: ctx.go,
+    chosen: ({ id }) => id === ctx.rest,
     columns: [
-      { label: "Webhook", sort: ({ id }) => id, render: (hook) => h(".stack.tight", h("a.data.strong", { href: hrefOf(hook.id) }, hook.id), h("span.data.faint.small", hook.url)) },
-      { label: "Status", fit: true, sort: health, render: (hook) => h(".stack.tight.hook-state", statusOf(hook), hook.pending > 0 && h("span.faint.small.num", `${count(hook.pending)} waiting`)) },
+      {
+        label: "Webhook",
+        sort: ({ id }) => id,
+        render: (hook) =>
+          h(
+            ".stack.tight",
+            h("a.data.strong", { href: hrefOf(hook.id) }, hook.id),
+            h("span.data.faint.small", hook.url),
+          ),
+      },
+      {
+        label: "Status",
+        fit: true,
+        sort: health,
+        render: (hook) =>
+          h(
+            ".stack.tight.hook-state",
+            statusOf(hook),
+            hook.pending > 0 && h("span.faint.small.num", `${count(hook.pending)} waiting`),
+          ),
+      },
     ],
   });
-  ctx.root.append(pageHead("Webhooks", lead, button("Refresh", () => refresh(), { icon: "refresh" }), button("Add a webhook", add, { icon: "plus", tone: "primary" })), split);
+  ctx.root.append(
+    pageHead(
+      "Webhooks",
+      lead,
+      button("Refresh", () => refresh(), { icon: "refresh" }),
+      button("Add a webhook", add, { icon: "plus", tone: "primary" }),
+    ),
+    split,
+  );
 
   async function load() {
     hooks = await get("/api/webhooks", { signal: ctx.signal });
@@ -48,8 +79,17 @@ export async function open(ctx) {
   function paintList() {
     // New objects, so that each row is drawn anew: which one is chosen may have changed.
     list.show(hooks.slice(0, MOST_ROWS).map((hook) => ({ ...hook })));
-    replace(from, hooks.length ? list : empty("webhooks", "No webhooks yet", "A webhook is an address that the server calls with each event of a topic: at least once, in order, across restarts."),
-      hooks.length > MOST_ROWS && h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(hooks.length)}.`));
+    replace(
+      from,
+      hooks.length
+        ? list
+        : empty(
+            "webhooks",
+            "No webhooks yet",
+            "A webhook is an address that the server calls with each event of a topic: at least once, in order, across restarts.",
+          ),
+      hooks.length > MOST_ROWS && h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(hooks.length)}.`),
+    );
   }
 
   async function add() {
@@ -57,14 +97,43 @@ export async function open(ctx) {
       const asked = form({
         fields: [
           { name: "id", label: "Id", required: true, placeholder: "ci" },
-          { name: "url", label: "URL", type: "url", required: true, placeholder: "https://example.com/hook", wide: true },
-          { name: "patterns", label: "Topics", list: true, mono: true, value: "*", wide: true, hint: "Patterns, separated by commas. * is every event of users and agents; $* the server’s own.",
-            check: (patterns) => patterns.filter((pattern) => !isGlob(pattern)).map((pattern) => `${pattern} is not a pattern.`)[0] },
-          { name: "secret", label: "Secret", mono: true, wide: true, hint: "Calls are signed with it. It is never shown again: copy it now." },
+          {
+            name: "url",
+            label: "URL",
+            type: "url",
+            required: true,
+            placeholder: "https://example.com/hook",
+            wide: true,
+          },
+          {
+            name: "patterns",
+            label: "Topics",
+            list: true,
+            mono: true,
+            value: "*",
+            wide: true,
+            hint: "Patterns, separated by commas. * is every event of users and agents; $* the server’s own.",
+            check: (patterns) =>
+              patterns.filter((pattern) => !isGlob(pattern)).map((pattern) => `${pattern} is not a pattern.`)[0],
+          },
+          {
+            name: "secret",
+            label: "Secret",
+            mono: true,
+            wide: true,
+            hint: "Calls are signed with it. It is never shown again: copy it now.",
+          },
         ],
-        children: [h("div", button("Make up a secret", () => (asked.inputs.get("secret").input.value = newSecret()), { little: true }))],
-        submit: "Add", cancel: () => close(),
-        onsubmit: async ({ secret, ...values }) => close(await post("/api/webhooks", { ...values, ...(secret && { secret }) })),
+        children: [
+          h(
+            "div",
+            button("Make up a secret", () => (asked.inputs.get("secret").input.value = newSecret()), { little: true }),
+          ),
+        ],
+        submit: "Add",
+        cancel: () => close(),
+        onsubmit: async ({ secret, ...values }) =>
+          close(await post("/api/webhooks", { ...values, ...(secret && { secret }) })),
       });
       return asked;
     });
@@ -88,47 +157,115 @@ export async function open(ctx) {
       return;
     }
     if (!hooks.some((hook) => hook.id === id)) {
-      replace(side, empty("webhooks", "This webhook is not there", "Somebody deleted it, or it never was. ", h("a", { href: "/webhooks" }, "Back to all webhooks")));
+      replace(
+        side,
+        empty(
+          "webhooks",
+          "This webhook is not there",
+          "Somebody deleted it, or it never was. ",
+          h("a", { href: "/webhooks" }, "Back to all webhooks"),
+        ),
+      );
       return;
     }
     try {
-      const [hook, deliveries] = await Promise.all([get(pathOf(id), { signal: ctx.signal }), get(`${pathOf(id)}/deliveries`, { signal: ctx.signal })]);
+      const [hook, deliveries] = await Promise.all([
+        get(pathOf(id), { signal: ctx.signal }),
+        get(`${pathOf(id)}/deliveries`, { signal: ctx.signal }),
+      ]);
       if (turn === mine) replace(side, hookView(hook, deliveries));
     } catch (error) {
       if (error.name === "AbortError" || turn !== mine) return;
-      replace(side, h(".padded.stack", h("a", { href: "/webhooks" }, "Back to all webhooks"), failure(error, error.status === 404 ? null : paintSide)));
+      replace(
+        side,
+        h(
+          ".padded.stack",
+          h("a", { href: "/webhooks" }, "Back to all webhooks"),
+          failure(error, error.status === 404 ? null : paintSide),
+        ),
+      );
       if (error.name !== "ApiError") throw error;
     }
   }
 
   function hookView(hook, deliveries) {
     return [
-      h("header", h("a.button.quiet.icon.little.only-narrow", { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" }, icon("back")), h("h2.data", hook.id), statusOf(hook),
-        h("span.push",
-          button("Test", async ({ currentTarget }) => {
-            currentTarget.disabled = true;
-            await attempt(() => post(`${pathOf(hook.id)}/test`), `${hook.id} took a test call.`);
-            await refresh();
-          }, { icon: "send", little: true }),
-          !hook.active && button("Enable", () => attempt(() => post(`${pathOf(hook.id)}/enable`), `${hook.id} is on again, and goes on where it stopped.`), { icon: "play", little: true, tone: "primary" }),
-          button("Delete", () => remove(hook), { icon: "trash", little: true, tone: "danger" }))),
-      h(".body.stack",
-        !hook.active && h(".notice", `Switched off after ${plural(hook.fail_count, "failure")} in a row. Nothing is lost: it goes on from event ${count(hook.cursor)} when it is enabled.`),
+      h(
+        "header",
+        h(
+          "a.button.quiet.icon.little.only-narrow",
+          { href: "/webhooks", "aria-label": "Back to all webhooks", title: "Back to all webhooks" },
+          icon("back"),
+        ),
+        h("h2.data", hook.id),
+        statusOf(hook),
+        h(
+          "span.push",
+          button(
+            "Test",
+            async ({ currentTarget }) => {
+              currentTarget.disabled = true;
+              await attempt(() => post(`${pathOf(hook.id)}/test`), `${hook.id} took a test call.`);
+              await refresh();
+            },
+            { icon: "send", little: true },
+          ),
+          !hook.active &&
+            button(
+              "Enable",
+              () =>
+                attempt(
+                  () => post(`${pathOf(hook.id)}/enable`),
+                  `${hook.id} is on again, and goes on where it stopped.`,
+                ),
+              { icon: "play", little: true, tone: "primary" },
+            ),
+          button("Delete", () => remove(hook), { icon: "trash", little: true, tone: "danger" }),
+        ),
+      ),
+      h(
+        ".body.stack",
+        !hook.active &&
+          h(
+            ".notice",
+            `Switched off after ${plural(hook.fail_count, "failure")} in a row. Nothing is lost: it goes on from event ${count(hook.cursor)} when it is enabled.`,
+          ),
         hook.last_error && h(".problem", h("span.data", hook.last_error)),
-        h("dl.facts",
-          h("dt", "URL"), h("dd.data", hook.url),
-          h("dt", "Topics"), h("dd", h(".row.wrap", hook.patterns.map((pattern) => h("code.tag", pattern)))),
-          h("dt", "Signed"), h("dd", hook.has_secret ? "with a secret" : h("span.faint", "no")),
-          h("dt", "Up to event"), h("dd.num", count(hook.cursor), hook.pending > 0 && h("span.faint", `, ${count(hook.pending)} waiting`)),
-          h("dt", "Last taken"), h("dd", hook.last_fired ? ago(hook.last_fired, " ago") : h("span.faint", "never")),
-          h("dt", "Since"), h("dd", ago(hook.created_at, " ago"))),
-        h("h3", "Last calls")),
-      deliveries.length ? deliveryTable(deliveries) : empty("send", "No calls yet", "Test it, or publish an event of its topics."),
+        h(
+          "dl.facts",
+          h("dt", "URL"),
+          h("dd.data", hook.url),
+          h("dt", "Topics"),
+          h(
+            "dd",
+            h(
+              ".row.wrap",
+              hook.patterns.map((pattern) => h("code.tag", pattern)),
+            ),
+          ),
+          h("dt", "Signed"),
+          h("dd", hook.has_secret ? "with a secret" : h("span.faint", "no")),
+          h("dt", "Up to event"),
+          h("dd.num", count(hook.cursor), hook.pending > 0 && h("span.faint", `, ${count(hook.pending)} waiting`)),
+          h("dt", "Last taken"),
+          h("dd", hook.last_fired ? ago(hook.last_fired, " ago") : h("span.faint", "never")),
+          h("dt", "Since"),
+          h("dd", ago(hook.created_at, " ago")),
+        ),
+        h("h3", "Last calls"),
+      ),
+      deliveries.length
+        ? deliveryTable(deliveries)
+        : empty("send", "No calls yet", "Test it, or publish an event of its topics."),
     ];
   }
 
   async function remove(hook) {
-    const sure = await confirm(`Delete ${hook.id}?`, `${hook.url} is told of no more events. ${hook.pending ? `${plural(hook.pending, "event")} that wait for it are not delivered. ` : ""}Its secret and its place in the log are forgotten.`, "Delete");
+    const sure = await confirm(
+      `Delete ${hook.id}?`,
+      `${hook.url} is told of no more events. ${hook.pending ? `${plural(hook.pending, "event")} that wait for it are not delivered. ` : ""}Its secret and its place in the log are forgotten.`,
+      "Delete",
+    );
     if (!sure || !(await attempt(() => del(pathOf(hook.id)), `${hook.id} is deleted.`))) return;
     hooks = hooks.filter(({ id }) => id !== hook.id);
     ctx.go("/webhooks");
@@ -174,10 +311,18 @@ function statusOf(hook) {
 
 function deliveryTable(deliveries) {
   return table({
-    label: "Last calls", key: ({ event_id, attempt: nth, at }) => `${event_id} ${nth} ${at}`,
+    label: "Last calls",
+    key: ({ event_id, attempt: nth, at }) => `${event_id} ${nth} ${at}`,
     columns: [
-      { label: "Answer", fit: true, render: ({ status, error }) => (error ? badge(status || "none", "bad") : badge(status, "good")) },
-      { label: "Event", render: ({ event_id }) => h("span.num", event_id ? `#${count(event_id)}` : h("span.faint", "test")) },
+      {
+        label: "Answer",
+        fit: true,
+        render: ({ status, error }) => (error ? badge(status || "none", "bad") : badge(status, "good")),
+      },
+      {
+        label: "Event",
+        render: ({ event_id }) => h("span.num", event_id ? `#${count(event_id)}` : h("span.faint", "test")),
+      },
       { label: "Try", end: true, fit: true, render: ({ attempt: nth }) => nth },
       { label: "Took", end: true, fit: true, render: ({ duration_ms }) => `${count(duration_ms)} ms` },
       { label: "When", fit: true, render: ({ at }) => ago(at, " ago") },

@@ -22,7 +22,10 @@ export function decide(rule, decision) {
 }
 
 export async function deleteRule(rule) {
-  const text = rule.status === "accepted" ? "It stops being checked at once. There is no way back but adding it again." : "There is no way back but adding it again.";
+  const text =
+    rule.status === "accepted"
+      ? "It stops being checked at once. There is no way back but adding it again."
+      : "There is no way back but adding it again.";
   if (!(await confirm(`Delete ${rule.rule_id}?`, text, "Delete"))) return false;
   return attempt(() => del(`/api/rules/${pathOfRule(rule)}`), `${rule.project}/${rule.rule_id} is deleted.`);
 }
@@ -46,35 +49,62 @@ export function kindOf({ match_type }) {
 export function decisions(rule, little = false) {
   return [
     button("Reject", () => decide(rule, "reject"), { little, tone: "danger", "aria-label": `Reject ${rule.rule_id}` }),
-    button("Accept", () => decide(rule, "accept"), { little, icon: "check", tone: "primary", "aria-label": `Accept ${rule.rule_id}` }),
+    button("Accept", () => decide(rule, "accept"), {
+      little,
+      icon: "check",
+      tone: "primary",
+      "aria-label": `Accept ${rule.rule_id}`,
+    }),
   ];
 }
 
 /** The whole of a rule, as a panel. */
 export function ruleDetail(rule, { nameOf, back, edit, gone }) {
   const test = trial({ project: () => rule.project, rules: () => [{ ...rule, stack: "" }] });
-  return h("section.panel.rule-detail", { "aria-label": `Rule ${rule.rule_id}` },
-    h("header",
-      h("a.button.quiet.icon.little", { href: back, "aria-label": "Back to all rules", title: "Back to all rules" }, "✕"),
-      h("h2.data.grow", rule.rule_id), status(rule.status)),
-    h(".body.stack",
+  return h(
+    "section.panel.rule-detail",
+    { "aria-label": `Rule ${rule.rule_id}` },
+    h(
+      "header",
+      h(
+        "a.button.quiet.icon.little",
+        { href: back, "aria-label": "Back to all rules", title: "Back to all rules" },
+        "✕",
+      ),
+      h("h2.data.grow", rule.rule_id),
+      status(rule.status),
+    ),
+    h(
+      ".body.stack",
       rule.message && h("p.data", rule.message),
       h(".rule-pattern", h("pre.data", rule.pattern), copyButton(rule.pattern, "Copy the pattern")),
-      h("dl.facts",
+      h(
+        "dl.facts",
         fact("Severity", severity(rule)),
         fact("Kind", kindOf(rule)),
         fact("Project", h("a.data", { href: `/specs/${encodeURIComponent(rule.project)}` }, rule.project)),
-        fact("Files", h(".row.wrap", rule.applies_to.map((glob) => h("code.tag", glob)))),
+        fact(
+          "Files",
+          h(
+            ".row.wrap",
+            rule.applies_to.map((glob) => h("code.tag", glob)),
+          ),
+        ),
         fact("Stack", rule.stack || h("span.faint", "every stack")),
         fact("Source", rule.source),
         rule.proposed_by && fact("Proposed by", proposer(rule, nameOf)),
-        fact("Since", h("span", { title: moment(rule.created_at) }, ago(rule.created_at, " ago")))),
+        fact("Since", h("span", { title: moment(rule.created_at) }, ago(rule.created_at, " ago"))),
+      ),
       rule.context && h(".rule-context", h("h3", "Why it was proposed"), h("p.data", rule.context)),
-      h(".row.wrap",
+      h(
+        ".row.wrap",
         rule.status === "proposed" && decisions(rule),
         button("Edit", edit, { icon: "edit" }),
-        button("Delete", async () => (await deleteRule(rule)) && gone(), { icon: "trash", tone: "danger" })),
-      h(".stack.tight", h("h3", "Try it"), test)));
+        button("Delete", async () => (await deleteRule(rule)) && gone(), { icon: "trash", tone: "danger" }),
+      ),
+      h(".stack.tight", h("h3", "Try it"), test),
+    ),
+  );
 }
 
 function fact(name, value) {

@@ -21,7 +21,12 @@ const MOST_LINES = 400;
 export function trial({ project, file = () => ({}), rules = () => null, rows = 7, label = "Text to try it on" }) {
   const found = h(".trial-found", { "aria-live": "polite" });
   const area = h("textarea.input.mono", {
-    rows, "aria-label": label, placeholder: "Paste some text or code here.", spellcheck: "false", dir: "auto", oninput: changed,
+    rows,
+    "aria-label": label,
+    placeholder: "Paste some text or code here.",
+    spellcheck: "false",
+    dir: "auto",
+    oninput: changed,
   });
   const made = h(".trial", area, found);
   let turn = 0;
@@ -37,7 +42,11 @@ export function trial({ project, file = () => ({}), rules = () => null, rows = 7
     if (!content) return replace(found);
     try {
       const drafts = rules();
-      const { violations } = await post(`/api/validate/${encodeURIComponent(project())}`, { content, ...file(), ...(drafts && { rules: drafts }) });
+      const { violations } = await post(`/api/validate/${encodeURIComponent(project())}`, {
+        content,
+        ...file(),
+        ...(drafts && { rules: drafts }),
+      });
       if (turn === mine) replace(found, findings(content, violations, drafts?.length === 1));
     } catch (error) {
       if (turn === mine) replace(found, h(".problem", error.message));
@@ -55,16 +64,34 @@ export function trial({ project, file = () => ({}), rules = () => null, rows = 7
 function findings(content, violations, single) {
   if (!violations.length) return h(".notice.good", single ? "It finds nothing here." : "No rule finds anything here.");
   const lines = content.split(/\r?\n/);
-  const onLines = Map.groupBy(violations.filter(({ line }) => line), ({ line }) => line);
+  const onLines = Map.groupBy(
+    violations.filter(({ line }) => line),
+    ({ line }) => line,
+  );
   const whole = violations.filter(({ line }) => !line);
-  return h(".stack.tight",
-    h(".row.wrap", h("strong", plural(violations.length, "finding")), onLines.size > 0 && h("span.faint", `on ${plural(onLines.size, "line")} of ${count(lines.length)}`)),
-    whole.length > 0 && h("ul.trial-whole", whole.slice(0, MOST_LINES).map((one) => h("li", remark(one, single)))),
-    onLines.size > 0 && marked(lines, onLines, single));
+  return h(
+    ".stack.tight",
+    h(
+      ".row.wrap",
+      h("strong", plural(violations.length, "finding")),
+      onLines.size > 0 && h("span.faint", `on ${plural(onLines.size, "line")} of ${count(lines.length)}`),
+    ),
+    whole.length > 0 &&
+      h(
+        "ul.trial-whole",
+        whole.slice(0, MOST_LINES).map((one) => h("li", remark(one, single))),
+      ),
+    onLines.size > 0 && marked(lines, onLines, single),
+  );
 }
 
 function remark({ rule_id, severity, message }, single) {
-  return h(".row.wrap", badge(severity, severity === "error" ? "bad" : "warn"), !single && h("strong.data", rule_id), h("span.data", message));
+  return h(
+    ".row.wrap",
+    badge(severity, severity === "error" ? "bad" : "warn"),
+    !single && h("strong.data", rule_id),
+    h("span.data", message),
+  );
 }
 
 function marked(lines, onLines, single) {
@@ -75,14 +102,26 @@ function marked(lines, onLines, single) {
     if (number !== before + 1) body.append(h("tr.cut", h("td", { colspan: 2 }, "⋯")));
     before = number;
     const here = onLines.get(number) ?? [];
-    body.append(h("tr", { class: here.length ? "hit" : "" },
-      h("th", { scope: "row" }, number),
-      h("td", h("span.data", highlight(lines[number - 1] ?? "", here)), here.map((one) => h(".remark", remark(one, single))))));
+    body.append(
+      h(
+        "tr",
+        { class: here.length ? "hit" : "" },
+        h("th", { scope: "row" }, number),
+        h(
+          "td",
+          h("span.data", highlight(lines[number - 1] ?? "", here)),
+          here.map((one) => h(".remark", remark(one, single))),
+        ),
+      ),
+    );
   }
   const left = onLines.size - shown.filter((number) => onLines.has(number)).length;
-  return h(".marked", { tabindex: 0, role: "region", "aria-label": "The text, with what was found" },
+  return h(
+    ".marked",
+    { tabindex: 0, role: "region", "aria-label": "The text, with what was found" },
     h("table", h("thead.unseen", h("tr", h("th", "Line"), h("th", "Text"))), body),
-    left > 0 && h("p.faint.small", `… and ${plural(left, "more line")} with findings`));
+    left > 0 && h("p.faint.small", `… and ${plural(left, "more line")} with findings`),
+  );
 }
 
 function chosenLines(total, onLines) {
@@ -98,8 +137,10 @@ function chosenLines(total, onLines) {
 // The server names what matched on the line, not where: its first occurrence is it, since a regex finds the first match. What
 // it has shortened or masked is not there as such; then the line's number alone says it.
 function highlight(text, violations) {
-  const spans = violations.map(({ match = "" }) => [match ? text.indexOf(match) : -1, match.length])
-    .filter(([from]) => from >= 0).sort(([a], [b]) => a - b);
+  const spans = violations
+    .map(({ match = "" }) => [match ? text.indexOf(match) : -1, match.length])
+    .filter(([from]) => from >= 0)
+    .sort(([a], [b]) => a - b);
   const parts = [];
   let at = 0;
   for (const [from, length] of spans) {

@@ -6,12 +6,23 @@ import { decode } from "../../components/json-view.js";
 // Beyond this a document is only shown as text: parsing it would hold up the page.
 const PARSED = 2_000_000;
 
-/** Reads a version of a spec (the newest one unless told): { buffer, text, value, version, hash }. */
+/**
+ * Reads a version of a spec (the newest one unless told): { buffer, text, value, version, hash }.
+ *
+ * @param {string} path
+ * @param {{ version?: number, signal?: AbortSignal }} [options]
+ */
 export async function readSpec(path, { version, signal } = {}) {
   const answer = await call("GET", path, { query: { version }, signal });
   const buffer = await answer.arrayBuffer();
   const text = decode(buffer) ?? "";
-  return { buffer, text, value: text.length <= PARSED ? parse(text) : undefined, version: Number(answer.headers.get("X-Koor-Version")), hash: answer.headers.get("ETag") };
+  return {
+    buffer,
+    text,
+    value: text.length <= PARSED ? parse(text) : undefined,
+    version: Number(answer.headers.get("X-Koor-Version")),
+    hash: answer.headers.get("ETag"),
+  };
 }
 
 function parse(text) {

@@ -27,8 +27,12 @@ export async function versionsView({ path, name, a, b, choose, signal, nameOf })
   async function compare() {
     try {
       const [old, now] = await Promise.all([a, b].map((version) => readSpec(path, { version, signal })));
-      replace(shown, h("h3.padded", a === b ? `Version ${b}` : `From version ${a} to version ${b}`),
-        diffView(laidOut(old.text), laidOut(now.text), `From version ${a} to version ${b}`) ?? h(".padded.soft", "They differ in too many lines to be shown beside each other."));
+      replace(
+        shown,
+        h("h3.padded", a === b ? `Version ${b}` : `From version ${a} to version ${b}`),
+        diffView(laidOut(old.text), laidOut(now.text), `From version ${a} to version ${b}`) ??
+          h(".padded.soft", "They differ in too many lines to be shown beside each other."),
+      );
     } catch (error) {
       if (error.name === "AbortError") return;
       replace(shown, failure(error, compare));
@@ -37,23 +41,79 @@ export async function versionsView({ path, name, a, b, choose, signal, nameOf })
   }
 
   async function rollBack(version) {
-    const sure = await confirm(`Roll back to version ${version}?`, `${name} becomes what it was then, as a new version. Nothing is lost: the versions in between stay.`, "Roll back", { danger: false });
-    if (sure) await attempt(() => post(path, undefined, { query: { rollback: version, if_version: newest.deleted ? 0 : newest.version } }), `${name} is as it was in version ${version}.`);
+    const sure = await confirm(
+      `Roll back to version ${version}?`,
+      `${name} becomes what it was then, as a new version. Nothing is lost: the versions in between stay.`,
+      "Roll back",
+      { danger: false },
+    );
+    if (sure)
+      await attempt(
+        () => post(path, undefined, { query: { rollback: version, if_version: newest.deleted ? 0 : newest.version } }),
+        `${name} is as it was in version ${version}.`,
+      );
   }
 
-  const pick = (group, version, chosen, change) => h("input", { type: "radio", name: group, checked: version === chosen, "aria-label": `${group} version ${version}`, onchange: () => change(version) });
-  return h("div",
-    h(".table-wrap.versions", { tabindex: 0, role: "region", "aria-label": "Versions" }, h("table.table",
-      h("thead", h("tr", ["From", "To", "Version", "Size", "By", "When", ""].map((text) => h("th", { scope: "col" }, text || h("span.unseen", "Actions"))))),
-      h("tbody", versions.map(({ version, size, deleted, updated_at, updated_by }) => h("tr", { class: version === b ? "chosen" : "" },
-        h("td.fit", !deleted && pick("From", version, a, (value) => choose(value, b))),
-        h("td.fit", !deleted && pick("To", version, b, (value) => choose(a, value))),
-        h("td", h(".row", h("strong.num", version), version === newest.version && badge(deleted ? "deleted" : "newest", deleted ? "bad" : "accent"), deleted && version !== newest.version && badge("deleted"))),
-        h("td.num.faint.fit", deleted ? "" : bytes(size)),
-        h("td.data", updated_by ? nameOf(updated_by) : h("span.faint", "–")),
-        h("td.fit", ago(updated_at, " ago")),
-        h("td.fit", !deleted && (version !== newest.version) && button("Roll back", () => rollBack(version), { little: true, icon: "undo", "aria-label": `Roll back to version ${version}` }))))))),
+  const pick = (group, version, chosen, change) =>
+    h("input", {
+      type: "radio",
+      name: group,
+      checked: version === chosen,
+      "aria-label": `${group} version ${version}`,
+      onchange: () => change(version),
+    });
+  return h(
+    "div",
+    h(
+      ".table-wrap.versions",
+      { tabindex: 0, role: "region", "aria-label": "Versions" },
+      h(
+        "table.table",
+        h(
+          "thead",
+          h(
+            "tr",
+            ["From", "To", "Version", "Size", "By", "When", ""].map((text) =>
+              h("th", { scope: "col" }, text || h("span.unseen", "Actions")),
+            ),
+          ),
+        ),
+        h(
+          "tbody",
+          versions.map(({ version, size, deleted, updated_at, updated_by }) =>
+            h(
+              "tr",
+              { class: version === b ? "chosen" : "" },
+              h("td.fit", !deleted && pick("From", version, a, (value) => choose(value, b))),
+              h("td.fit", !deleted && pick("To", version, b, (value) => choose(a, value))),
+              h(
+                "td",
+                h(
+                  ".row",
+                  h("strong.num", version),
+                  version === newest.version && badge(deleted ? "deleted" : "newest", deleted ? "bad" : "accent"),
+                  deleted && version !== newest.version && badge("deleted"),
+                ),
+              ),
+              h("td.num.faint.fit", deleted ? "" : bytes(size)),
+              h("td.data", updated_by ? nameOf(updated_by) : h("span.faint", "–")),
+              h("td.fit", ago(updated_at, " ago")),
+              h(
+                "td.fit",
+                !deleted &&
+                  version !== newest.version &&
+                  button("Roll back", () => rollBack(version), {
+                    little: true,
+                    icon: "undo",
+                    "aria-label": `Roll back to version ${version}`,
+                  }),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
     versions.length === AT_FIRST && h("p.faint.small.padded", `The newest ${AT_FIRST} versions.`),
-    shown);
+    shown,
+  );
 }
-
