@@ -239,6 +239,17 @@ async fn a_silent_instance_becomes_stale_by_itself() {
 }
 
 #[tokio::test]
+async fn an_instance_that_was_silent_while_the_server_was_down_is_stale_from_the_start() {
+    let bench = Bench::new().await;
+    let id = bench.agent("").await.id;
+    bench.start().await.stop().await;
+    bench.clock.advance(Duration::from_mins(6));
+    let jobs = bench.start().await;
+    assert_eq!(bench.koor.instance(id).await.unwrap().status, InstanceStatus::Stale);
+    jobs.stop().await;
+}
+
+#[tokio::test]
 async fn contracts_are_checked_every_five_minutes() {
     let bench = Bench::new().await;
     let id = bench.agent("/home/me/Truck-Wash").await.id;

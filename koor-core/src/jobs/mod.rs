@@ -34,10 +34,12 @@ impl Jobs {
     pub fn start(koor: &Koor) -> Self {
         let clock = Arc::clone(&koor.inner.clock);
         let mut jobs = Self { stopping: watch::Sender::new(false), tasks: JoinSet::new(), clock };
-        jobs.every(koor, "event pruning", pruning::EVERY, pruning::turn);
-        jobs.every(koor, "liveness", liveness::EVERY, liveness::turn);
-        jobs.every(koor, "compliance", koor.settings().compliance_every, compliance::turn);
-        jobs.every(koor, "activity", activity::EVERY, activity::turn);
+        jobs.every(koor, "event pruning", After(pruning::EVERY), pruning::EVERY, pruning::turn);
+        // At once: who fell silent while the server was down must not show as active until the first minute is over.
+        jobs.every(koor, "liveness", After(Duration::ZERO), liveness::EVERY, liveness::turn);
+        let compliance_every = koor.settings().compliance_every;
+        jobs.every(koor, "compliance", After(compliance_every), compliance_every, compliance::turn);
+        jobs.every(koor, "activity", After(activity::EVERY), activity::EVERY, activity::turn);
         // Without a way out there is nobody to tell.
         if koor.inner.sender.is_some() {
             jobs.follow(koor);
@@ -55,8 +57,8 @@ impl Jobs {
         }
     }
 
-    /// Does `turn` whenever so much time has passed since the last one ended.
-    fn every<F, T>(&mut self, koor: &Koor, name: &'static str, pause: Duration, turn: F)
+    /// Does `turn` first after that time, and then whenever so much time has passed since the last one ended.
+    fn every<F, T>(&mut self, koor: &Koor, name: &'static str, first: After, pause: Duration, turn: F)
     where
         F: Fn(Koor) -> T + Copy + Send + Sync + 'static,
         T: Future<Output = Result<(), Error>> + Send,
@@ -67,11 +69,13 @@ impl Jobs {
             let (koor, mut stopping) = (koor.clone(), stopping.clone());
             async move {
                 let mut mood = Mood::of(name);
+                let After(mut wait) = first;
                 loop {
                     select! {
-                        () = koor.inner.clock.sleep(pause) => {}
+                        () = koor.inner.clock.sleep(wait) => {}
                         () = told_to_stop(&mut stopping) => return,
                     }
+                    wait = pause;
                     mood.note(&turn(koor.clone()).await);
                 }
             }
@@ -92,6 +96,10 @@ impl Jobs {
         }));
     }
 }
+
+/// How long a job waits before its first turn.
+#[derive(Debug, Clone, Copy)]
+struct After(Duration);
 
 async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     // A sender that is gone says the same: the jobs were dropped.
