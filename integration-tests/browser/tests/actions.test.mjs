@@ -106,10 +106,10 @@ test("events are filtered, paused, looked at and published", () =>
     await publish("a.later");
     await page.getByText("paused, 1 new").waitFor();
     assert.equal(await page.getByText("a.later").count(), 0);
-    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Resume" }).click();
     await page.getByText("a.later").waitFor();
     await page.getByLabel("Topics, such as").fill("[");
-    await page.getByText("This is no pattern").waitFor();
+    await page.getByText("This is not a pattern").waitFor();
     await page.getByLabel("Topics, such as").fill("");
 
     await page.getByRole("button", { name: "Publish" }).click();
@@ -154,7 +154,7 @@ test("a proposal is decided on the overview", () =>
     },
     async ({ server, page }) => {
       await page.locator(".decision", { hasText: "good-one" }).getByRole("button", { name: "Accept" }).click();
-      await said(page, "good-one holds");
+      await said(page, "good-one is in force");
       await page.locator(".decision", { hasText: "bad-one" }).getByRole("button", { name: "Reject" }).click();
       await said(page, "bad-one was rejected");
       await page.getByText("Nothing waits for you").waitFor();
@@ -165,6 +165,86 @@ test("a proposal is decided on the overview", () =>
       ]);
     },
   ));
+
+test("requests wait on the overview until they are answered", () =>
+  scene({}, async ({ server, page }) => {
+    await page.getByText("Nothing waits for you").waitFor();
+    const bob = await server.agent("bob");
+    const ask = (need) =>
+      server.call("POST", "/api/events/publish", { topic: "truck-wash.bob.request", data: { need } }, { by: bob.id });
+    const first = await ask("is plate ever empty?");
+    const second = await ask("which status?");
+    const waiting = (text) => page.locator(".decision", { hasText: text });
+    await waiting("is plate ever empty?").waitFor();
+    const topic = "truck-wash.controller.bob.no";
+    await server.call("POST", "/api/events/publish", { topic, data: { request: second.id } });
+    await waiting("which status?").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Answer" }).click();
+    await page.getByRole("dialog").getByLabel("Note for the agent").fill("never");
+    await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+    await said(page, `Request ${first.id} is answered`);
+    await page.getByText("Nothing waits for you").waitFor();
+    const [answer] = await server.call("GET", "/api/events/history?topic=*.yes");
+    assert.equal(answer.topic, "truck-wash.controller.bob.yes");
+    assert.deepEqual(answer.data, { request: first.id, note: "never" });
+  }));
+
+test("what fails has a badge beside a healthy server", () =>
+  scene({}, async ({ server, page }) => {
+    await server.agent("bob", { workspace: "/home/bob/P" });
+    const endpoints = { "POST /x": { request: { plate: { type: "string", required: true } } } };
+    const checks = [{ state: "P/value", endpoint: "POST /x", direction: "request" }];
+    await server.call("PUT", "/api/contracts/P/c", { kind: "contract", version: 1, endpoints, checks });
+    await server.call("PUT", "/api/state/P/value", { plate: 1 });
+    const { runs } = await server.call("POST", "/api/compliance/run");
+    assert.deepEqual(
+      runs.map(({ pass }) => pass),
+      [false],
+    );
+    await page.getByText("Healthy").waitFor();
+    await page.getByRole("link", { name: "1 contract check failing" }).click();
+    await page.waitForURL("**/compliance");
+  }));
+
+test("a stale agent's page offers what can be done, and stale agents come first", () =>
+  scene({ server: { flags: ["--stale-after", "1s"] } }, async ({ server, page }) => {
+    const late = await server.agent("zoe");
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    for (const name of ["agent-10", "agent-2"]) await server.agent(name);
+    await server.call("POST", "/api/liveness/check");
+    await page.locator(".agent-card.stale", { hasText: "zoe" }).waitFor();
+    const names = await page.locator(".agent-card .name").allInnerTexts();
+    assert.deepEqual(names, ["zoe", "agent-2", "agent-10"]);
+    const signs = await page.locator(".agent-card .face").allInnerTexts();
+    assert.deepEqual(signs, ["ZO", "A2", "A10"]);
+    await page.goto(`${server.dashboard}/agents/${late.id}`);
+    await page.getByText("No signal for").waitFor();
+    await page.getByRole("button", { name: "Mark as active" }).click();
+    await said(page, "zoe is active");
+    await page.getByText("No signal for").waitFor({ state: "detached" });
+  }));
+
+test("keys go to pages, search, move in lists and list themselves", () =>
+  scene({}, async ({ server, page }) => {
+    await server.call("PUT", "/api/state/a/one", 1);
+    await server.call("PUT", "/api/state/a/two", 2);
+    await page.keyboard.press("g");
+    await page.keyboard.press("s");
+    await page.getByRole("treeitem", { name: "two" }).waitFor();
+    for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
+    await page.waitForURL("**/state/a/one");
+    await page.keyboard.press("/");
+    // In a field, letters are letters.
+    await page.keyboard.type("gaj");
+    assert.equal(await page.getByRole("searchbox", { name: "Find a key" }).inputValue(), "gaj");
+    await page.locator("main").focus();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").getByText("Go to Audit").waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("l");
+    await page.getByRole("heading", { level: 1, name: "Audit" }).waitFor();
+  }));
 
 test("an agent's intent is set, its doings are listed, and it is deregistered", () =>
   scene({}, async ({ server, page }) => {
@@ -196,5 +276,5 @@ test("the audit log is filtered and its chain verified", () =>
     await page.getByRole("cell", { name: "spec.put" }).waitFor({ state: "detached" });
     await page.getByRole("cell", { name: "state.put" }).waitFor();
     await page.getByRole("button", { name: "Verify the chain" }).click();
-    await said(page, "as they were written");
+    await said(page, "The chain is intact");
   }));

@@ -23,7 +23,7 @@ test("an event of another client shows on the overview and in the log", () =>
 
 test("agents come, change and go on the overview", () =>
   scene({}, async ({ server, page }) => {
-    await page.getByText("No agent has come yet").waitFor();
+    await page.getByText("No agents yet").waitFor();
     const bob = await server.agent("bob", { intent: "build the form", stack: "goth", capabilities: ["code"] });
     const card = page.locator(".agent-card", { hasText: "bob" });
     await card.getByText("active").waitFor();
@@ -105,4 +105,31 @@ test("many tabs of one browser each follow by one connection, and none asks in v
     page.on("request", (request) => calls.push(request.url()));
     await page.waitForTimeout(3000);
     assert.deepEqual(calls, []);
+  }));
+
+test("lines of the log never lie on each other while events come", () =>
+  scene({ path: "/" }, async ({ server, page }) => {
+    const publish = (n) =>
+      server.call("POST", "/api/events/publish", { topic: `truck-wash.agent-${n % 7}.progress`, data: { n } });
+    for (let n = 0; n < 20; n += 1) await publish(n);
+    let going = true;
+    const pouring = (async () => {
+      for (let n = 20; going; n += 1) await publish(n);
+    })();
+    const all = page.getByRole("button", { name: "All", exact: true });
+    const agents = page.getByRole("button", { name: "Agents’" });
+    let overlaps = 0;
+    for (let sample = 0; sample < 100; sample += 1) {
+      // Reading the list anew while events come live brings each of them twice.
+      if (sample % 5 === 0) await (sample % 10 === 0 ? all : agents).click();
+      // In one go: what is found first and measured later may be gone in between.
+      overlaps += await page.evaluate(() => {
+        const lines = [...document.querySelectorAll(".event-list .line")];
+        const tops = lines.map((line) => Math.round(line.getBoundingClientRect().top)).sort((a, b) => a - b);
+        return tops.filter((top, at) => at > 0 && top === tops[at - 1]).length;
+      });
+    }
+    going = false;
+    await pouring;
+    assert.equal(overlaps, 0);
   }));

@@ -66,7 +66,7 @@ test("the theme follows the system until one is chosen, and the choice stays", (
   scene({ colorScheme: "dark" }, async ({ page }) => {
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await ground();
-    await page.getByRole("button", { name: "Theme: As the system" }).click();
+    await page.getByRole("button", { name: "Theme: system" }).click();
     const light = await ground();
     assert.notEqual(light, dark);
     await page.reload();

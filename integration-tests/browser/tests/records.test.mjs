@@ -101,7 +101,7 @@ async function breakContract(server) {
 
 test("contracts are checked on demand, and what breaks them shows until it is put right", () =>
   scene({ path: "/compliance", before: breakContract }, async ({ server, page }) => {
-    await page.getByText("Nothing was checked yet").waitFor();
+    await page.getByText("No checks yet").waitFor();
     await page.getByRole("button", { name: "Run now" }).click();
     await said(page, "1 check run: 1 failed.");
     const failing = page.locator(".failing > li");
@@ -125,7 +125,7 @@ test("contracts are checked on demand, and what breaks them shows until it is pu
 
 test("a violation that another client's run finds shows by itself", () =>
   scene({ path: "/compliance", before: breakContract }, async ({ server, page }) => {
-    await page.getByText("Nothing was checked yet").waitFor();
+    await page.getByText("No checks yet").waitFor();
     await server.call("POST", "/api/compliance/run");
     await page.locator(".failing > li", { hasText: "expected string, got number" }).waitFor();
   }));

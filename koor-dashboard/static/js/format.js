@@ -82,6 +82,21 @@ export function shortId(id) {
   return id.length > 12 ? id.slice(0, 8) : id;
 }
 
+/**
+ * The sign of a name: the first letters of its words or of its only one, and the number that it ends with, which tells
+ * agent-2 from agent-10. A little one is that number, or a letter.
+ */
+export function initials(name, little = false) {
+  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  if (!words.length) return "?";
+  const [, number = ""] = /(\d+)$/.exec(words.at(-1)) ?? [];
+  const last = number.slice(-2);
+  const letters = words.map((word) => [...word][0]).filter((letter) => !/\d/.test(letter));
+  if (little) return last || letters[0] || "?";
+  if (last) return `${letters[0] ?? ""}${last}`;
+  return letters.length > 1 ? letters.slice(0, 2).join("") : [...words[0]].slice(0, 2).join("");
+}
+
 /** One of six colours, always the same one for the same name. */
 export function hue(name) {
   let hash = 7;

@@ -3,9 +3,10 @@
 import { knowAgents } from "./agents.js";
 import { ApiError, get, setToken, token, whenRefused } from "./api.js";
 import { h, replace, setText } from "./dom.js";
+import { listen } from "./keys.js";
 import { onEvents, onState, retryNow, start, stop } from "./live.js";
 import { PAGES } from "./pages.js";
-import { begin } from "./router.js";
+import { begin, go } from "./router.js";
 import { throttle } from "./timing.js";
 import { button } from "./components/basics.js";
 import { form } from "./components/form.js";
@@ -84,6 +85,7 @@ async function shell(lastEvent) {
   start(lastEvent);
   watchConnection(banner);
   watchPending();
+  listen(go);
   let first = true;
   begin(page, (shown, title) => {
     openNav(false);
@@ -153,7 +155,7 @@ function signOutButton() {
   );
 }
 
-const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
+const THEMES = { auto: "system", light: "light", dark: "dark" };
 const PICTURES = { auto: "auto", light: "sun", dark: "moon" };
 
 function themeButton() {
@@ -177,7 +179,7 @@ function themeButton() {
   function paint() {
     const theme = root.dataset.theme ?? "auto";
     made.classList.remove("icon");
-    replace(made, icon(PICTURES[theme]), THEMES[theme]);
+    replace(made, icon(PICTURES[theme]), `Theme: ${THEMES[theme]}`);
     made.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
     made.title = "Change the theme";
   }

@@ -1,7 +1,7 @@
 // Small parts that every page uses.
 
 import { h } from "../dom.js";
-import { age, hue, moment } from "../format.js";
+import { age, hue, initials, moment } from "../format.js";
 import { icon } from "./icons.js";
 
 /**
@@ -78,18 +78,31 @@ const TONES = {
   fail: "bad",
 };
 
+// Agents in the order in which somebody may have to do something about them.
+const ATTENTION = { stale: 0, pending: 1, active: 2 };
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** The rank of a status: the lower, the sooner it needs attention. */
+export function attention(status) {
+  return ATTENTION[status] ?? 0;
+}
+
+/** Compares agents: those that need attention first, then by name, agent-2 before agent-10. */
+export function byAttention(a, b) {
+  return attention(a.status) - attention(b.status) || byName.compare(a.name, b.name);
+}
+
 /** A status in the colour that it has everywhere. */
 export function status(word) {
   return badge(word, TONES[word] ?? "");
 }
 
-/** An agent's sign: the first letters of its name, in the colour that it has everywhere. */
+/** An agent's sign: letters of its name and its number, in the colour that it has everywhere. */
 export function face(name, little = false) {
-  const letters = [...(name || "?").replace(/[^\p{L}\p{N}]+/gu, " ").trim()].slice(0, little ? 1 : 2).join("");
   return h(
     "span.face",
     { class: `hue-${hue(name || "?")} ${little ? "little" : ""}`, "aria-hidden": "true" },
-    letters || "?",
+    initials(name, little),
   );
 }
 

@@ -18,12 +18,13 @@ export function kept(event) {
     : { id, topic, source, created_at, text, data: event.data };
 }
 
-/** The parts of a line: when, what, who, and the beginning of its data. */
-export function eventLine({ topic, source, created_at, text }) {
+/** The parts of a line: when, what, who, and the beginning of its data. `project` is left out of the topic's beginning. */
+export function eventLine({ topic, source, created_at, text }, project = "") {
   const who = nameOf(source);
+  const shown = typeof project === "string" && topic.startsWith(project) ? topic.slice(project.length) : topic;
   return [
     h("time.when.num.faint", { datetime: created_at }, clock(created_at)),
-    h("span.topic.clip.data", { class: topic.startsWith("$") ? "system" : "", title: topic }, topic),
+    h("span.topic.clip.data", { class: topic.startsWith("$") ? "system" : "", title: topic }, shown),
     h("span.who.row", source && face(who, true), clip(who)),
     h("span.what.clip.data.mono.faint", text === "null" ? "" : text),
   ];

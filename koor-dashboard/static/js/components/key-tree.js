@@ -76,7 +76,11 @@ export function keyTree({ href, go }) {
     list.show(rows);
     list.hidden = rows.length === 0;
     none.hidden = rows.length > 0;
-    none.replaceChildren(wanted ? empty("search", "No key matches") : empty("state", "Nothing is shared yet"));
+    none.replaceChildren(
+      wanted
+        ? empty("search", "No key matches")
+        : empty("state", "No keys yet", "Store one with ", h("code", "koor state set <key> --data <json>"), "."),
+    );
   }
 
   let last = new Map();

@@ -4,7 +4,8 @@ import { h, keyed } from "../dom.js";
 import { icon } from "./icons.js";
 
 /**
- * A table. Each column: { label, render(row), sort?(row) → string or number, end?, fit?, unseen? }.
+ * A table. Each column: { label, render(row), sort?(row) → string or number, end?, fit?, unseen?, wide? }. A `wide` one is
+ * left out on a phone.
  * `key(row)` tells rows apart; `href(row)` makes the whole row lead there (the first cell should hold the link, for
  * keyboards). `show(rows)` of the element draws them.
  *
@@ -78,15 +79,18 @@ export function table({ label, columns, key, href, go, chosen, sorted = null }) 
   return made;
 }
 
-function place({ end, fit }) {
-  return [end && "end num", fit && "fit"].filter(Boolean).join(" ");
+function place({ end, fit, wide }) {
+  return [end && "end num", fit && "fit", wide && "only-wide"].filter(Boolean).join(" ");
 }
 
 function arrange(rows, by, down) {
   const sign = down ? -1 : 1;
   return rows
     .map((row) => [by(row), row])
-    .sort(([a], [b]) => sign * (typeof a === "number" ? a - b : String(a).localeCompare(String(b))))
+    .sort(
+      ([a], [b]) =>
+        sign * (typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true })),
+    )
     .map(([, row]) => row);
 }
 

@@ -59,6 +59,8 @@ export function virtualList({
     for (let index = from; index < to; index += 1) {
       const item = items[index];
       const name = key(item);
+      // One that is listed twice would leave a line behind that nothing moves any more.
+      if (next.has(name)) continue;
       const chosen = isChosen?.(item) ?? false;
       let line = lines.get(name);
       if (!line || line.item !== item || line.chosen !== chosen) {

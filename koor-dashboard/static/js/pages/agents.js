@@ -6,7 +6,9 @@ import { count, moment, plural } from "../format.js";
 import { throttle } from "../timing.js";
 import {
   ago,
+  attention,
   button,
+  byAttention,
   clip,
   copyButton,
   empty,
@@ -68,7 +70,7 @@ function all(ctx) {
     key: ({ id }) => id,
     go: ctx.go,
     href: ({ id }) => `/agents/${encodeURIComponent(id)}`,
-    sorted: { at: 0, down: false },
+    sorted: { at: 1, down: false },
     columns: [
       {
         label: "Name",
@@ -76,7 +78,7 @@ function all(ctx) {
         render: ({ id, name }) =>
           h(".row", face(name), h("a.strong.clip.data", { href: `/agents/${encodeURIComponent(id)}` }, name)),
       },
-      { label: "Status", fit: true, sort: (agent) => agent.status, render: (agent) => status(agent.status) },
+      { label: "Status", fit: true, sort: (agent) => attention(agent.status), render: (agent) => status(agent.status) },
       {
         label: "Seen",
         fit: true,
@@ -85,18 +87,33 @@ function all(ctx) {
       },
       {
         label: "Intent",
-        render: ({ intent }) => h("span.data", { class: intent ? "intent" : "faint" }, intent || "none said"),
+        wide: true,
+        render: ({ intent }) => h("span.data", { class: intent ? "intent" : "faint" }, intent || "no intent"),
       },
-      { label: "Stack", fit: true, sort: ({ stack }) => stack, render: ({ stack }) => stack && h("span.tag", stack) },
+      {
+        label: "Stack",
+        fit: true,
+        wide: true,
+        sort: ({ stack }) => stack,
+        render: ({ stack }) => stack && h("span.tag", stack),
+      },
       {
         label: "Capabilities",
+        wide: true,
         render: ({ capabilities }) =>
           h(
             ".row.wrap.tags",
             capabilities.slice(0, 6).map((text) => h("span.tag", text)),
           ),
       },
-      { label: "This hour", fit: true, end: true, sort: ({ calls }) => -calls, render: ({ calls }) => count(calls) },
+      {
+        label: "This hour",
+        fit: true,
+        end: true,
+        wide: true,
+        sort: ({ calls }) => -calls,
+        render: ({ calls }) => count(calls),
+      },
     ],
   });
   const none = h("div");
@@ -110,7 +127,7 @@ function all(ctx) {
       hour.map(({ instance_id: id, metrics }) => [id, (metrics.rest_calls ?? 0) + (metrics.mcp_calls ?? 0)]),
     );
     const known = new Map(agents.map((agent) => [agent.id, agent]));
-    agents = instances.map((instance) => {
+    agents = instances.sort(byAttention).map((instance) => {
       const next = { ...instance, calls: calls.get(instance.id) ?? 0 };
       next.text = JSON.stringify(next).toLowerCase();
       const before = known.get(next.id);
@@ -131,15 +148,15 @@ function all(ctx) {
           ? empty("search", "No agent matches")
           : empty(
               "agents",
-              "No agent has come yet",
-              "An agent registers through MCP, or by ",
+              "No agents yet",
+              "An agent registers through MCP, or with ",
               h("code", "koor register <name>"),
               ".",
             )),
     );
     replace(
       tally,
-      `${plural(agents.filter((agent) => agent.status === "active").length, "agent")} at work, ${count(agents.length)} known`,
+      `${plural(agents.filter((agent) => agent.status === "active").length, "agent")} active, ${count(agents.length)} registered`,
     );
   }
   const again = background(load);
@@ -148,7 +165,7 @@ function all(ctx) {
     open: async () => {
       ctx.title("Agents");
       ctx.root.append(
-        pageHead("Agents", tally, button("Look for silent ones", check, { icon: "refresh" })),
+        pageHead("Agents", tally, button("Check for stale agents", check, { icon: "refresh" })),
         h(
           ".toolbar",
           search("Name, intent, stack, capability", wanted, (text) => {
@@ -179,7 +196,7 @@ function all(ctx) {
   function check() {
     attempt(
       () => post("/api/liveness/check"),
-      ({ count: n }) => (n ? `${plural(n, "agent")} went silent.` : "Every active agent was heard of lately."),
+      ({ count: n }) => (n ? `${plural(n, "agent")} became stale.` : "No agent became stale."),
     );
   }
 }
@@ -221,12 +238,13 @@ function one(ctx, id) {
           button("Deregister", deregister, { icon: "trash", tone: "danger" }),
         ),
       ),
+      remedy(),
       panel(
         null,
         null,
         h(
           ".agent-facts",
-          h("p.intent.data", { class: agent.intent ? "" : "faint" }, agent.intent || "No intent said"),
+          h("p.intent.data", { class: agent.intent ? "" : "faint" }, agent.intent || "no intent"),
           h(
             "dl.facts",
             h("dt", "Seen"),
@@ -253,6 +271,34 @@ function one(ctx, id) {
         ),
       ),
     );
+  }
+
+  /** What can be done about an agent that is not active. */
+  function remedy() {
+    if (agent.status === "pending") {
+      return h(
+        ".notice",
+        h("span.grow", "This agent is pending. Once it is active, Koor notices when it goes silent."),
+        button("Activate", () => mend("activate", `${agent.name} is active.`), { tone: "primary", little: true }),
+      );
+    }
+    if (agent.status !== "stale") return null;
+    return h(
+      ".notice",
+      h(
+        "span.grow",
+        "No signal for ",
+        ago(agent.last_seen),
+        ". Any call of the agent makes it active again, such as ",
+        h("code", "koor heartbeat"),
+        " in its folder. Deregister it if it is gone.",
+      ),
+      button("Mark as active", () => mend("heartbeat", `${agent.name} is active.`), { little: true }),
+    );
+  }
+
+  async function mend(verb, done) {
+    if (await attempt(() => post(`${path}/${verb}`), done)) await load();
   }
 
   function hourly(rows) {

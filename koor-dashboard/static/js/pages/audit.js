@@ -64,14 +64,22 @@ export async function open(ctx) {
         render: ({ timestamp }) => h("time.num.faint", { datetime: timestamp }, moment(timestamp)),
       },
       { label: "Actor", render: ({ actor }) => agentLink(actor) },
-      { label: "Action", fit: true, render: ({ action }) => h("span.mono", action) },
+      {
+        label: "Action",
+        fit: true,
+        render: ({ action, outcome }) => [
+          h("span.mono", action),
+          outcome !== "success" && h("div.only-phone", status(outcome)),
+        ],
+      },
       { label: "Resource", render: ({ resource }) => h("span.data", resource) },
       {
         label: "Detail",
+        wide: true,
         render: ({ detail }) =>
           detail !== "{}" && h("span.data.mono.small.faint", detail.length > 300 ? `${detail.slice(0, 300)}…` : detail),
       },
-      { label: "Outcome", fit: true, render: ({ outcome }) => status(outcome) },
+      { label: "Outcome", fit: true, wide: true, render: ({ outcome }) => status(outcome) },
     ],
   });
   const none = h("div");
@@ -119,12 +127,14 @@ export async function open(ctx) {
     const { valid, entries: n, head, broken_at: at } = await get("/api/audit/verify", { signal });
     replace(
       chain,
-      badge(valid ? "Chain whole" : `Chain broken at entry ${at}`, valid ? "good" : "bad"),
+      badge(valid ? "chain intact" : `chain broken at entry ${at}`, valid ? "good" : "bad"),
       h("span.faint.small", { title: head }, `${plural(n, "entry", "entries")}, head `, h("span.mono", shortId(head))),
     );
     if (aloud)
       toast(
-        valid ? `All ${count(n)} entries are as they were written.` : `Entry ${at} is not what was written.`,
+        valid
+          ? `The chain is intact: ${plural(n, "entry", "entries")} verified.`
+          : `Entry ${at} was changed after it was written.`,
         valid ? "" : "bad",
       );
   }
@@ -145,14 +155,14 @@ export async function open(ctx) {
     return h(
       ".toolbar",
       input("actor", "Actor", { type: "search" }),
-      select("Action", [["", "Every action"], ...ACTIONS.map((action) => [action, action])], filter.action, (action) =>
+      select("Action", [["", "All actions"], ...ACTIONS.map((action) => [action, action])], filter.action, (action) =>
         change({ action }),
       ),
       input("resource", "Resource", { type: "search" }),
       select(
         "Outcome",
         [
-          ["", "Every outcome"],
+          ["", "All outcomes"],
           ["success", "Done"],
           ["denied", "Denied"],
           ["error", "Failed"],

@@ -88,8 +88,10 @@ export async function open(ctx) {
           ? empty("filter", "No run is like that", h("a", { href: "/compliance" }, "Show all of them"))
           : empty(
               "compliance",
-              "Nothing was checked yet",
-              "Every five minutes, the contracts of each active agent’s project are checked: that they are sound, and that the state values they name keep them.",
+              "No checks yet",
+              "The contracts of each active agent’s project are checked every five minutes. Check them now with the button above, or with ",
+              h("code", "koor compliance run"),
+              ".",
             )),
     );
     list.style.setProperty("height", `min(calc(100dvh - 12rem), ${Math.max(runs.length, 1) * LINE}px)`);

@@ -120,7 +120,9 @@ export async function open(ctx) {
           empty(
             "costs",
             latest.length ? `Nothing in the last ${words}` : "No usage yet",
-            "Agents report what their calls to models cost with POST /api/llm/usage.",
+            "Agents record what their calls to models cost with ",
+            h("code", "koor llm record"),
+            ".",
           ),
         ),
       );

@@ -4,6 +4,7 @@ import { get, post, withQuery } from "../api.js";
 import { h, replace } from "../dom.js";
 import { count, moment, plural } from "../format.js";
 import { isGlob, matcher } from "../glob.js";
+import { merged } from "../log.js";
 import { debounce } from "../timing.js";
 import { ago, button, copyButton, empty, flushPanel, pageHead, segments } from "../components/basics.js";
 import { openDialog } from "../components/dialog.js";
@@ -35,7 +36,7 @@ export async function open(ctx) {
     label: "Events, the newest first",
     height: lineHeight(),
     key: ({ id }) => id,
-    draw: eventLine,
+    draw: (event) => eventLine(event),
     isChosen: ({ id }) => id === chosen?.id,
     onpick: (event) => look(event),
   });
@@ -91,7 +92,13 @@ export async function open(ctx) {
       events.length === 0 &&
         (filtered()
           ? empty("filter", "Nothing matches", "Other filters may show more.")
-          : empty("events", "No events yet", "Agents publish them; so can you, by the button above.")),
+          : empty(
+              "events",
+              "No events yet",
+              "An agent publishes one with ",
+              h("code", "koor events publish <topic>"),
+              "; you can with the button above.",
+            )),
     );
     const live = filter.from || filter.to ? "as it was" : paused ? `paused, ${count(missed.length)} new` : "live";
     replace(tally, `${plural(events.length, "event")}, ${live}`);
@@ -110,11 +117,14 @@ export async function open(ctx) {
       .reverse();
     if (!fresh.length) return;
     if (paused) {
-      missed = [...fresh, ...missed].slice(0, KEPT_LIVE);
+      missed = merged(fresh, missed, KEPT_LIVE);
     } else {
-      events = [...fresh, ...events].slice(0, KEPT_LIVE);
-      // Whoever has scrolled down is reading: what they read stays where it is.
-      if (list.scrollTop > 0) list.scrollTop += fresh.length * lineHeight();
+      const first = events[0]?.id;
+      events = merged(fresh, events, KEPT_LIVE);
+      paint();
+      // A visitor who has scrolled down is reading: the lines stay where they are.
+      if (list.scrollTop > 0) list.scrollTop += events.findIndex(({ id }) => id === first) * lineHeight();
+      return;
     }
     paint();
   }
@@ -122,10 +132,10 @@ export async function open(ctx) {
   function toggle() {
     paused = !paused;
     if (!paused) {
-      events = [...missed, ...events].slice(0, KEPT_LIVE);
+      events = merged(missed, events, KEPT_LIVE);
       missed = [];
     }
-    const next = button(paused ? "Go on" : "Pause", toggle, {
+    const next = button(paused ? "Resume" : "Pause", toggle, {
       icon: paused ? "play" : "pause",
       "aria-pressed": String(paused),
     });
@@ -189,7 +199,7 @@ export async function open(ctx) {
     const change = (part) => ctx.go(address({ ...filter, ...part }), { replace: true });
     const typed = debounce((topic) => {
       const wrong = topic.split(",").some((pattern) => !isGlob(pattern.trim()));
-      replace(problem, wrong && "This is no pattern.");
+      replace(problem, wrong && "This is not a pattern.");
       if (!wrong) change({ topic });
     }, 250);
     const input = (label, value, oninput, more) =>

@@ -1,15 +1,14 @@
 // Overview: who works on what, what just happened, what waits for a decision, and what it costs.
 
-import { get, post, serverNow } from "../api.js";
-import { nameOf } from "../agents.js";
+import { get, serverNow } from "../api.js";
 import { h, keyed, replace, setText } from "../dom.js";
-import { compact, count, money, percent, plural } from "../format.js";
+import { age, compact, count, money, plural } from "../format.js";
+import { commonProject, merged } from "../log.js";
 import { throttle } from "../timing.js";
 import {
   ago,
-  button,
   badge,
-  clip,
+  byAttention,
   empty,
   face,
   flushPanel,
@@ -21,8 +20,9 @@ import {
   status,
 } from "../components/basics.js";
 import { eventLine, kept, lineHeight } from "../components/event-row.js";
-import { attempt } from "../components/toast.js";
 import { virtualList } from "../components/virtual.js";
+import { decisionPanel, REQUEST_TOPICS } from "./overview/decisions.js";
+import { troubleBadges } from "./overview/troubles.js";
 
 const KEPT_EVENTS = 300;
 // What an agent's calls change is read again this often at most, and only when something happened.
@@ -30,12 +30,10 @@ const REFRESH = 5000;
 const MINUTE = 60_000;
 // Beyond this many agents a field for searching helps.
 const MANY = 12;
-const byName = new Intl.Collator();
-const ORDER = { active: 0, stale: 1, pending: 2 };
 
 export async function open(ctx) {
   const { root, signal } = ctx;
-  const health = h("span");
+  const health = h("span.row.wrap");
   root.append(pageHead("Overview", health));
   const numbers = stats();
   const agents = agentCards();
@@ -61,10 +59,11 @@ export async function open(ctx) {
   const loadServer = async () => {
     const midnight = new Date(serverNow());
     midnight.setHours(0, 0, 0, 0);
-    const [metrics, summary, state] = await Promise.all([
+    const [metrics, summary, state, troubles] = await Promise.all([
       get("/api/metrics", { signal }),
       get("/api/llm/usage/summary", { query: { from: midnight.toISOString() }, signal }),
       get("/health", { signal }).catch((error) => error.body),
+      troubleBadges(signal),
     ]);
     Object.assign(data, { metrics, cost: summary.total.total_cost_usd, requests: summary.total.request_count });
     numbers.show(data);
@@ -72,6 +71,7 @@ export async function open(ctx) {
     replace(
       health,
       badge(good ? "Healthy" : `Degraded: ${state.reason ?? "no answer"}`, good ? "good" : "bad"),
+      troubles,
       h("span.faint", ` up ${metrics.uptime.replace(/\d+s$/, "") || metrics.uptime} · ${state.version ?? ""}`),
     );
   };
@@ -100,7 +100,7 @@ export async function open(ctx) {
     throttle(() => quietly(loadAgents), 500),
   );
   ctx.on(
-    ["$rule.*", "$rules.*"],
+    ["$rule.*", "$rules.*", ...REQUEST_TOPICS],
     throttle(() => quietly(() => decisions.load(signal)), 500),
   );
   return { refresh: all, update: () => {} };
@@ -126,23 +126,29 @@ function stats() {
       stat(
         "Agents at work",
         h("span", String(active), h("span.of", ` / ${instances.length}`)),
-        instances.some((agent) => agent.status === "stale")
-          ? `${instances.filter((agent) => agent.status === "stale").length} went silent`
-          : "all are heard of",
+        heard(instances),
         "/agents",
       ),
-      stat("Token tax saved", percent(tax.savings_percent), `${compact(tax.rest_tokens_saved)} tokens, reckoned`),
       stat(
-        "Kept out of context",
+        "Tokens outside MCP",
         compact(tax.measured.rest_tokens),
-        `tokens; ${compact(tax.measured.mcp_tokens)} by MCP`,
+        `measured; ${compact(tax.measured.mcp_tokens)} through MCP`,
       ),
-      stat("Calls", compact(tax.total_calls), `${count(tax.mcp_calls)} by MCP`),
+      stat("Calls", compact(tax.total_calls), `${count(tax.mcp_calls)} through MCP`),
       stat("Cost today", money(cost), plural(requests, "request"), "/costs"),
       stat("Shared state", count(metrics.state_keys), `keys · event ${compact(metrics.last_event_id)}`, "/state"),
     );
   };
   return { element, show };
+}
+
+/** Whether agents answer, in a few words. */
+function heard(instances) {
+  const of = (status) => instances.filter((agent) => agent.status === status).length;
+  const silent = instances.filter((agent) => agent.status === "stale").map((agent) => Date.parse(agent.last_seen));
+  if (silent.length) return `${silent.length}: no signal for ${age(Math.max(...silent))}`;
+  if (of("pending")) return `${of("pending")} pending`;
+  return instances.length ? "all responding" : "none registered";
 }
 
 function agentCards() {
@@ -180,7 +186,7 @@ function agentCards() {
         next.set(agent.id, item);
         return item;
       })
-      .sort((a, b) => ORDER[a.agent.status] - ORDER[b.agent.status] || byName.compare(a.agent.name, b.agent.name));
+      .sort((a, b) => byAttention(a.agent, b.agent));
     known = next;
     filter.hidden = cards.length <= MANY;
     setText(sub, cards.length ? String(cards.length) : "");
@@ -189,8 +195,8 @@ function agentCards() {
       cards.length === 0 &&
         empty(
           "agents",
-          "No agent has come yet",
-          "An agent registers through MCP, or by ",
+          "No agents yet",
+          "An agent registers through MCP, or with ",
           h("code", "koor register <name>"),
           ".",
         ),
@@ -220,7 +226,7 @@ function card({ agent, calls, look }, before) {
       h("a.name.clip.data", { href: `/agents/${encodeURIComponent(id)}`, title: name }, name),
       h(".push.row", status(word)),
     ),
-    h("p.intent.data", { class: intent ? "" : "faint", title: intent }, intent || "No intent said"),
+    h("p.intent.data", { class: intent ? "" : "faint", title: intent }, intent || "no intent"),
     h(
       ".row.wrap.tags",
       stack && h("span.tag.stack", stack),
@@ -232,86 +238,37 @@ function card({ agent, calls, look }, before) {
   return Object.assign(made, { look, seen, calls: doings });
 }
 
-function decisionPanel() {
-  const body = h("ul.decisions");
-  const number = h("span.badge.count", { hidden: true });
-  const element = flushPanel(
-    h(".row", h("h2", "Waiting for a decision"), number),
-    h("a.small", { href: "/rules?status=proposed" }, "All rules"),
-    body,
-  );
-  async function load(signal) {
-    const rules = await get("/api/rules", { query: { status: "proposed" }, signal });
-    setText(number, String(rules.length));
-    number.hidden = rules.length === 0;
-    replace(
-      body,
-      rules.length === 0 && h("li", empty("check", "Nothing waits for you")),
-      rules.slice(0, 8).map(decision),
-    );
-  }
-  function decision(rule) {
-    const { project, rule_id: id, message, context, proposed_by: by } = rule;
-    const path = `/api/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
-    const decide = (verb, done) => attempt(() => post(`${path}/${verb}`), done);
-    return h(
-      "li.decision",
-      h(
-        ".row",
-        h("a.strong.clip.data", { href: `/rules/${encodeURIComponent(project)}/${encodeURIComponent(id)}` }, id),
-        h("span.faint.small.clip.data", project),
-      ),
-      h("p.data", message || rule.pattern),
-      context && h("p.small.faint.data", context),
-      h(
-        ".row",
-        by && h("span.row.small.faint.clip", face(nameOf(by), true), clip(nameOf(by))),
-        h(
-          ".push.row",
-          button("Reject", () => decide("reject", `${id} was rejected.`), { tone: "danger", little: true }),
-          button("Accept", () => decide("accept", `${id} holds from now on.`), {
-            tone: "good",
-            little: true,
-            icon: "check",
-          }),
-        ),
-      ),
-    );
-  }
-  return { element, load };
-}
-
 function eventPanel(ctx) {
   let system = false;
   let events = [];
+  let project = "";
   const list = virtualList({
     label: "Events",
     height: lineHeight(),
     key: ({ id }) => id,
-    draw: eventLine,
+    draw: (event) => eventLine(event, project),
     role: "list",
     lineRole: "listitem",
     onpick: ({ id }) => ctx.go(`/events?id=${id}`),
   });
   list.classList.add("event-list");
   const none = h("div");
-  const element = flushPanel(
-    "Happening now",
+  const common = h("span.tag.mono", { hidden: true });
+  const choice = segments(
+    "Which events",
     [
-      segments(
-        "Which events",
-        [
-          [false, "Agents’"],
-          [true, "All"],
-        ],
-        system,
-        (value) => {
-          system = value;
-          load(ctx.signal);
-        },
-      ),
-      h("a.button.quiet.little", { href: "/events" }, "All events"),
+      [false, "Agents’"],
+      [true, "All"],
     ],
+    system,
+    (value) => {
+      system = value;
+      load(ctx.signal);
+    },
+  );
+  const element = flushPanel(
+    h(".row", h("h2", "Happening now"), common),
+    [choice, h("a.button.quiet.little", { href: "/events" }, "All events")],
     none,
     list,
   );
@@ -320,26 +277,39 @@ function eventPanel(ctx) {
     const lists = await Promise.all(
       matches().map((topic) => get("/api/events/history", { query: { last: 100, topic }, signal })),
     );
-    events = lists
-      .flat()
-      .map(kept)
-      .sort((a, b) => b.id - a.id)
-      .slice(0, KEPT_EVENTS);
+    const read = lists.flat().map(kept);
+    events = merged(
+      read.sort((a, b) => b.id - a.id),
+      [],
+      KEPT_EVENTS,
+    );
     paint();
   }
   function paint() {
+    // What all have in common is said once, above them, and leaves its room to the rest.
+    const next = commonProject(events.map(({ topic }) => topic).filter((topic) => !topic.startsWith("$")));
+    if (next !== project) {
+      project = next;
+      list.redraw();
+    }
+    setText(common, project.slice(0, -1));
+    common.hidden = project === "";
     list.show(events);
     none.hidden = events.length > 0;
     list.hidden = events.length === 0;
     if (!events.length && !none.firstChild)
-      none.append(empty("events", "Quiet so far", "Events show up here as they are published."));
+      none.append(
+        empty("events", "No events yet", "An agent publishes one with ", h("code", "koor events publish <topic>"), "."),
+      );
   }
   ctx.on(["*", "$*"], (batch) => {
     const fresh = batch.filter(({ topic }) => system || !topic.startsWith("$")).map(kept);
     if (!fresh.length) return;
-    events = [...fresh.reverse(), ...events].slice(0, KEPT_EVENTS);
-    if (list.scrollTop > 0) list.scrollTop += fresh.length * lineHeight();
+    const first = events[0]?.id;
+    events = merged(fresh.reverse(), events, KEPT_EVENTS);
     paint();
+    // A visitor who has scrolled down is reading: the lines stay where they are.
+    if (list.scrollTop > 0) list.scrollTop += events.findIndex(({ id }) => id === first) * lineHeight();
   });
   return { element, load };
 }

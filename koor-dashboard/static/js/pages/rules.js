@@ -122,7 +122,11 @@ export async function open(ctx) {
           : empty(
               "rules",
               "No rules yet",
-              "A rule says what must not, or must, stand in a project’s files. Add one here, or let agents propose what they learn.",
+              "A rule says what files of a project must or must not contain. Add one here, or with ",
+              h("code", "koor rules import --file <path>"),
+              "; agents propose theirs with ",
+              h("code", "koor rules propose"),
+              ".",
             )),
     );
     list.show(found);

@@ -256,7 +256,9 @@ function projectsView(projects) {
     return empty(
       "specs",
       "No specs yet",
-      "A spec is JSON that a project’s agents agree on. One with endpoints is a contract, and payloads can be held against it.",
+      "A spec is JSON that the agents of a project agree on. One with endpoints is a contract, which payloads are checked against. Store one with ",
+      h("code", "koor specs set <project>/<name> --data <json>"),
+      ".",
     );
   return table({
     label: "Projects",

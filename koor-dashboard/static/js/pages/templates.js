@@ -113,7 +113,13 @@ export async function open(ctx) {
       !found.length &&
         (templates.length
           ? empty("filter", "No template is like that")
-          : empty("templates", "No templates yet", "Capture a project that went well, and apply it to the next one.")),
+          : empty(
+              "templates",
+              "No templates yet",
+              "Capture a project and apply it to the next one: here, or with ",
+              h("code", "koor templates capture"),
+              ".",
+            )),
     );
     list.style.setProperty("height", `min(calc(100dvh - 12rem), ${Math.max(found.length, 1) * LINE}px)`);
     list.show(found);

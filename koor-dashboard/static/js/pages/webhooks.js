@@ -86,7 +86,9 @@ export async function open(ctx) {
         : empty(
             "webhooks",
             "No webhooks yet",
-            "A webhook is an address that the server calls with each event of a topic: at least once, in order, across restarts.",
+            "The server calls a webhook with each event of its topics: at least once, in order, across restarts. Add one here, or with ",
+            h("code", "koor webhooks add"),
+            ".",
           ),
       hooks.length > MOST_ROWS && h("p.padded.faint.small", `The first ${MOST_ROWS} of ${count(hooks.length)}.`),
     );
