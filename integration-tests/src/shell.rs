@@ -16,6 +16,8 @@ use crate::{binary::koor, server::Server};
 #[derive(Debug)]
 pub struct Shell {
     directory: TempDir,
+    /// Where the user's own settings are.
+    home: TempDir,
     environment: Vec<(String, String)>,
 }
 
@@ -37,7 +39,8 @@ impl Shell {
     /// When there is no place for it.
     #[must_use]
     pub fn nowhere() -> Self {
-        Self { directory: TempDir::new().unwrap(), environment: Vec::new() }
+        let [directory, home] = [(); 2].map(|()| TempDir::new().unwrap());
+        Self { directory, home, environment: Vec::new() }
     }
 
     /// Where `KOOR_SERVER` names that server.
@@ -57,6 +60,12 @@ impl Shell {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The user's configuration directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Puts a file there.
@@ -133,6 +142,7 @@ impl Shell {
         }
         command
             .current_dir(self.directory())
+            .env("XDG_CONFIG_HOME", self.home())
             .env("koor", koor())
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -46,25 +46,28 @@ fn a_directory_belongs_to_whom_was_registered_in_it() {
 }
 
 #[test]
-fn an_agent_keeps_its_own_token_where_it_was_given_none_to_keep() {
+fn an_agents_directory_keeps_the_agents_own_token_alone() {
     let server = Start::default().args(["--auth-token", "admin"]).start().unwrap();
     let shell = Shell::at(&server);
     let refused = shell.koor(&["register", "fe"]).refused();
     assert_eq!(refused, json!({"error": "invalid or missing bearer token", "code": 401}));
     let made = shell.koor(&["register", "fe", "--token", "admin"]).json();
-    assert_eq!(settings(&shell), json!({"instance_id": made["id"], "token": made["token"]}));
+    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api});
+    assert_eq!(settings(&shell), own);
     shell.koor(&["state", "set", "k", "--data", "1"]).json();
     assert_eq!(shell.koor(&["webhooks", "list"]).refused()["code"], 403);
 
-    // Who has a token to keep keeps it.
+    // The instance's token takes the place of the one that registered it.
     let shell = Shell::at(&server);
     shell.koor(&["config", "set", "token", "admin"]).ok();
     let made = shell.koor(&["register", "be"]).json();
-    assert_eq!(settings(&shell), json!({"instance_id": made["id"], "token": "admin"}));
+    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api});
+    assert_eq!(settings(&shell), own);
+    assert_eq!(shell.koor(&["webhooks", "list"]).refused()["code"], 403);
     let other = Shell::at(&server);
     let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
     other.koor(&["activate", id, "--token", token]).json();
-    assert_eq!(settings(&other), json!({"instance_id": id, "token": token}));
+    assert_eq!(settings(&other), json!({"instance_id": id, "token": token, "server": server.api}));
 }
 
 #[test]

@@ -209,6 +209,7 @@ fn run(path: &str, page: &Page) -> Vec<String> {
             .current_dir(directory.path())
             .env("PATH", &found)
             .env("HOME", directory.path())
+            .env_remove("XDG_CONFIG_HOME")
             .env("SESSION", &session)
             .env("KOOR_SERVER", &server.api)
             .env("KOOR_BIND", "localhost:0")

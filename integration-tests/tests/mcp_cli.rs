@@ -19,6 +19,7 @@ const TOKEN: &str = "the-server-token";
 fn command(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(koor());
     command.args(args).current_dir(directory).env_remove("KOOR_SERVER").env_remove("KOOR_TOKEN");
+    command.env("XDG_CONFIG_HOME", directory.join("nothing"));
     command
 }
 
@@ -61,18 +62,33 @@ fn each_client_is_told_in_its_own_words() {
 }
 
 #[test]
+fn the_servers_own_token_is_written_into_no_project() {
+    let server = Start::default().args(["--auth-token", TOKEN]).start().unwrap();
+    let directory = TempDir::new().unwrap();
+    let args = ["mcp", "config", "cursor", "--write", "--server", &server.api, "--token", TOKEN];
+    let (code, out, err) = run(directory.path(), &args);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("koor register NAME"), "{err}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    let args = ["register", "a", "--server", &server.api, "--token", TOKEN];
+    let own = printed(directory.path(), &args)["token"].as_str().unwrap().to_owned();
+    assert_eq!(run(directory.path(), &["mcp", "config", "cursor", "--write"]).0, 0);
+    let file = fs::read_to_string(directory.path().join(".cursor/mcp.json")).unwrap();
+    assert!(file.contains(&format!("Bearer {own}")) && !file.contains(TOKEN), "{file}");
+}
+
+#[test]
 fn whoever_lacks_the_token_is_told_so() {
     let server = Start::default().args(["--auth-token", TOKEN]).start().unwrap();
     let directory = TempDir::new().unwrap();
     for (token, said) in [
         (&[][..], "the server asks for a token, and none is set"),
         (&["--token", "wrong"], "the server does not take this token"),
-        (&["--token", TOKEN], ""),
+        (&["--token", TOKEN], "this holds the server's own token"),
     ] {
         let args = [&["mcp", "config", "cursor", "--server", &server.api][..], token].concat();
         let (code, _, err) = run(directory.path(), &args);
         assert_eq!(code, 0);
-        assert_eq!(err.contains("token"), !said.is_empty(), "{err}");
         assert!(err.contains(said), "{err}");
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Task::Init(args) => wizard::run(&args, &global),
         Task::Status => status::run(&context()?),
-        Task::Config(command) => config::run(&command, &context),
+        Task::Config(command) => config::run(&command, &global, &context),
         Task::Mcp(command) => mcp::run(&command, &context()?),
         Task::Import(import) => import::run(&import, &Output::new(&global)?),
         Task::State(command) => state::run(&command, &context()?),

@@ -3,7 +3,7 @@
 use crate::{
     args::Global,
     client::{Client, Request},
-    exit::Failure,
+    exit::{self, Failure},
     output::{Output, Table},
     settings::client::ClientSettings,
 };
@@ -17,13 +17,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// What the command line, the environment and `./settings.json` say.
+    /// What the command line, the environment and `settings.json` say.
     ///
     /// # Errors
     /// One line that names the first setting that is no good.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
         let output = Output::new(global)?;
         let settings = ClientSettings::resolve(global, &|name| std::env::var(name).ok())?;
+        if let Some(line) = &settings.left_out {
+            exit::warn(line);
+        }
         let client = Client::new(&settings);
         Ok(Self { settings, client, output })
     }

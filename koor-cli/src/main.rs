@@ -12,6 +12,7 @@ mod listen;
 mod log;
 mod open_files;
 mod output;
+mod probe;
 mod rule_sets;
 mod serve;
 mod settings;

@@ -6,6 +6,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+/// The user's configuration directory, within the one that a command runs in.
+pub(crate) const USER: &str = ".user";
+
 /// How a command ended, and what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ran {
@@ -57,7 +60,7 @@ pub(crate) fn run_with(program: &Path, directory: &Path, args: &[&str], input: &
 
 fn clean(program: &Path, directory: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(directory);
+    command.current_dir(directory).env("XDG_CONFIG_HOME", directory.join(USER));
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("KOOR_")) {
             command.env_remove(name);

@@ -66,27 +66,29 @@ fn look_at_settings(global: &Global, findings: &mut Findings) -> Option<ClientSe
         Origin::Flag => "--server",
         Origin::Environment => "KOOR_SERVER",
         Origin::File => file::NAME,
-        Origin::Default => "the default",
+        Origin::Store | Origin::Default => "the default",
     };
     let server = &settings.server.value;
-    let path = Path::new(file::NAME);
-    if !path.exists() {
+    if let Some(line) = &settings.left_out {
+        findings.add(Finding::warn("settings", line.clone(), "set each token with the server it is for"));
+    }
+    let Some(path) = settings.file.as_deref() else {
         findings.add(Finding::ok(
             "settings",
             format!("no {} here; the server is {server} by {from}", file::NAME),
         ));
-    } else if settings.token.as_ref().is_some_and(|token| token.origin == Origin::File)
-        && others_may_read(path)
-    {
+        return Some(settings);
+    };
+    if settings.token.as_ref().is_some_and(|token| token.origin == Origin::File) && others_may_read(path) {
         findings.add(Finding::warn(
             "settings",
-            format!("others may read {}, and there is a token in it", file::NAME),
-            "run `chmod 600 settings.json`",
+            format!("others may read {}, and there is a token in it", path.display()),
+            format!("run `chmod 600 {}`", path.display()),
         ));
     } else {
         findings.add(Finding::ok(
             "settings",
-            format!("{} is fine; the server is {server} by {from}", file::NAME),
+            format!("{} is fine; the server is {server} by {from}", path.display()),
         ));
     }
     Some(settings)

@@ -1,5 +1,7 @@
 //! Who is there, and who this directory is.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +9,16 @@ use crate::{
     context::Context,
     exit::Failure,
     output::{Column, Kind, Rows, Table},
-    settings::client::{self, Origin},
+    settings::{
+        client::{self, ClientSettings, Origin},
+        file,
+    },
 };
 
 pub(crate) const REGISTER: &str = "\
-The id is kept in ./settings.json, and every later command in this directory is that instance's. Where the server asks
-for a token that is not in that file, the instance's own token is kept there, too. It is shown this once.
+The id is kept in ./settings.json, and every later command in this directory and below is that instance's. Where the
+server asks for a token, the instance's own token is kept there, too, in place of the one that registered it; it is
+shown this once.
 
 Examples:
   koor register frontend --workspace Truck-Wash --stack react
@@ -141,10 +147,12 @@ pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), F
         InstancesCommand::Delete(Which { id }) => {
             context.show(client.delete("/api/instances").segment(id))?;
             // Nobody is this instance any more.
-            if context.settings.instance_id.as_ref() == Some(id) {
-                client::save(&[("instance_id", None)])?;
+            match &context.settings.file {
+                Some(file) if context.settings.instance_id.as_ref() == Some(id) => {
+                    client::save(file, &[("instance_id", None)])
+                }
+                Some(_) | None => Ok(()),
             }
-            Ok(())
         }
     }
 }
@@ -164,11 +172,28 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
     context.output.json(&answer)?;
     let Registered { id, token } = serde_json::from_slice(&answer)
         .map_err(|error| Failure::refused(format_args!("cannot understand the server's answer: {error}")))?;
-    // A token that this directory has already does; one from the line or the environment is gone with the next command.
-    let passing = context.settings.token.as_ref().is_some_and(|token| token.origin != Origin::File);
-    let mut changes = vec![("instance_id", Some(id.as_str()))];
-    changes.extend(passing.then_some(("token", Some(token.as_str()))));
-    client::save(&changes)
+    // Where a token is needed, the directory has the instance's own from now on: whoever registers others is an admin, and
+    // no agent's directory should hold an admin's token.
+    let token = context.settings.token.is_some().then_some(token.as_str());
+    adopt(&context.settings, &id, token)
+}
+
+/// Makes a directory an instance's own: this one, or the one whose file says so already.
+fn adopt(settings: &ClientSettings, id: &str, token: Option<&str>) -> Result<(), Failure> {
+    let here = Path::new(file::NAME);
+    let place = match &settings.file {
+        Some(path) if path == here || settings.instance_id.as_deref() == Some(id) => path.clone(),
+        Some(_) | None => PathBuf::from(file::NAME),
+    };
+    let mut changes = vec![("instance_id", Some(id))];
+    changes.extend(token.map(|token| ("token", Some(token))));
+    // A token stands beside the server it is for; and a new file hides the one above that named the server.
+    let is_named = settings.server.origin == Origin::File && settings.file.as_ref() == Some(&place);
+    let hides = settings.server.origin == Origin::File && !is_named;
+    if (token.is_some() && !is_named) || hides {
+        changes.push(("server", Some(settings.server.value.as_str())));
+    }
+    client::save(&place, &changes)
 }
 
 /// Makes an instance active, and this directory its own.
@@ -178,9 +203,7 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
 pub(crate) fn activate(which: &Which, context: &Context) -> Result<(), Failure> {
     context.show(context.client.post("/api/instances").segment(&which.id).segment("activate"))?;
     let typed = context.settings.token.as_ref().filter(|token| token.origin == Origin::Flag);
-    let mut changes = vec![("instance_id", Some(which.id.as_str()))];
-    changes.extend(typed.map(|token| ("token", Some(token.value.as_str()))));
-    client::save(&changes)
+    adopt(&context.settings, &which.id, typed.map(|token| token.value.as_str()))
 }
 
 /// Says that an instance is alive.

@@ -1,21 +1,32 @@
 //! Where the server is, and who calls it.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{args::Global, exit::Failure, settings::file};
+use super::{
+    file, locate,
+    store::Store,
+    tokens::{self, Candidates},
+};
+use crate::{args::Global, exit::Failure};
 
-/// Where a server is that nobody says anything about.
-const DEFAULT_SERVER: &str = "http://localhost:9800";
+/// Where a server is that nothing is said about.
+pub(crate) const DEFAULT_SERVER: &str = "http://localhost:9800";
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag,
     Environment,
+    /// A `settings.json`, of this directory or of a parent.
     File,
+    /// The user's own store of tokens.
+    Store,
     Default,
 }
 
@@ -25,6 +36,7 @@ impl fmt::Display for Origin {
             Self::Flag => "flag",
             Self::Environment => "environment",
             Self::File => "settings.json",
+            Self::Store => "user",
             Self::Default => "default",
         })
     }
@@ -42,13 +54,19 @@ pub(crate) struct Given<T> {
 pub(crate) struct ClientSettings {
     /// An `http` or `https` URL without a slash at its end; it may have a path.
     pub(crate) server: Given<String>,
+    /// The token that was set for this server.
     pub(crate) token: Option<Given<String>>,
     /// The id of the instance that calls.
     pub(crate) instance_id: Option<String>,
+    /// Which token is not used, because it was set for another server: a line for people.
+    pub(crate) left_out: Option<String>,
+    /// The `settings.json` that holds here.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl ClientSettings {
-    /// Finds out what is meant: a flag counts more than the environment, which counts more than `./settings.json`.
+    /// Finds out what is meant: a flag counts more than the environment, which counts more than the `settings.json` of
+    /// this directory or of the nearest parent that has one. A token is only taken for the server it was set for.
     ///
     /// # Errors
     /// One line that names the first setting that is no good.
@@ -56,22 +74,35 @@ impl ClientSettings {
         global: &Global,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let layers = Layers { global, environment, file: file::read_if_there(Path::new(file::NAME))? };
-        let server = layers.find("server")?;
-        let server =
-            server.unwrap_or_else(|| Given { value: DEFAULT_SERVER.to_owned(), origin: Origin::Default });
-        let token = layers.find("token")?;
+        let path = locate::find(environment);
+        let file = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        let layers = Layers { global, environment, file };
+        let server = layers.server()?;
+        let of_flag = layers.flag("token");
+        let of_environment = layers.variable("token");
+        let of_file = layers.in_file("token")?;
+        let instance_id = layers.in_file("instance_id")?;
+        let environment_server = layers.variable("server").and_then(|url| server_url(&url).ok());
+        let (token, left_out) = tokens::choose(Candidates {
+            server: &server,
+            environment_server: environment_server.as_deref(),
+            file_server: &layers.server_of_file()?,
+            flag: of_flag,
+            variable: of_environment,
+            file: of_file,
+            // An agent's directory has the agent's token, or none: never the user's own.
+            store: if instance_id.is_some() { None } else { Store::new(environment).token(&server.value)? },
+        });
         if let Some(token) = &token {
             check_token(&token.value).map_err(|why| token.origin.invalid("token", why))?;
         }
-        Ok(Self {
-            server: Given {
-                value: server_url(&server.value).map_err(|why| server.origin.invalid("server", why))?,
-                origin: server.origin,
-            },
-            token,
-            instance_id: layers.find("instance_id")?.map(|given| given.value),
-        })
+        Ok(Self { server, token, instance_id, left_out, file: path })
+    }
+
+    /// Settings that name a server and nothing else.
+    pub(crate) fn of(server: &str, token: Option<&str>) -> Self {
+        let given = |text: &str| Given { value: text.to_owned(), origin: Origin::Flag };
+        Self { server: given(server), token: token.map(given), instance_id: None, left_out: None, file: None }
     }
 }
 
@@ -81,9 +112,22 @@ impl Origin {
             Self::Flag => format!("--{key}"),
             Self::Environment => format!("KOOR_{}", key.to_ascii_uppercase()),
             Self::File | Self::Default => format!("{key} in {}", file::NAME),
+            Self::Store => format!("{key} in the user's servers.json"),
         };
         Failure::usage(format!("invalid {name}: {why}"))
     }
+}
+
+/// Where the server is, and where that is said, whatever token is set.
+///
+/// # Errors
+/// As [`ClientSettings::resolve`].
+pub(crate) fn server_in_effect(
+    global: &Global,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Given<String>, Failure> {
+    let file = locate::find(environment).as_deref().map(file::read).transpose()?.unwrap_or_default();
+    Layers { global, environment, file }.server()
 }
 
 struct Layers<'a> {
@@ -93,28 +137,50 @@ struct Layers<'a> {
 }
 
 impl Layers<'_> {
-    /// The setting from the highest layer that has it. What is empty is not set.
-    fn find(&self, key: &'static str) -> Result<Option<Given<String>>, Failure> {
+    /// What is empty is not set.
+    fn flag(&self, key: &'static str) -> Option<String> {
         let flag = match key {
             "server" => self.global.server.clone(),
             "token" => self.global.token.clone(),
+            // Who an instance is depends on the workspace: there is no flag and no variable for it.
             _ => None,
         };
-        // Who an instance is depends on the workspace: there is no flag and no variable for it.
-        let variable = if key == "instance_id" {
-            None
+        flag.filter(|text| !text.is_empty())
+    }
+
+    fn variable(&self, key: &'static str) -> Option<String> {
+        (self.environment)(&format!("KOOR_{}", key.to_ascii_uppercase())).filter(|text| !text.is_empty())
+    }
+
+    fn in_file(&self, key: &'static str) -> Result<Option<String>, Failure> {
+        match self.file.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(_) => Err(Origin::File.invalid(key, "it must be a text")),
+        }
+    }
+
+    /// The server from the highest layer that names one.
+    fn server(&self) -> Result<Given<String>, Failure> {
+        let (value, origin) = if let Some(url) = self.flag("server") {
+            (url, Origin::Flag)
+        } else if let Some(url) = self.variable("server") {
+            (url, Origin::Environment)
+        } else if let Some(url) = self.in_file("server")? {
+            (url, Origin::File)
         } else {
-            (self.environment)(&format!("KOOR_{}", key.to_ascii_uppercase()))
+            (DEFAULT_SERVER.to_owned(), Origin::Default)
         };
-        let file = match self.file.get(key) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(_) => return Err(Origin::File.invalid(key, "it must be a text")),
-        };
-        let layers = [(flag, Origin::Flag), (variable, Origin::Environment), (file, Origin::File)];
-        Ok(layers.into_iter().find_map(|(value, origin)| {
-            value.filter(|text| !text.is_empty()).map(|value| Given { value, origin })
-        }))
+        let value = server_url(&value).map_err(|why| origin.invalid("server", why))?;
+        Ok(Given { value, origin })
+    }
+
+    /// The server that the file's token was set for.
+    fn server_of_file(&self) -> Result<String, Failure> {
+        match self.in_file("server")? {
+            Some(url) => server_url(&url).map_err(|why| Origin::File.invalid("server", why)),
+            None => Ok(DEFAULT_SERVER.to_owned()),
+        }
     }
 }
 
@@ -149,12 +215,11 @@ pub(crate) fn check_token(token: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Changes `./settings.json`, and keeps what else is in it. `None` takes a key out.
+/// Changes a settings file, and keeps what else is in it. `None` takes a key out.
 ///
 /// # Errors
 /// When it can't be read or written. A file that can't be read is left as it is.
-pub(crate) fn save(changes: &[(&str, Option<&str>)]) -> Result<(), Failure> {
-    let path = Path::new(file::NAME);
+pub(crate) fn save(path: &Path, changes: &[(&str, Option<&str>)]) -> Result<(), Failure> {
     let mut settings = file::read_if_there(path)?;
     for (key, value) in changes {
         match value {

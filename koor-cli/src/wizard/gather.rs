@@ -8,12 +8,12 @@ use super::{
     InitArgs,
     ask::{Ask, Check, Checked, Choice},
     plan,
-    probe::{Probe, probe},
     project::{Agent, Agents, CONTROLLER, Database, Name, Project, Stack, Wrong},
     start::Starter,
 };
 use crate::{
     exit::Failure,
+    probe::{Probe, probe},
     settings::{
         client::{ClientSettings, Origin, check_token, server_url},
         file,
@@ -74,9 +74,7 @@ pub(crate) fn gather(
     let known = |key: &str| known.get(key).and_then(Value::as_str).map(str::to_owned);
     let likely = match (settings.server.origin, known("server")) {
         (Origin::Default, Some(server)) => server,
-        (Origin::Flag | Origin::Environment | Origin::File | Origin::Default, _) => {
-            settings.server.value.clone()
-        }
+        (_, _) => settings.server.value.clone(),
     };
     let server = match ask.as_deref_mut() {
         Some(ask) if !adds && matches!(settings.server.origin, Origin::File | Origin::Default) => {
@@ -90,7 +88,11 @@ pub(crate) fn gather(
         Some(_) | None => likely,
     };
     let server = server_url(&server).map_err(Failure::usage)?;
-    let token = settings.token.as_ref().map(|token| token.value.clone()).or_else(|| known("token"));
+    // A token goes only to the server it was set for; who is asked has just named one.
+    let fits = |of: &str| ask.is_some() || server_url(of).is_ok_and(|url| url == server);
+    let own = settings.token.as_ref().filter(|_| fits(&settings.server.value));
+    let own = own.map(|token| token.value.clone());
+    let token = own.or_else(|| known("token").filter(|_| known("server").is_some_and(|url| fits(&url))));
     let (probe, token) = meet(&server, token, ask.as_deref_mut())?;
     let project = Project { name, agents, with_controller: !adds, server, token };
     let asked = ask.is_some();

@@ -7,7 +7,6 @@
 mod ask;
 mod gather;
 mod plan;
-mod probe;
 mod project;
 mod report;
 mod start;
@@ -103,6 +102,9 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
     // Without `..`, where that can be known: the path stands in what is told, and in what starts the server.
     let base = if cfg!(unix) { fs::canonicalize(&base).unwrap_or(base) } else { base };
     let mut asker = asker(args)?;
+    if let Some(line) = &settings.left_out {
+        exit::warn(line);
+    }
     let wanted = gather::gather(args, &settings, &base, asker.as_deref_mut())?;
     for warning in &wanted.warnings {
         match asker.as_deref_mut() {

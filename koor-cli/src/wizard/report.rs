@@ -9,11 +9,10 @@ use std::{
 use super::{
     gather::Wanted,
     plan::{PROGRAM, Planned},
-    probe::Probe,
     start::{DATA, for_shell},
     write::Fate,
 };
-use crate::exit::Failure;
+use crate::{exit::Failure, probe::Probe};
 
 /// Prints what becomes of each file: a line each, on stdout.
 ///

@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{self, Read as _},
     path::Path,
-    time::Duration,
 };
 
 use serde_json::{Map, Value, json};
@@ -16,29 +15,42 @@ use super::{
 use crate::{
     context::Context,
     exit::{self, Failure},
+    probe::{Probe, probe},
     settings::file,
 };
 
 /// The largest file that is read: people write it.
 const LARGEST: u64 = 1 << 20;
 
-/// How long the server may take to say whether it asks for a token: only a warning depends on it.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Prints the entry, or merges it.
 ///
 /// # Errors
 /// When the client has no file here, or its file is no good.
 pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), Failure> {
-    let token = context.settings.token.as_ref().map(|token| token.value.as_str());
-    let entry = client.entry(context.client.server(), token);
     let file = if write { Some(file_of(client)?) } else { None };
-    if refuses(context) {
-        exit::warn(if token.is_some() {
-            "the server does not take this token: set the right one with --token, KOOR_TOKEN or `koor config set token TOKEN`"
-        } else {
-            "the server asks for a token, and none is set: use --token, KOOR_TOKEN or `koor config set token TOKEN`"
-        });
+    let token = context.settings.token.as_ref().map(|token| token.value.as_str());
+    let found = probe(context.client.server(), token);
+    // One that is not needed is not written down.
+    let token = token.filter(|_| found != Probe::Open);
+    let entry = client.entry(context.client.server(), token);
+    match (found, token) {
+        (Probe::Accepts, _) if write => {
+            return Err(Failure::refused(
+                "nothing was written: this is the server's own token, which no project's file should hold. `koor register \
+                 NAME` gives this directory a token of its own; then run this again",
+            ));
+        }
+        (Probe::Accepts, _) => exit::warn(
+            "this holds the server's own token: whoever can read it may do everything. `koor register NAME` gives a \
+             directory a token of its own",
+        ),
+        (Probe::NeedsToken, Some(_)) => exit::warn(
+            "the server does not take this token: set the right one with --token, KOOR_TOKEN or `koor config set token TOKEN`",
+        ),
+        (Probe::NeedsToken, None) => exit::warn(
+            "the server asks for a token, and none is set: `koor register NAME` with the server's own gives this directory one",
+        ),
+        (Probe::Open | Probe::OnlyAnAgent | Probe::Silent, _) => {}
     }
     let Some(file) = file else {
         let snippet = json!({client.list(): {NAME: entry}});
@@ -61,12 +73,6 @@ fn file_of(client: Client) -> Result<&'static str, Failure> {
             client.place()
         ))
     })
-}
-
-/// Whether the server is there and wants another token than the one it would be shown.
-fn refuses(context: &Context) -> bool {
-    let asked = context.client.get("/api/metrics").patience(PATIENCE).send();
-    asked.is_err_and(|failure| failure.status() == Some(401))
 }
 
 fn merge_into(path: &Path, client: Client, entry: &Map<String, Value>) -> Result<(), Failure> {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    client::Client,
-    settings::client::{ClientSettings, Given, Origin},
-};
+use crate::{client::Client, settings::client::ClientSettings};
 
 /// Longer than any server that is awake needs; and somebody waits.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -40,12 +37,8 @@ impl Probe {
 
 /// Asks a server.
 pub(crate) fn probe(server: &str, token: Option<&str>) -> Probe {
-    let given = |text: &str| Given { value: text.to_owned(), origin: Origin::Flag };
-    let client = |token: Option<&str>| {
-        Client::new(&ClientSettings { server: given(server), token: token.map(given), instance_id: None })
-    };
     let status = |token: Option<&str>, path: &str| {
-        let client = client(token);
+        let client = Client::new(&ClientSettings::of(server, token));
         client.get(path).patience(PATIENCE).send().map(|answer| answer.status())
     };
     // Only an administrator may see webhooks.
