@@ -36,7 +36,8 @@ async def by_sdk(path, key, transport):
     content = json.loads(path.read_text())
     assert list(content) == [key], content
     ((name, entry),) = content[key].items()
-    assert name == "koor" and entry["type"] == transport and set(entry) <= {"type", "url", "headers"}, entry
+    assert name == "koor" and entry["type"] == transport, entry
+    assert set(entry) <= {"type", "url", "headers"} | ({"enabled"} if transport == "remote" else set()), entry
     async with create_mcp_http_client(headers=entry.get("headers")) as http:
         async with Client(streamable_http_client(entry["url"], http_client=http)) as client:
             tools = await client.list_tools()
@@ -59,7 +60,7 @@ async def project(program, server, flags):
         subprocess.run(
             [os.path.abspath(program), "init", "--project", "Truck-Wash", "--agent", "frontend:goth", "--yes",
              "--server", server, *flags],
-            cwd=directory, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+            cwd=directory, env={**clean, "XDG_CONFIG_HOME": os.path.join(directory, ".config")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
         )
         for workspace in ["truck-wash-controller", "truck-wash-frontend"]:
             for file, (key, transport) in FILES.items():

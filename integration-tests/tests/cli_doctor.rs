@@ -62,7 +62,10 @@ fn a_token_is_tried() {
     let agent = server.site().token("right").post("/api/instances/register", &json!({"name": "a"})).ok();
     let (id, secret) = (agent["id"].as_str().unwrap(), agent["token"].as_str().unwrap());
     assert!(token(&["doctor", "--token", secret]).ends_with("it allows what agents may do"));
-    shell.file("settings.json", json!({"server": server.api, "token": "right", "instance_id": id}).to_string());
+    shell.file(
+        "settings.json",
+        json!({"server": server.api, "token": "right", "instance_id": id}).to_string(),
+    );
     let ran = shell.koor(&["doctor"]);
     assert!(found(&ran.out, "identity").starts_with("warn identity: a ("), "{}", ran.out);
     #[cfg(unix)]

@@ -97,18 +97,21 @@ fn whoever_lacks_the_token_is_told_so() {
 fn an_entry_is_merged_and_nothing_else_is_touched() {
     let directory = TempDir::new().unwrap();
     let at = |name: &str| directory.path().join(name);
-    for (client, file) in [
-        ("claude-code", ".mcp.json"),
-        ("cursor", ".cursor/mcp.json"),
-        ("vscode", ".vscode/mcp.json"),
-        ("kilo", ".kilocode/mcp.json"),
+    for (client, file, more) in [
+        ("claude-code", ".mcp.json", ""),
+        ("cursor", ".cursor/mcp.json", ""),
+        ("vscode", ".vscode/mcp.json", ""),
+        ("kilo", ".kilocode/mcp.json", ".kilo/kilo.json\n"),
     ] {
         let args = ["mcp", "config", client, "--write", "--server", "localhost:1"];
         let (code, out, err) = run(directory.path(), &args);
-        assert_eq!((code, out.as_str()), (0, format!("{file}\n").as_str()), "{err}");
+        assert_eq!((code, out.as_str()), (0, format!("{file}\n{more}").as_str()), "{err}");
         let made: Value = serde_json::from_str(&fs::read_to_string(at(file)).unwrap()).unwrap();
         assert_eq!(made, printed(directory.path(), &["mcp", "config", client, "--server", "localhost:1"]));
     }
+    let kilo: Value = serde_json::from_str(&fs::read_to_string(at(".kilo/kilo.json")).unwrap()).unwrap();
+    let entry = json!({"type": "remote", "enabled": true, "url": "http://localhost:1/mcp"});
+    assert_eq!(kilo, json!({"mcp": {"koor": entry}}));
     let before = "{\n  \"z\": 1.50,\n  \"mcpServers\": {\n    \"other\": {\"command\":   \"x\"}\n  }\n}\n";
     fs::write(at(".mcp.json"), before).unwrap();
     let args = ["mcp", "config", "claude-code", "--write", "--server", "localhost:1", "--token", "t"];
@@ -123,7 +126,7 @@ fn an_entry_is_merged_and_nothing_else_is_touched() {
     assert!(after.contains("Bearer t"), "{after}");
     let left: Vec<_> =
         fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 4, "nothing is left lying about: {left:?}");
+    assert_eq!(left.len(), 5, "nothing is left lying about: {left:?}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

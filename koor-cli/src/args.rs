@@ -158,7 +158,7 @@ pub(crate) enum Task {
 
     /// Makes a registered agent active, whose directory this becomes
     #[command(after_help = instances::ACTIVATE)]
-    Activate(instances::Which),
+    Activate(instances::WhichOrOwn),
 
     /// Says that an agent is alive
     #[command(after_help = instances::HEARTBEAT)]

@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod listen;
 mod log;
+mod mcp_files;
 mod open_files;
 mod output;
 mod probe;

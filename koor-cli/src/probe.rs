@@ -26,11 +26,8 @@ impl Probe {
     /// What should be said about it before anything is written.
     pub(crate) fn warning(self, server: &str) -> Option<String> {
         match self {
-            Self::OnlyAnAgent => Some(format!(
-                "the token is that of one agent: others can't register at {server} with it; use the server's own"
-            )),
             Self::Silent => Some(format!("no Koor server answers at {server}")),
-            Self::Open | Self::Accepts | Self::NeedsToken => None,
+            Self::Open | Self::Accepts | Self::OnlyAnAgent | Self::NeedsToken => None,
         }
     }
 }

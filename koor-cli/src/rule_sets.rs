@@ -1,5 +1,9 @@
 //! The curated rules that a project can start from: the files of `rules/`, built in.
 
+use serde_json::{Map, Value};
+
+use crate::exit::Failure;
+
 /// The sets by name: `_global` for every project, the others for what the name says.
 const SETS: [(&str, &str); 9] = {
     macro_rules! sets {
@@ -13,6 +17,24 @@ const SETS: [(&str, &str); 9] = {
 /// The set of that name: a JSON array of rules, as an import takes it.
 pub(crate) fn get(name: &str) -> Option<&'static str> {
     SETS.iter().find(|(known, _)| *known == name).map(|(_, rules)| *rules)
+}
+
+/// The set of that name as rules of a project: a JSON array, as an import takes it.
+///
+/// # Errors
+/// When there is no such set.
+pub(crate) fn for_project(set: &str, project: &str) -> Result<Vec<u8>, Failure> {
+    let rules = get(set).ok_or_else(|| Failure::usage(format_args!("there is no set of rules {set}")))?;
+    let moved = |mut rules: Vec<Map<String, Value>>| {
+        for rule in &mut rules {
+            rule.insert("project".to_owned(), project.into());
+        }
+        rules
+    };
+    serde_json::from_str(rules)
+        .map(moved)
+        .and_then(|rules| serde_json::to_vec(&rules))
+        .map_err(|error| Failure::caused_by(&error))
 }
 
 /// The name of every set.

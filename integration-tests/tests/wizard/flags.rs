@@ -94,7 +94,9 @@ fn a_project_is_a_controller_and_a_workspace_for_each_agent() {
     told.sort_unstable();
     assert_eq!(told, expected);
     assert!(made.err.contains("no Koor server answers at http://localhost:9\n"), "{}", made.err);
-    assert!(made.err.contains("truck-wash-controller/koor-cli serve --bind localhost:9 "), "{}", made.err);
+    // No agent can change the program that a person starts.
+    let serve = format!("{} serve --bind localhost:9 ", koor().display());
+    assert!(made.err.contains(&serve), "{}", made.err);
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn every_mcp_file_names_the_server_as_its_editor_wants_it() {
         (".cursor/mcp.json", http),
         (".vscode/mcp.json", json!({"servers": {"koor": {"type": "http", "url": url}}})),
         (".kilocode/mcp.json", json!({"mcpServers": {"koor": {"type": "streamable-http", "url": url}}})),
-        (".kilo/kilo.json", json!({"mcp": {"koor": {"type": "remote", "url": url}}})),
+        (".kilo/kilo.json", json!({"mcp": {"koor": {"type": "remote", "enabled": true, "url": url}}})),
         ("settings.json", json!({"server": "http://localhost:9"})),
     ] {
         for workspace in ["truck-wash-controller", "truck-wash-backend"] {
@@ -227,79 +229,181 @@ fn an_unknown_stack_is_generic_and_told() {
     assert!(tree(directory.path())["p-ui/AGENTS.md"].contains("--stack generic"));
 }
 
-#[test]
-fn a_token_is_written_only_where_the_server_asks_for_one() {
-    let open = Server::start();
-    let closed = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
-    let args = |server: &str| {
-        ["--project", "p", "--agent", "a:rust", "--yes", "--server", server].map(str::to_owned).to_vec()
-    };
-    let init = |directory: &TempDir, server: &str, token: Option<&str>| {
-        let mut args = args(server);
-        args.extend(token.into_iter().flat_map(|token| ["--token".to_owned(), token.to_owned()]));
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self::init(directory.path(), &args)
-    };
-
-    let directory = TempDir::new().unwrap();
-    init(&directory, &open.api, Some("s3cret")).ok();
-    assert!(!tree(directory.path()).values().any(|text| text.contains("s3cret")), "it asks for none");
-
-    let directory = TempDir::new().unwrap();
-    for (token, expected) in
-        [(None, "asks for a token: give"), (Some("wrong"), "asks for a token, and not for this one")]
-    {
-        let refused = init(&directory, &closed.api, token);
-        assert_eq!((refused.code, tree(directory.path())), (1, BTreeMap::new()));
-        assert!(refused.err.contains(expected), "{}", refused.err);
-    }
-    let made = init(&directory, &closed.api, Some("s3cret"));
-    assert!(!(made.ok().to_owned() + &made.err).contains("s3cret"));
-    let files = tree(directory.path());
-    let holders: Vec<&str> = files
-        .iter()
-        .filter(|(path, text)| path.starts_with("p-a/") && text.contains("s3cret"))
-        .map(|(path, _)| path.as_str())
-        .collect();
-    let expected = [
-        ".claude/mcp.json",
-        ".cursor/mcp.json",
-        ".kilo/kilo.json",
-        ".kilocode/mcp.json",
-        ".mcp.json",
-        ".vscode/mcp.json",
-        "settings.json",
-    ];
-    assert_eq!(holders, expected.map(|path| format!("p-a/{path}")));
-    for path in holders {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let bits = fs::metadata(directory.path().join(path)).unwrap().permissions().mode();
-            assert_eq!(bits & 0o777, 0o600, "{path}");
-        }
-        let inside = path.strip_prefix("p-a").unwrap();
-        assert!(files["p-a/.gitignore"].lines().any(|line| line == inside), "{inside} is not ignored by git");
-    }
-    // What is in every file is what the server takes.
-    let status =
-        run(&directory.path().join("p-a/koor-cli"), &directory.path().join("p-a"), &["state", "list"]);
-    assert_eq!(status.ok(), "[]\n");
+fn wash(directory: &Path, server: &str, token: Option<&str>) -> Ran {
+    let mut args = vec!["--project", "p", "--agent", "a:rust", "--yes", "--server", server];
+    args.extend(token.into_iter().flat_map(|token| ["--token", token]));
+    init(directory, &args)
 }
 
 #[test]
-fn the_token_of_an_agent_is_told_to_be_one() {
-    let closed = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
-    let client = closed.client().token("s3cret");
-    let agent = client.ok("POST", "/api/instances/register", r#"{"name": "a"}"#).json();
+fn no_workspace_holds_the_servers_token_and_each_agent_acts_as_itself() {
+    let server = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
     let directory = TempDir::new().unwrap();
-    let token = agent["token"].as_str().unwrap();
-    let made = init(
+    let args = ["--project", "Wash", "--agent", "fe:goth", "--agent", "be:go-api", "--yes"];
+    let made = init(directory.path(), &[&args[..], &["--server", &server.api, "--token", "s3cret"]].concat());
+    assert!(!(made.ok().to_owned() + &made.err).contains("s3cret"));
+    assert!(made.err.contains("Done: 3 workspaces of Wash; 3 agents registered."), "{}", made.err);
+    let files = tree(directory.path());
+    let holders: Vec<_> = files.iter().filter(|(_, text)| text.contains("s3cret")).collect();
+    assert!(holders.is_empty(), "{holders:#?}");
+    // The person's own configuration has it, for that server alone.
+    let kept = fs::read_to_string(directory.path().join(USER).join("koor/servers.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept, json!({"servers": {server.api.as_str(): {"token": "s3cret"}}}));
+
+    let admin = server.site().token("s3cret");
+    let mut tokens = std::collections::BTreeSet::new();
+    for (folder, name, stack) in
+        [("wash-controller", "controller", ""), ("wash-fe", "fe", "goth"), ("wash-be", "be", "go-api")]
+    {
+        let workspace = directory.path().join(folder);
+        let settings: Value = serde_json::from_str(&files[&format!("{folder}/settings.json")]).unwrap();
+        let (id, token) = (settings["instance_id"].as_str().unwrap(), settings["token"].as_str().unwrap());
+        assert!(tokens.insert(token.to_owned()));
+        // Its files name it and no other, are its owner's alone, and are not for git.
+        for path in EVERYWHERE.iter().filter(|path| files[&format!("{folder}/{path}")].contains(token)) {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let bits = fs::metadata(workspace.join(path)).unwrap().permissions().mode();
+                assert_eq!(bits & 0o777, 0o600, "{path}");
+            }
+            let ignored = &files[&format!("{folder}/.gitignore")];
+            assert!(ignored.lines().any(|line| line == format!("/{path}")), "{path} is not ignored by git");
+        }
+        let entries: Value = serde_json::from_str(&files[&format!("{folder}/.mcp.json")]).unwrap();
+        assert_eq!(entries["mcpServers"]["koor"]["headers"]["Authorization"], format!("Bearer {token}"));
+        let there = admin.get(&format!("/api/instances/{id}")).ok();
+        assert_eq!(
+            (&there["name"], &there["workspace"], &there["stack"]),
+            (&json!(name), &json!("Wash"), &json!(stack))
+        );
+
+        let cli = workspace.join("koor-cli");
+        run(&cli, &workspace, &["activate"]).ok();
+        run(&cli, &workspace, &["state", "set", &format!("Wash/{name}"), "--data", "1"]).ok();
+        let log = admin.get(&format!("/api/audit?actor={id}")).ok();
+        let actions: Vec<_> =
+            log.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["state.put", "instance.activate"]);
+        let denied = run(&cli, &workspace, &["backup", "--output", "everything"]);
+        assert!(denied.code == 1 && denied.err.contains("\"code\":403"), "{denied:#?}");
+        assert!(!workspace.join("everything").exists());
+        let denied = server.site().token(token).get("/api/backup");
+        assert_eq!(denied.status, 403);
+    }
+    // What only an administrator may do for them is done.
+    let rules = admin.get("/api/rules?project=Wash").ok();
+    let of = |stack: &str| rules.as_array().unwrap().iter().filter(|rule| rule["stack"] == stack).count();
+    assert!(of("goth") > 3 && of("go-api") > 3 && of("") > 3, "{rules}");
+
+    // Again is as good as once; an agent more needs no token on the line.
+    let again = init(directory.path(), &[&args[..], &["--server", &server.api]].concat());
+    assert!(again.ok().lines().all(|line| line.starts_with("keep  ")), "{}", again.out);
+    assert_eq!(tree(directory.path()), files);
+    init(directory.path(), &["--project", "Wash", "--add", "qa:generic", "--yes"]).ok();
+    let settings: Value = serde_json::from_str(&tree(directory.path())["wash-qa/settings.json"]).unwrap();
+    let there = admin.get(&format!("/api/instances/{}", settings["instance_id"].as_str().unwrap())).ok();
+    assert_eq!(there["name"], "qa");
+    assert_eq!(admin.get("/api/instances").ok().as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn the_servers_own_token_in_an_older_workspace_is_replaced() {
+    let server = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
+    let directory = TempDir::new().unwrap();
+    // As earlier versions wrote it.
+    wash(directory.path(), NOWHERE, None).ok();
+    for path in ["p-controller", "p-a"] {
+        let settings = json!({"server": server.api, "token": "s3cret"}).to_string();
+        fs::write(directory.path().join(path).join("settings.json"), settings).unwrap();
+        let entry = json!({"type": "http", "url": format!("{}/mcp", server.api), "headers": {"Authorization": "Bearer s3cret"}});
+        let file = json!({"mcpServers": {"mine": {"command": "x"}, "koor": entry}}).to_string();
+        fs::write(directory.path().join(path).join(".mcp.json"), file).unwrap();
+    }
+    let made = wash(directory.path(), &server.api, Some("s3cret"));
+    assert_eq!(made.code, 1, "the instructions name the server: {made:#?}");
+    let forced = init(
         directory.path(),
-        &["--project", "p", "--agent", "a:c", "--yes", "--server", &closed.api, "--token", token],
+        &[
+            "--project",
+            "p",
+            "--agent",
+            "a:rust",
+            "--yes",
+            "--force",
+            "--server",
+            &server.api,
+            "--token",
+            "s3cret",
+        ],
     );
+    forced.ok();
+    let files = tree(directory.path());
+    assert!(!files.values().any(|text| text.contains("s3cret")));
+    assert!(files["p-a/.mcp.json"].contains("\"mine\": {\"command\":\"x\"}"), "{}", files["p-a/.mcp.json"]);
+}
+
+#[test]
+fn what_cannot_be_registered_with_is_refused_and_nothing_is_written() {
+    let closed = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
+    let admin = closed.site().token("s3cret");
+    let agent = admin.post("/api/instances/register", &json!({"name": "a"})).ok();
+    let agent = agent["token"].as_str().unwrap();
+    let directory = TempDir::new().unwrap();
+    for (token, expected) in [
+        (None, "asks for a token: give"),
+        (Some("wrong"), "asks for a token, and not for this one"),
+        (Some(agent), "the token is that of one agent"),
+    ] {
+        let refused = wash(directory.path(), &closed.api, token);
+        assert_eq!((refused.code, tree(directory.path())), (1, BTreeMap::new()));
+        assert!(refused.err.contains(expected), "{}", refused.err);
+    }
+    // What is in the way is found before anything is registered.
+    fs::create_dir(directory.path().join("p-a")).unwrap();
+    fs::write(directory.path().join("p-a/AGENTS.md"), "mine").unwrap();
+    assert_eq!(wash(directory.path(), &closed.api, Some("s3cret")).code, 1);
+    assert_eq!(admin.get("/api/instances").ok().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn where_the_server_asks_for_no_token_agents_are_registered_and_none_is_written() {
+    let open = Server::start();
+    let directory = TempDir::new().unwrap();
+    wash(directory.path(), &open.api, Some("s3cret")).ok();
+    let files = tree(directory.path());
+    assert!(!files.values().any(|text| text.contains("s3cret")), "it asks for none");
+    let settings: Value = serde_json::from_str(&files["p-a/settings.json"]).unwrap();
+    let id = settings["instance_id"].as_str().unwrap();
+    assert_eq!(settings, json!({"server": open.api, "instance_id": id}));
+    assert_eq!(open.site().get(&format!("/api/instances/{id}")).ok()["name"], "a");
+    let workspace = directory.path().join("p-a");
+    assert!(run(&workspace.join("koor-cli"), &workspace, &["activate"]).ok().contains(id));
+}
+
+#[test]
+fn agents_that_could_not_be_registered_are_registered_by_the_same_command_again() {
+    let directory = TempDir::new().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!("http://127.0.0.1:{port}");
+    let made = wash(directory.path(), &server, Some("s3cret"));
     made.ok();
-    assert!(made.err.contains("the token is that of one agent"), "{}", made.err);
+    let command = format!("koor init --project p --agent a:rust --server {server} --dir ");
+    assert!(made.err.contains(&command), "{}", made.err);
+    let before = tree(directory.path());
+    assert!(!before.values().any(|text| text.contains("s3cret") || text.contains("instance_id\":")));
+    let bind = format!("127.0.0.1:{port}");
+    let args = ["--bind", &bind, "--dashboard-bind", "", "--auth-token", "s3cret"];
+    let running = Start::default().no_ports().args(args).start().unwrap();
+    // The token is in the person's own configuration by now.
+    let again = wash(directory.path(), &server, None);
+    assert!(again.err.contains("2 agents registered"), "{}", again.err);
+    let changed: Vec<&str> = again.ok().lines().filter(|line| !line.starts_with("keep ")).collect();
+    assert!(changed.iter().all(|line| line.starts_with("extend ")) && changed.len() == 16, "{changed:#?}");
+    let workspace = directory.path().join("p-a");
+    run(&workspace.join("koor-cli"), &workspace, &["activate"]).ok();
+    drop(running);
 }
 
 #[test]
@@ -337,12 +441,18 @@ fn the_script_starts_the_server_that_the_files_name() {
         .unwrap();
     let log = BufReader::new(started.stderr.take().unwrap());
     let listening = log.lines().map_while(Result::ok).any(|line| line.contains("listening"));
-    let workspace = base.join("p-a");
-    let status = run(&workspace.join("koor-cli"), &workspace, &["state", "list"]);
+    let user = directory.path().join(USER).join("koor");
+    let token = fs::read_to_string(user.join(format!("127-0-0-1-{port}.token"))).unwrap();
+    assert_eq!(token, "s3cret\n");
+    let files = ["p-a", "p-controller"].map(|workspace| tree(&base.join(workspace)));
+    assert!(!files.iter().flat_map(BTreeMap::values).any(|text| text.contains("s3cret")));
+    assert!(!fs::read_to_string(base.join("start-koor.sh")).unwrap().contains("s3cret"));
+    let list = ["state", "list", "--server", &server, "--token", "s3cret"];
+    let list = run(koor(), directory.path(), &list);
     started.kill().unwrap();
     started.wait().unwrap();
     assert!(listening);
-    assert_eq!(status.ok(), "[]\n");
+    assert_eq!(list.ok(), "[]\n");
     assert!(base.join("koor-data/data.db").is_file());
 }
 
@@ -357,9 +467,8 @@ fn the_unit_has_everything_that_systemd_asks_for() {
     let expected = format!("systemctl --user enable --now {base}/koor.service");
     assert!(made.err.contains(&expected), "{}", made.err);
     let unit = fs::read_to_string(directory.path().join("koor.service")).unwrap();
-    let start = format!(
-        "ExecStart={base}/p-controller/koor-cli serve --bind localhost:9 --data-dir {base}/koor-data\n"
-    );
+    let program = koor().display();
+    let start = format!("ExecStart={program} serve --bind localhost:9 --data-dir {base}/koor-data\n");
     assert!(unit.contains(&start), "{unit}");
     assert!(unit.contains("Type=notify\n") && unit.contains("WantedBy=default.target\n"), "{unit}");
 }

@@ -28,13 +28,6 @@ fn mcp(workspace: &Path) -> Mcp {
     })
 }
 
-/// Registers as the instructions say, and answers the id and the token.
-fn register(workspace: &Path, arguments: &Value) -> (String, String) {
-    let answer = mcp(workspace).call("register_instance", arguments);
-    let text = |key: &str| answer[key].as_str().unwrap().to_owned();
-    (text("instance_id"), text("token"))
-}
-
 /// The number that instructions keep in a file, 0 if there is none.
 fn cursor(worker: &Worker, file: &str) -> String {
     fs::read_to_string(worker.directory.join(file)).unwrap_or_else(|_| "0".to_owned())
@@ -60,21 +53,27 @@ fn play(server: &Server, token: Option<&str>) {
     let frontend = Worker::new(place("frontend"), &[]);
     let backend = Worker::new(place("backend"), &[]);
 
-    // setup agents, at the controller.
-    let (id, _) = register(&controller.directory, &json!({"name": "controller", "workspace": "Truck-Wash"}));
-    controller.run(&["activate"], &[("INSTANCE_ID", &id)]).ok();
+    // setup agents, at the controller: the wizard has registered it, and given the project its rules.
+    controller.run(&["activate"], &[]).ok();
+    let rules = json_of(&controller.run(&["rules list"], &[]));
+    assert!(rules.as_array().unwrap().len() > 12, "{rules}");
     for set in ["_global", "goth", "go-api"] {
-        let imported = json_of(&controller.run(&["rules import", &format!("--set {set}")], &[]));
-        assert!(imported["imported"].as_u64().unwrap() > 3, "{imported}");
+        let imported = controller.run(&["rules import", &format!("--set {set}")], &[]);
+        match token {
+            None => assert!(json_of(&imported)["imported"].as_u64().unwrap() > 3),
+            Some(_) => assert!(imported.code == 1 && imported.err.contains("admin role required")),
+        }
     }
     controller.run(&["contract --help"], &[]).ok();
 
     // setup agents, at the frontend: there is no task yet, so it waits.
-    let who = json!({"name": "frontend", "workspace": "Truck-Wash", "stack": "goth", "intent": "pages"});
-    let (id, own) = register(&frontend.directory, &who);
-    let mut values = vec![("INSTANCE_ID", id.as_str())];
-    values.extend(token.map(|_| ("TOKEN", own.as_str())));
-    frontend.run(&["activate"], &values).ok();
+    frontend.run(&["activate"], &[]).ok();
+    let seen = mcp(&frontend.directory).call("discover_instances", &json!({"name": "frontend"}));
+    assert_eq!(
+        seen["count"].as_u64().or(seen["instances"].as_array().map(|all| all.len() as u64)),
+        Some(1),
+        "{seen}"
+    );
     let none = frontend.run(&["state get"], &[]);
     assert_eq!((none.code, none.out.as_str()), (1, ""));
     assert!(none.err.contains("key not found"), "{}", none.err);
@@ -152,13 +151,21 @@ fn play(server: &Server, token: Option<&str>) {
         frontend.run(&[share], &[]).ok();
     }
 
-    // An agent without MCP.
-    let registered = backend.run(&["register backend"], &[]);
-    let id = json_of(&registered)["id"].as_str().unwrap().to_owned();
-    let mut values = vec![("INSTANCE_ID", id.as_str())];
-    let own = json_of(&registered)["token"].as_str().unwrap().to_owned();
-    values.extend(token.map(|_| ("TOKEN", own.as_str())));
-    backend.run(&["activate"], &values).ok();
+    // Who registers again is who it was.
+    let id = |worker: &Worker| {
+        let text = fs::read_to_string(worker.directory.join("settings.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["instance_id"].clone()
+    };
+    for (worker, words) in [
+        (&backend, "register backend"),
+        (&frontend, "register frontend"),
+        (&controller, "register controller"),
+    ] {
+        let before = id(worker);
+        assert_eq!(json_of(&worker.run(&[words], &[]))["id"], before);
+        assert_eq!(id(worker), before);
+    }
+    backend.run(&["activate"], &[]).ok();
     assert_eq!(json_of(&backend.run(&["state get"], &[]))["id"], 1);
 
     // Everybody is there, as they are called.
@@ -171,14 +178,6 @@ fn play(server: &Server, token: Option<&str>) {
         .collect();
     names.sort_unstable();
     assert_eq!(names, [("backend", "active"), ("controller", "active"), ("frontend", "active")]);
-    // The others could have come without MCP, too. Where there is a token, an agent has only its own by now, and has
-    // to be registered by somebody else.
-    let again = frontend.run(&["register frontend"], &[]);
-    match token {
-        None => drop(again.ok()),
-        Some(_) => assert!(again.code == 1 && again.err.contains("admin role required"), "{again:#?}"),
-    }
-    controller.run(&["register controller"], &[]).ok();
     assert_eq!(frontend.left(), [""; 0], "a command that nobody has run");
     assert_eq!(controller.left(), [""; 0], "a command that nobody has run");
 }

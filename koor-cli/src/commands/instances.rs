@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
+    client::Answer,
     context::Context,
-    exit::Failure,
+    exit::{self, Failure},
     output::{Column, Kind, Rows, Table},
+    probe::{Probe, probe},
     settings::{
         client::{self, ClientSettings, Origin},
         file,
@@ -20,6 +23,9 @@ The id is kept in ./settings.json, and every later command in this directory and
 server asks for a token, the instance's own token is kept there, too, in place of the one that registered it; it is
 shown this once.
 
+In a directory that is an instance's already, the same name makes that instance heard of again, with the same id and token.
+Another name, or --new, registers another one, whose directory this becomes.
+
 Examples:
   koor register frontend --workspace Truck-Wash --stack react
   koor register backend --workspace Truck-Wash --intent 'the login API' --capabilities code-review,testing";
@@ -27,7 +33,8 @@ Examples:
 pub(crate) const ACTIVATE: &str = "\
 The id is kept in ./settings.json, and a token that is given on the line as well.
 
-Example:
+Examples:
+  koor activate
   koor activate 550e8400-e29b-41d4-a716-446655440000";
 
 pub(crate) const HEARTBEAT: &str = "\
@@ -113,6 +120,26 @@ pub(crate) struct Register {
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     capabilities: Vec<String>,
+    /// Registers another instance, although this directory has one of that name
+    #[arg(long)]
+    #[serde(skip)]
+    new: bool,
+}
+
+/// An instance, as far as it is asked about here.
+#[derive(Debug, Deserialize)]
+struct Known {
+    id: String,
+    name: String,
+    workspace: String,
+    status: String,
+}
+
+/// What only the answer that issues a token has.
+#[derive(Debug, Deserialize)]
+struct Registered {
+    id: String,
+    token: String,
 }
 
 const TABLE: Table = Table {
@@ -157,16 +184,16 @@ pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), F
     }
 }
 
-/// Registers an instance, prints it, and makes this directory its own.
+/// Registers an instance, prints it, and makes this directory its own. The instance that this directory has by that name
+/// is revived instead.
 ///
 /// # Errors
 /// When the server refuses, or can't be reached, or `./settings.json` can't be written.
 pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure> {
-    #[derive(Deserialize)]
-    struct Registered {
-        id: String,
-        token: String,
+    if let Some(id) = own_of_that_name(who, context)? {
+        return revive(who, &id, context);
     }
+    warn_of_namesakes(who, context);
     let answer = context.client.post("/api/instances/register").json(who)?.send()?.bytes()?;
     // First: its token is shown this once.
     context.output.json(&answer)?;
@@ -176,6 +203,55 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
     // no agent's directory should hold an admin's token.
     let token = context.settings.token.is_some().then_some(token.as_str());
     adopt(&context.settings, &id, token)
+}
+
+/// The id of the instance that this directory has, if it goes by that name and the server knows it.
+fn own_of_that_name(who: &Register, context: &Context) -> Result<Option<String>, Failure> {
+    let Some(id) = context.settings.instance_id.as_ref().filter(|_| !who.new) else { return Ok(None) };
+    let known = context.client.get("/api/instances").segment(id).send();
+    match known.and_then(Answer::json::<Known>) {
+        Ok(Known { id, name, workspace, .. }) => {
+            let same = name == who.name && who.workspace.as_ref().is_none_or(|wanted| *wanted == workspace);
+            Ok(same.then_some(id))
+        }
+        // Whether others can be registered is for the server to say.
+        Err(failure) if failure.status().is_some() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Makes an instance heard of again, with what is said of it now. It keeps its token if that is its own.
+fn revive(who: &Register, id: &str, context: &Context) -> Result<(), Failure> {
+    let instance = || context.client.post("/api/instances").segment(id);
+    instance().segment("heartbeat").send()?;
+    if let Some(intent) = &who.intent {
+        instance().segment("intent").json(&json!({"intent": intent}))?.send()?;
+    }
+    if !who.capabilities.is_empty() {
+        let capabilities = json!({"capabilities": who.capabilities});
+        instance().segment("capabilities").json(&capabilities)?.send()?;
+    }
+    if let Some(token) = &context.settings.token
+        && (token.origin != Origin::File
+            || probe(context.client.server(), Some(&token.value)) == Probe::Accepts)
+    {
+        let Registered { token, .. } = instance().segment("token").send()?.json()?;
+        adopt(&context.settings, id, Some(&token))?;
+    }
+    context.show(context.client.get("/api/instances").segment(id))
+}
+
+/// Says on stderr which active instances of the workspace have that name.
+fn warn_of_namesakes(who: &Register, context: &Context) {
+    let all = context.client.get("/api/instances").query("name", &who.name).query("status", "active");
+    let all: Vec<Known> = all.send().and_then(Answer::json).unwrap_or_default();
+    let workspace = who.workspace.as_deref().unwrap_or_default();
+    for other in all.iter().filter(|one| one.workspace == workspace && one.status == "active") {
+        exit::warn(format_args!(
+            "another instance of that workspace is called {} and active: {}. Events of both have the same source",
+            other.name, other.id
+        ));
+    }
 }
 
 /// Makes a directory an instance's own: this one, or the one whose file says so already.
@@ -200,10 +276,11 @@ fn adopt(settings: &ClientSettings, id: &str, token: Option<&str>) -> Result<(),
 ///
 /// # Errors
 /// As [`register`].
-pub(crate) fn activate(which: &Which, context: &Context) -> Result<(), Failure> {
-    context.show(context.client.post("/api/instances").segment(&which.id).segment("activate"))?;
+pub(crate) fn activate(which: &WhichOrOwn, context: &Context) -> Result<(), Failure> {
+    let id = which.id(context)?;
+    context.show(context.client.post("/api/instances").segment(id).segment("activate"))?;
     let typed = context.settings.token.as_ref().filter(|token| token.origin == Origin::Flag);
-    adopt(&context.settings, &which.id, typed.map(|token| token.value.as_str()))
+    adopt(&context.settings, id, typed.map(|token| token.value.as_str()))
 }
 
 /// Says that an instance is alive.
@@ -211,11 +288,17 @@ pub(crate) fn activate(which: &Which, context: &Context) -> Result<(), Failure> 
 /// # Errors
 /// When the server refuses, or can't be reached, or it is not said which instance.
 pub(crate) fn heartbeat(which: &WhichOrOwn, context: &Context) -> Result<(), Failure> {
-    let id = which.id.as_ref().or(context.settings.instance_id.as_ref());
-    let id = id.ok_or_else(|| {
-        Failure::usage(
-            "this directory belongs to no instance: give an id, or begin with `koor register NAME`",
-        )
-    })?;
+    let id = which.id(context)?;
     context.show(context.client.post("/api/instances").segment(id).segment("heartbeat"))
+}
+
+impl WhichOrOwn {
+    fn id<'a>(&'a self, context: &'a Context) -> Result<&'a str, Failure> {
+        let id = self.id.as_ref().or(context.settings.instance_id.as_ref());
+        id.map(String::as_str).ok_or_else(|| {
+            Failure::usage(
+                "this directory belongs to no instance: give an id, or begin with `koor register NAME`",
+            )
+        })
+    }
 }

@@ -1,13 +1,11 @@
 //! MCP for clients: what they must be told, and a way for those that can't speak HTTP.
 
-mod clients;
 mod config;
-mod merge;
 mod stdio;
 
 use clap::Subcommand;
 
-use crate::{context::Context, exit::Failure};
+use crate::{context::Context, exit::Failure, mcp_files::clients::Client};
 
 /// What is done for an MCP client.
 #[derive(Debug, Subcommand)]
@@ -21,12 +19,12 @@ Examples:
   koor mcp config claude-code --write      .mcp.json
   koor mcp config cursor --write           .cursor/mcp.json
   koor mcp config vscode --write           .vscode/mcp.json
-  koor mcp config kilo --write             .kilocode/mcp.json
+  koor mcp config kilo --write             .kilocode/mcp.json and .kilo/kilo.json
   koor mcp config windsurf                 for ~/.codeium/windsurf/mcp_config.json
   koor mcp config generic --server http://build-box:9800")]
     Config {
         /// Who is told
-        client: clients::Client,
+        client: Client,
         /// Merges it into the client's file in this directory
         #[arg(long)]
         write: bool,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::{
     commands::documents,
@@ -104,21 +103,11 @@ pub(crate) struct Import {
 impl Import {
     /// The rules, as they are sent.
     fn rules(&self) -> Result<Vec<u8>, Failure> {
-        let Some(set) = self.set.as_deref().and_then(rule_sets::get) else {
-            return input::read(self.file.as_deref().unwrap_or("-"));
-        };
-        let Some(project) = &self.project else { return Ok(set.into()) };
-        let moved = |rules: Vec<Map<String, Value>>| -> Vec<Map<String, Value>> {
-            let into = |mut rule: Map<String, Value>| {
-                rule.insert("project".to_owned(), project.clone().into());
-                rule
-            };
-            rules.into_iter().map(into).collect()
-        };
-        serde_json::from_str(set)
-            .map(moved)
-            .and_then(|rules| serde_json::to_vec(&rules))
-            .map_err(|error| Failure::caused_by(&error))
+        match (self.set.as_deref(), &self.project) {
+            (Some(set), Some(project)) => rule_sets::for_project(set, project),
+            (Some(set), None) => Ok(rule_sets::get(set).unwrap_or_default().into()),
+            (None, _) => input::read(self.file.as_deref().unwrap_or("-")),
+        }
     }
 }
 

@@ -29,6 +29,11 @@ impl Store {
         Self { directory: base.map(|base| base.join("koor")) }
     }
 
+    /// Koor's part of the configuration directory, whether it is there or not.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     /// The token for a server, if there is one.
     ///
     /// # Errors

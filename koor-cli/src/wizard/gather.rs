@@ -1,6 +1,6 @@
 //! What is wanted: from the flags, and from answers where they say nothing.
 
-use std::{fs, path::Path, str::FromStr as _};
+use std::{env, fs, path::Path, str::FromStr as _};
 
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ use crate::{
     settings::{
         client::{ClientSettings, Origin, check_token, server_url},
         file,
+        store::Store,
     },
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) probe: Probe,
     pub(crate) starter: Option<Starter>,
     pub(crate) warnings: Vec<String>,
+    /// The server's own token, if it was given for this run and can be kept for the next.
+    pub(crate) to_keep: Option<String>,
 }
 
 /// Finds out what is wanted. Asks for what the flags do not say, if there is somebody to ask.
@@ -89,11 +92,18 @@ pub(crate) fn gather(
     };
     let server = server_url(&server).map_err(Failure::usage)?;
     // A token goes only to the server it was set for; who is asked has just named one.
-    let fits = |of: &str| ask.is_some() || server_url(of).is_ok_and(|url| url == server);
-    let own = settings.token.as_ref().filter(|_| fits(&settings.server.value));
-    let own = own.map(|token| token.value.clone());
-    let token = own.or_else(|| known("token").filter(|_| known("server").is_some_and(|url| fits(&url))));
-    let (probe, token) = meet(&server, token, ask.as_deref_mut())?;
+    let fits = ask.is_some() || settings.server.value == server;
+    let given = settings.token.as_ref().filter(|_| fits);
+    let typed = given.filter(|token| token.origin != Origin::File);
+    let stored = || Store::new(&|name| env::var(name).ok()).token(&server);
+    // The one in a file is an agent's: the user's own can do more.
+    let token = match typed.map(|token| token.value.clone()) {
+        Some(token) => Some(token),
+        None => stored()?.or_else(|| given.map(|token| token.value.clone())),
+    };
+    let (probe, token, was_asked) = meet(&server, token, ask.as_deref_mut())?;
+    let by_flag = given.is_some_and(|token| token.origin == Origin::Flag);
+    let to_keep = token.clone().filter(|_| was_asked || by_flag);
     let project = Project { name, agents, with_controller: !adds, server, token };
     let asked = ask.is_some();
     let starter = match (args.start, ask) {
@@ -115,7 +125,7 @@ pub(crate) fn gather(
     if !(asked && probe == Probe::Silent) {
         warnings.extend(probe.warning(&project.server));
     }
-    Ok(Wanted { project, probe, starter, warnings })
+    Ok(Wanted { project, probe, starter, warnings, to_keep })
 }
 
 fn usage(wrong: Wrong) -> Failure {
@@ -212,35 +222,47 @@ fn ask_for_stack(agent: &Name, ask: &mut dyn Ask) -> Result<Stack, Failure> {
     Ok(Stack::GoApi(Database::ALL.get(chosen).copied().unwrap_or_default()))
 }
 
-/// Finds out whether the server answers, and with which token: one that is not needed is not written down.
+/// Finds out whether the server answers, and with which token, and whether that was asked for: one that is not needed is
+/// forgotten.
 fn meet(
     server: &str,
     token: Option<String>,
     ask: Option<&mut (dyn Ask + 'static)>,
-) -> Result<(Probe, Option<String>), Failure> {
-    let found = probe(server, token.as_deref());
-    match (found, ask) {
-        (Probe::Open, _) => Ok((Probe::Open, None)),
-        (Probe::NeedsToken, Some(ask)) => {
-            let mut why = "";
-            loop {
-                let typed = ask.secret(&format!("{why}What does the server ask for, as --auth-token?"))?;
-                let typed = typed.trim().to_owned();
-                if let Err(wrong) = check_token(&typed) {
-                    ask.warn(&format!("that can't be a token: {wrong}"))?;
-                    continue;
-                }
-                match probe(server, Some(&typed)) {
-                    Probe::NeedsToken => why = "That is not it. ",
-                    found => return Ok((found, Some(typed))),
-                }
+) -> Result<(Probe, Option<String>, bool), Failure> {
+    let mut found = probe(server, token.as_deref());
+    if let (Probe::NeedsToken | Probe::OnlyAnAgent, Some(ask)) = (found, ask) {
+        let mut was_shown = token.is_some();
+        loop {
+            let why = match found {
+                Probe::OnlyAnAgent => "That is one agent's token, which can't register others. ",
+                Probe::NeedsToken if was_shown => "That is not it. ",
+                Probe::NeedsToken | Probe::Open | Probe::Accepts | Probe::Silent => "",
+            };
+            let typed = ask.secret(&format!("{why}What does the server ask for, as --auth-token?"))?;
+            let typed = typed.trim().to_owned();
+            if let Err(wrong) = check_token(&typed) {
+                ask.warn(&format!("that can't be a token: {wrong}"))?;
+                continue;
+            }
+            found = probe(server, Some(&typed));
+            was_shown = true;
+            match found {
+                Probe::NeedsToken | Probe::OnlyAnAgent => {}
+                Probe::Open => return Ok((found, None, false)),
+                Probe::Accepts | Probe::Silent => return Ok((found, Some(typed), true)),
             }
         }
-        (Probe::NeedsToken, None) => Err(Failure::refused(format_args!(
-            "{server} asks for a token{}: give the right one with --token or KOOR_TOKEN",
+    }
+    match found {
+        Probe::Open => Ok((found, None, false)),
+        Probe::Accepts | Probe::Silent => Ok((found, token, false)),
+        Probe::OnlyAnAgent => Err(Failure::refused(format_args!(
+            "the token is that of one agent, which can't register others at {server}: give the server's own with --token"
+        ))),
+        Probe::NeedsToken => Err(Failure::refused(format_args!(
+            "{server} asks for a token{}: give the server's own with --token, and the server with --server",
             if token.is_some() { ", and not for this one" } else { "" }
         ))),
-        (found, _) => Ok((found, token)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! files of it without touching the disk, and [`mod@write`] puts all of them there, or none.
 
 mod ask;
+mod enroll;
 mod gather;
 mod plan;
 mod project;
@@ -25,14 +26,15 @@ use crate::{
     args::Global,
     exit::{self, Failure},
     rule_sets,
-    settings::client::ClientSettings,
+    settings::{client::ClientSettings, file, store::Store},
 };
 
 use self::{
     ask::{Arrows, Ask, Plain},
+    enroll::Identities,
     gather::Wanted,
     plan::{PROGRAM, Planned},
-    project::Stack,
+    project::{Project, Stack},
     start::Starter,
     write::{Fate, Site},
 };
@@ -115,10 +117,10 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
 
     let program = env::current_exe()
         .map_err(|error| Failure::refused(format_args!("cannot find this program's own file: {error}")))?;
-    let files = files(&wanted, &base)?;
     let site = Site { base: &base, program: &program };
-    let fates = write::survey(site, &files, args.force)
-        .map_err(|error| Failure::refused(format_args!("cannot look at what is there: {error}")))?;
+    let known = enroll::known(&wanted.project, &base);
+    let files = files(&wanted, site, &enroll::expected(&wanted, &known))?;
+    let fates = survey(site, &files, args.force)?;
     if args.dry_run {
         return report::list(&files, &fates);
     }
@@ -129,17 +131,81 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
             return Err(ask::Stop::Cancelled.into());
         }
     }
-    write::apply(site, &files, &fates)
-        .map_err(|error| Failure::refused(format_args!("cannot write: {error}; everything is as it was")))?;
-    let next = report::next_steps(&wanted, &base);
+    let (files, fates, registered) = make(&wanted, &known, site, args.force)?;
+    keep_token(&wanted);
+    let made = report::made(&wanted, registered);
+    let next = report::next_steps(&wanted, &base, &server_program(site, &wanted.project));
     if let Some(ask) = asker.as_deref_mut() {
         ask.note("What comes next", &next)?;
-        ask.end(&report::made(&wanted))?;
+        ask.end(&made)?;
     } else {
         report::list(&files, &fates)?;
-        report::say(&format!("{}\n{next}", report::made(&wanted)));
+        report::say(&format!("{made}\n{next}"));
     }
     Ok(())
+}
+
+/// Registers the agents and writes all files, or does neither. Answers what was written, and how many were registered.
+fn make(
+    wanted: &Wanted,
+    known: &Identities,
+    site: Site<'_>,
+    force: bool,
+) -> Result<(Vec<Planned>, Vec<Fate>, usize), Failure> {
+    let enrolled = enroll::enroll(wanted, known)?;
+    let write = || {
+        let identities = enrolled.as_ref().map_or(known, |enrolled| &enrolled.identities);
+        let files = files(wanted, site, identities)?;
+        let fates = survey(site, &files, force)?;
+        refuse_conflicts(site.base, &files, &fates)?;
+        write::apply(site, &files, &fates).map_err(|error| {
+            Failure::refused(format_args!("cannot write: {error}; everything is as it was"))
+        })?;
+        Ok((files, fates))
+    };
+    match write() {
+        Ok((files, fates)) => Ok((files, fates, enrolled.map_or(0, |enrolled| enrolled.count()))),
+        Err(failure) => {
+            if let Some(enrolled) = enrolled {
+                enrolled.undo();
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn survey(site: Site<'_>, files: &[Planned], force: bool) -> Result<Vec<Fate>, Failure> {
+    write::survey(site, files, force)
+        .map_err(|error| Failure::refused(format_args!("cannot look at what is there: {error}")))
+}
+
+/// Keeps the server's own token in the user's configuration directory: for `koor init --add`, and for what only an
+/// administrator may do.
+fn keep_token(wanted: &Wanted) {
+    let store = Store::new(&|name| env::var(name).ok());
+    let kept = wanted.to_keep.as_deref().map(|token| store.set(&wanted.project.server, Some(token)));
+    match kept {
+        Some(Ok(path)) => report::say(&format!(
+            "The server's own token is kept in {}, for your own commands; no workspace holds it.",
+            path.display()
+        )),
+        Some(Err(failure)) => exit::warn(format_args!("the token was not kept: {}", failure.text())),
+        None => {}
+    }
+    let file = token_file(wanted).zip(wanted.project.token.as_deref());
+    if let (Some(_), Some((path, token))) = (wanted.starter, file)
+        && let Err(failure) =
+            store.private_directory().and_then(|_| file::replace(&path, &format!("{token}\n")))
+    {
+        exit::warn(format_args!("the server will not find its token: {}", failure.text()));
+    }
+}
+
+/// Where what starts the server finds the server's token: outside of the project.
+fn token_file(wanted: &Wanted) -> Option<PathBuf> {
+    wanted.project.token.as_ref()?;
+    let name = wanted.project.on_loopback()?.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    Some(Store::new(&|name| env::var(name).ok()).directory()?.join(format!("{name}.token")))
 }
 
 /// The set of rules that is made for a stack, if one is.
@@ -166,15 +232,22 @@ fn asker(args: &InitArgs) -> Result<Option<Box<dyn Ask>>, Failure> {
 }
 
 /// Everything that is to be there afterwards.
-fn files(wanted: &Wanted, base: &Path) -> Result<Vec<Planned>, Failure> {
-    let program = base.join(wanted.project.controller_folder()).join(PROGRAM);
-    let mut files = plan::plan(&wanted.project).map_err(|error| Failure::caused_by(&error))?;
+fn files(wanted: &Wanted, site: Site<'_>, identities: &Identities) -> Result<Vec<Planned>, Failure> {
+    let mut files = plan::plan(&wanted.project, identities).map_err(|error| Failure::caused_by(&error))?;
     if let Some(starter) = wanted.starter {
-        files.extend(
-            starter.files(&wanted.project, base, &program).map_err(|error| Failure::caused_by(&error))?,
-        );
+        let program = server_program(site, &wanted.project);
+        let token_file = token_file(wanted);
+        let file = starter.file(&wanted.project, site.base, &program, token_file.as_deref());
+        files.push(file.map_err(|error| Failure::caused_by(&error))?);
     }
     Ok(files)
+}
+
+/// The program that starts the server: the one that runs now, which no agent's workspace holds. Under another name it would
+/// be the wizard again.
+pub(crate) fn server_program(site: Site<'_>, project: &Project) -> PathBuf {
+    let own = site.program.file_stem().is_some_and(|name| name == "koor");
+    if own { site.program.to_owned() } else { site.base.join(project.controller_folder()).join(PROGRAM) }
 }
 
 fn refuse_conflicts(base: &Path, files: &[Planned], fates: &[Fate]) -> Result<(), Failure> {

@@ -1,12 +1,15 @@
 //! Which files a project is made of. Pure: it reads nothing and writes nothing.
 
 use minijinja::{Error, Value, context};
+use serde_json::{Map, Value as Json};
 
 use super::{
+    enroll::{Identities, Identity},
     project::{Agent, Project, Stack},
     rule_set_of,
     templates::fill,
 };
+use crate::mcp_files::clients::OF_WORKSPACES;
 
 /// What is to be where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +24,12 @@ pub(crate) struct Planned {
 pub(crate) enum Content {
     /// A text.
     Text(String),
-    /// A text that is nobody else's business: only its owner may read it.
-    Secret(String),
     /// A script: it can be started.
     Script(String),
-    /// Settings that this program goes on writing to: one that names the same server stays as it is.
-    Settings(String),
+    /// Settings that this program goes on writing to: a file that names the same server keeps what else it says.
+    Settings(Map<String, Json>),
+    /// An entry in a client's file: one that is there keeps what else it says.
+    Entry { list: &'static str, entry: Map<String, Json> },
     /// Lines of which those that are missing are added to a file that is there.
     Lines(String),
     /// This program.
@@ -36,36 +39,30 @@ pub(crate) enum Content {
 /// The name of this program in a workspace.
 pub(crate) const PROGRAM: &str = if cfg!(windows) { "koor-cli.exe" } else { "koor-cli" };
 
-/// Where editors look for MCP servers, and the template of what they find.
-const MCP_FILES: [(&str, &str); 6] = [
-    (".mcp.json", "mcp/mcp-servers.json"),
-    (".claude/mcp.json", "mcp/mcp-servers.json"),
-    (".cursor/mcp.json", "mcp/mcp-servers.json"),
-    (".vscode/mcp.json", "mcp/vscode.json"),
-    (".kilocode/mcp.json", "mcp/kilocode.json"),
-    (".kilo/kilo.json", "mcp/kilo.json"),
-];
-
 /// Everything that this project needs, in the order of its folders.
 ///
 /// # Errors
 /// When a template is broken.
-pub(crate) fn plan(project: &Project) -> Result<Vec<Planned>, Error> {
+pub(crate) fn plan(project: &Project, identities: &Identities) -> Result<Vec<Planned>, Error> {
+    let workspace = |folder: String, agent| {
+        let identity = identities.get(&folder);
+        Workspace { project, folder, agent, identity }
+    };
     let mut files = Vec::new();
     if project.with_controller {
-        let controller = Workspace { project, folder: project.controller_folder(), agent: None };
+        let controller = workspace(project.controller_folder(), None);
         files.extend(controller.files("controller/AGENTS.md")?);
         files.push(controller.text("plan/overview.md", "controller/overview.md")?);
         files.push(controller.text("plan/decisions/README.md", "controller/decisions.md")?);
         files.push(controller.text("status/README.md", "controller/status.md")?);
     }
     for agent in project.agents.iter() {
-        let note = Workspace { project, folder: project.controller_folder(), agent: Some(agent) };
+        let note = workspace(project.controller_folder(), Some(agent));
         files.push(note.text(&format!("agents/{}.md", agent.name), "controller/agent.md")?);
     }
     for agent in project.agents.iter() {
-        let workspace = Workspace { project, folder: project.folder(agent), agent: Some(agent) };
-        files.extend(workspace.files("agent/AGENTS.md")?);
+        let own = workspace(project.folder(agent), Some(agent));
+        files.extend(own.files("agent/AGENTS.md")?);
     }
     Ok(files)
 }
@@ -80,6 +77,8 @@ struct Workspace<'a> {
     project: &'a Project,
     folder: String,
     agent: Option<&'a Agent>,
+    /// `None` as long as the server has not registered it.
+    identity: Option<&'a Identity>,
 }
 
 impl Workspace<'_> {
@@ -91,14 +90,29 @@ impl Workspace<'_> {
             self.text(".cursorrules", "common/cursorrules")?,
             self.text(".cursor/rules/koor.mdc", "common/koor.mdc")?,
             self.with(".gitignore", "common/gitignore", Content::Lines)?,
-            self.with("settings.json", "common/settings.json", Content::Settings)?,
+            self.at("settings.json", Content::Settings(self.settings())),
             self.at(PROGRAM, Content::Program),
         ];
-        for (path, template) in MCP_FILES {
-            let kind = if self.project.token.is_some() { Content::Secret } else { Content::Text };
-            files.push(self.with(path, template, kind)?);
+        for file in OF_WORKSPACES {
+            let entry = file.entry(&self.project.server, self.token());
+            files.push(self.at(file.path, Content::Entry { list: file.list, entry }));
         }
         Ok(files)
+    }
+
+    /// The token of the workspace's own instance.
+    fn token(&self) -> Option<&str> {
+        self.identity?.token.as_deref()
+    }
+
+    fn settings(&self) -> Map<String, Json> {
+        let mut settings = Map::new();
+        settings.insert("server".to_owned(), self.project.server.as_str().into());
+        let id = self.identity.map(|identity| identity.id.as_str());
+        for (key, value) in [("instance_id", id), ("token", self.token())] {
+            settings.extend(value.map(|value| (key.to_owned(), value.into())));
+        }
+        settings
     }
 
     fn at(&self, path: &str, content: Content) -> Planned {
@@ -129,8 +143,7 @@ impl Workspace<'_> {
             agent => agent,
             package => package,
             server => &project.server,
-            mcp_url => format!("{}/mcp", project.server),
-            token => project.token.as_deref().unwrap_or_default(),
+            token => self.token().unwrap_or_default(),
             stack => stack.as_str(),
             stack_title => stack.to_string(),
             stack_template => format!("stacks/{}.md", stack.as_str()),

@@ -238,6 +238,12 @@ impl Agent {
         if name == CONTROLLER { Err(Wrong::Reserved) } else { Ok(Self { name, stack }) }
     }
 
+    /// As it is written in a flag.
+    pub(crate) fn flag(&self) -> String {
+        let database = self.stack.database().map(|database| format!(":{}", database.as_str()));
+        format!("{}:{}{}", self.name, self.stack.as_str(), database.unwrap_or_default())
+    }
+
     /// Reads `NAME:STACK[:DATABASE]`; a name alone has a generic stack. An unknown stack becomes the generic one, and
     /// is told in `warnings`.
     ///
@@ -312,7 +318,7 @@ pub(crate) struct Project {
     pub(crate) with_controller: bool,
     /// Without a slash at its end.
     pub(crate) server: String,
-    /// What the server asks for; `None` when it asks for nothing.
+    /// The server's own token; `None` when it asks for none. It registers the agents, and no workspace holds it.
     pub(crate) token: Option<String>,
 }
 
@@ -325,6 +331,15 @@ impl Project {
     /// The folder of that agent.
     pub(crate) fn folder(&self, agent: &Agent) -> String {
         format!("{}-{}", self.name.slug(), agent.name)
+    }
+
+    /// Every workspace that is made: its folder, the name of its agent, and the agent's stack.
+    pub(crate) fn workspaces(&self) -> impl Iterator<Item = (String, &str, Option<Stack>)> {
+        let controller = self.with_controller.then(|| (self.controller_folder(), CONTROLLER, None));
+        let agents = self.agents.iter();
+        controller
+            .into_iter()
+            .chain(agents.map(|agent| (self.folder(agent), agent.name.as_str(), Some(agent.stack))))
     }
 
     /// `host:port` of the server, when it is one that this machine can start.

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     gather::Wanted,
-    plan::{PROGRAM, Planned},
+    plan::Planned,
+    project::Project,
     start::{DATA, for_shell},
     write::Fate,
 };
@@ -69,28 +70,43 @@ pub(crate) fn summary(wanted: &Wanted, base: &Path, fates: &[Fate]) -> String {
 }
 
 /// What was made.
-pub(crate) fn made(wanted: &Wanted) -> String {
-    let agents = wanted.project.agents.iter().count();
-    let workspaces = agents + usize::from(wanted.project.with_controller);
-    let s = if workspaces == 1 { "" } else { "s" };
-    format!("Done: {workspaces} workspace{s} of {}.", wanted.project.name)
+pub(crate) fn made(wanted: &Wanted, registered: usize) -> String {
+    let workspaces = wanted.project.workspaces().count();
+    let s = |n: usize| if n == 1 { "" } else { "s" };
+    let agents = match registered {
+        0 => String::new(),
+        n => format!("; {n} agent{} registered", s(n)),
+    };
+    format!("Done: {workspaces} workspace{} of {}{agents}.", s(workspaces), wanted.project.name)
+}
+
+/// The command that makes the same again.
+fn again(project: &Project, base: &Path) -> String {
+    let flag = if project.with_controller { "--agent" } else { "--add" };
+    let agents: Vec<String> = project.agents.iter().map(|agent| format!("{flag} {}", agent.flag())).collect();
+    format!(
+        "koor init --project {} {} --server {} --dir {} --yes",
+        project.name,
+        agents.join(" "),
+        project.server,
+        for_shell(base)
+    )
 }
 
 /// What one does now.
-pub(crate) fn next_steps(wanted: &Wanted, base: &Path) -> String {
+pub(crate) fn next_steps(wanted: &Wanted, base: &Path, program: &Path) -> String {
     let project = &wanted.project;
     let mut steps = Vec::new();
     if wanted.probe == Probe::Silent {
         steps.push(match (wanted.starter, project.on_loopback()) {
             (Some(starter), _) => format!("Start the server:\n   {}", starter.command(base)),
             (None, Some(bind)) => {
-                let program = base.join(project.controller_folder()).join(PROGRAM);
                 let data = for_shell(&base.join(DATA));
                 let token = if project.token.is_some() { " --auth-token-file FILE" } else { "" };
                 let bind = for_shell(Path::new(&bind));
                 format!(
                     "Start the server, in a terminal of its own:\n   {} serve --bind {bind} --data-dir {data}{token}",
-                    for_shell(&program)
+                    for_shell(program)
                 )
             }
             (None, None) => format!(
@@ -98,6 +114,12 @@ pub(crate) fn next_steps(wanted: &Wanted, base: &Path) -> String {
                 project.server
             ),
         });
+        let why = if project.token.is_some() {
+            "Register the agents, which gives each a token of its own"
+        } else {
+            "Register the agents (or let each register itself when it is set up)"
+        };
+        steps.push(format!("{why}, by the same command again:\n   {}", again(project, base)));
     } else if let Some(starter) = wanted.starter {
         steps.push(format!("A server runs. To start it this way later:\n   {}", starter.command(base)));
     }

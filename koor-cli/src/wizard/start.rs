@@ -14,9 +14,6 @@ use super::{
 /// Where a server that was started so keeps its data.
 pub(crate) const DATA: &str = "koor-data";
 
-/// Where its token is, if it has one.
-const TOKEN: &str = "koor-token";
-
 /// What starts a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Starter {
@@ -37,34 +34,32 @@ impl Starter {
         }
     }
 
-    /// The files that it takes. They stand beside the workspaces.
+    /// The file that starts the server. It stands beside the workspaces.
     ///
     /// # Errors
-    /// When a template is broken.
-    pub(crate) fn files(self, project: &Project, base: &Path, program: &Path) -> Result<Vec<Planned>, Error> {
+    /// When the template is broken.
+    pub(crate) fn file(
+        self,
+        project: &Project,
+        base: &Path,
+        program: &Path,
+        token_file: Option<&Path>,
+    ) -> Result<Planned, Error> {
         let quote = match self {
             Self::Systemd => for_systemd,
             Self::Script => for_shell,
         };
-        let token = project.token.as_ref();
         let values = context! {
             program => quote(program),
             data_dir => quote(&base.join(DATA)),
             bind => quote(Path::new(&project.on_loopback().unwrap_or_default())),
-            token_file => token.map(|_| quote(&base.join(TOKEN))).unwrap_or_default(),
+            token_file => token_file.map(quote).unwrap_or_default(),
         };
-        let (path, text) = match self {
+        let (path, content) = match self {
             Self::Systemd => ("koor.service", Content::Text(fill("server/koor.service", &values)?)),
             Self::Script => ("start-koor.sh", Content::Script(fill("server/start-koor.sh", &values)?)),
         };
-        let mut files = vec![Planned { path: path.to_owned(), content: text }];
-        files.extend(
-            token.map(|token| Planned {
-                path: TOKEN.to_owned(),
-                content: Content::Secret(format!("{token}\n")),
-            }),
-        );
-        Ok(files)
+        Ok(Planned { path: path.to_owned(), content })
     }
 }
 

@@ -3,7 +3,7 @@
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConfig};
 
 /// Every template, by its path there.
-const TEMPLATES: [(&str, &str); 26] = {
+const TEMPLATES: [(&str, &str); 21] = {
     macro_rules! templates {
         ($($path:literal),* $(,)?) => { [$(($path, include_str!(concat!("../../templates/", $path)))),*] };
     }
@@ -13,16 +13,11 @@ const TEMPLATES: [(&str, &str); 26] = {
         "common/cursorrules",
         "common/gitignore",
         "common/koor.mdc",
-        "common/settings.json",
         "controller/AGENTS.md",
         "controller/agent.md",
         "controller/decisions.md",
         "controller/overview.md",
         "controller/status.md",
-        "mcp/kilo.json",
-        "mcp/kilocode.json",
-        "mcp/mcp-servers.json",
-        "mcp/vscode.json",
         "server/koor.service",
         "server/start-koor.sh",
         "stacks/c.md",

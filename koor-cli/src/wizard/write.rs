@@ -8,10 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::plan::{Content, Planned};
+use crate::mcp_files::{clients::NAME, merged};
 
 /// The mode of the program in a workspace: anyone may run it, no one may change it in place.
 #[cfg(unix)]
@@ -86,23 +87,47 @@ fn fate(site: Site<'_>, path: &Path, wanted: &Content) -> io::Result<Fate> {
             }
         }
         Content::Program => Fate::Conflict,
-        Content::Lines(lines) => match missing_lines(&fs::read_to_string(path)?, lines) {
-            None => Fate::Keep,
-            Some(_) => Fate::Extend,
-        },
-        Content::Settings(text) => {
-            let server = |text: &[u8]| {
-                let settings: Option<Value> = serde_json::from_slice(text).ok();
-                settings.and_then(|settings| settings.get("server").cloned())
-            };
-            let there = fs::read(path)?;
-            let same = server(&there).is_some_and(|there| server(text.as_bytes()) == Some(there));
-            if same { Fate::Keep } else { Fate::Conflict }
+        Content::Text(text) | Content::Script(text) => {
+            if fs::read(path)? == text.as_bytes() {
+                Fate::Keep
+            } else {
+                Fate::Conflict
+            }
         }
-        Content::Text(text) | Content::Secret(text) | Content::Script(text) => {
-            if fs::read(path)? == text.as_bytes() { Fate::Keep } else { Fate::Conflict }
+        Content::Lines(_) | Content::Settings(_) | Content::Entry { .. } => {
+            let there = fs::read_to_string(path)?;
+            match extended(&there, wanted) {
+                Some(text) if text == there => Fate::Keep,
+                Some(_) => Fate::Extend,
+                None => Fate::Conflict,
+            }
         }
     })
+}
+
+/// What a file that is there becomes; `None` when the content can't be put into it.
+fn extended(there: &str, wanted: &Content) -> Option<String> {
+    match wanted {
+        Content::Lines(lines) => Some(missing_lines(there, lines).unwrap_or_else(|| there.to_owned())),
+        Content::Settings(wanted) => {
+            let mut settings: Map<String, Value> = serde_json::from_str(there).ok()?;
+            let same = |key: &str| settings.get(key) == wanted.get(key);
+            if !same("server") {
+                return None;
+            }
+            if wanted.keys().all(|key| same(key)) {
+                return Some(there.to_owned());
+            }
+            settings.extend(wanted.clone());
+            Some(pretty(&settings))
+        }
+        Content::Entry { list, entry } => merged(there, list, NAME, entry).ok(),
+        Content::Text(_) | Content::Script(_) | Content::Program => None,
+    }
+}
+
+fn pretty(settings: &Map<String, Value>) -> String {
+    format!("{:#}\n", Value::Object(settings.clone()))
 }
 
 /// Whether a program is a link, hard or symbolic, or can be written: earlier versions linked it.
@@ -194,17 +219,37 @@ fn stage(site: Site<'_>, staging: &TempDir, work: &[(&Planned, Fate)]) -> io::Re
         let path = staging.path().join("new").join(&file.path);
         let staged = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match &file.content {
             Content::Program => copy_program(site.program, &path),
-            Content::Script(text) => write(&path, text, 0o777),
-            Content::Secret(text) | Content::Settings(text) => write(&path, text, 0o600),
-            Content::Lines(text) if *fate == Fate::Extend => {
-                let there = fs::read_to_string(site.base.join(&file.path))?;
-                write(&path, &missing_lines(&there, text).unwrap_or(there), 0o666)
+            content => {
+                let there = match fate {
+                    Fate::Extend => fs::read_to_string(site.base.join(&file.path))?,
+                    Fate::Create | Fate::Replace | Fate::Keep | Fate::Conflict => String::new(),
+                };
+                write(&path, &text(&there, content), mode(content))
             }
-            Content::Text(text) | Content::Lines(text) => write(&path, text, 0o666),
         });
         staged.map_err(|error| about(&error, &file.path))?;
     }
     Ok(())
+}
+
+/// What a file holds afterwards.
+pub(super) fn text(there: &str, content: &Content) -> String {
+    match content {
+        Content::Text(text) | Content::Script(text) => text.clone(),
+        Content::Settings(settings) if there.is_empty() => pretty(settings),
+        Content::Lines(lines) if there.is_empty() => lines.clone(),
+        _ => extended(there, content).unwrap_or_else(|| there.to_owned()),
+    }
+}
+
+/// Who may use a file. What can hold a token is its owner's alone.
+pub(super) fn mode(content: &Content) -> u32 {
+    match content {
+        Content::Script(_) => 0o777,
+        Content::Settings(_) => 0o600,
+        Content::Entry { entry, .. } if entry.contains_key("headers") => 0o600,
+        Content::Text(_) | Content::Lines(_) | Content::Entry { .. } | Content::Program => 0o666,
+    }
 }
 
 /// Copies the program, so that no workspace can change another's. `fs::copy` shares blocks where the file system can.

@@ -8,15 +8,15 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    clients::{Client, NAME},
-    merge,
-};
 use crate::{
     context::Context,
     exit::{self, Failure},
+    mcp_files::{
+        clients::{Client, File, NAME},
+        merged,
+    },
     probe::{Probe, probe},
-    settings::file,
+    settings,
 };
 
 /// The largest file that is read: people write it.
@@ -27,12 +27,12 @@ const LARGEST: u64 = 1 << 20;
 /// # Errors
 /// When the client has no file here, or its file is no good.
 pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), Failure> {
-    let file = if write { Some(file_of(client)?) } else { None };
+    let files = if write { files_of(client)? } else { &[] };
     let token = context.settings.token.as_ref().map(|token| token.value.as_str());
     let found = probe(context.client.server(), token);
     // One that is not needed is not written down.
     let token = token.filter(|_| found != Probe::Open);
-    let entry = client.entry(context.client.server(), token);
+    let server = context.client.server();
     match (found, token) {
         (Probe::Accepts, _) if write => {
             return Err(Failure::refused(
@@ -52,34 +52,40 @@ pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), 
         ),
         (Probe::Open | Probe::OnlyAnAgent | Probe::Silent, _) => {}
     }
-    let Some(file) = file else {
-        let snippet = json!({client.list(): {NAME: entry}});
+    if !write {
+        let file = client.printed();
+        let snippet = json!({file.list: {NAME: file.entry(server, token)}});
         // To be pasted by a person: always indented.
         context.output.line(serde_json::to_string_pretty(&snippet).unwrap_or_default())?;
-        exit::warn(format_args!("this belongs into {}", client.place()));
+        exit::warn(format_args!("this belongs into {}", file.path));
         return Ok(());
-    };
-    merge_into(Path::new(file), client, &entry)?;
-    if token.is_some() {
-        exit::warn(format_args!("{file} holds the token now: keep it out of version control"));
     }
-    context.output.line(file)
+    for file in files {
+        merge_into(*file, &file.entry(server, token))?;
+        if token.is_some() {
+            exit::warn(format_args!("{} holds the token now: keep it out of version control", file.path));
+        }
+        context.output.line(file.path)?;
+    }
+    Ok(())
 }
 
-fn file_of(client: Client) -> Result<&'static str, Failure> {
-    client.file().ok_or_else(|| {
-        Failure::usage(format_args!(
+fn files_of(client: Client) -> Result<&'static [File], Failure> {
+    match client.files() {
+        [] => Err(Failure::usage(format_args!(
             "this client has no file in a project's directory: without --write, what belongs into {} is printed",
-            client.place()
-        ))
-    })
+            client.printed().path
+        ))),
+        files => Ok(files),
+    }
 }
 
-fn merge_into(path: &Path, client: Client, entry: &Map<String, Value>) -> Result<(), Failure> {
+fn merge_into(file: File, entry: &Map<String, Value>) -> Result<(), Failure> {
+    let path = Path::new(file.path);
     let cannot =
         |why: &dyn std::fmt::Display| Failure::refused(format!("cannot change {}: {why}", path.display()));
     let text = read(path).map_err(|error| cannot(&error))?;
-    let text = merge::merged(&text, client.list(), NAME, entry).map_err(|error| {
+    let text = merged(&text, file.list, NAME, entry).map_err(|error| {
         cannot(&format_args!(
             "{error}. Only plain JSON can be merged into, without comments; it is left as it is, and `koor mcp config` \
              without --write prints what belongs into it"
@@ -88,7 +94,7 @@ fn merge_into(path: &Path, client: Client, entry: &Map<String, Value>) -> Result
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|error| cannot(&error))?;
     }
-    file::replace(path, &text)
+    settings::file::replace(path, &text)
 }
 
 fn read(path: &Path) -> io::Result<String> {

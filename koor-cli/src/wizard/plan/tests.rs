@@ -3,7 +3,13 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 use tiktoken_rs::o200k_base;
 
 use super::*;
-use crate::wizard::project::{Agents, Database};
+use crate::wizard::{
+    project::{Agents, Database},
+    write,
+};
+
+/// The server's own token, which no file may hold.
+const SERVERS_OWN: &str = "the-servers-own";
 
 /// What an agent's instructions may cost each time that they are read.
 const MOST_TOKENS: usize = 1_200;
@@ -14,28 +20,46 @@ fn stacks() -> Vec<Stack> {
     Stack::ALL.into_iter().chain(go_api).collect()
 }
 
-fn project(stack: Stack, token: Option<&str>) -> Project {
+fn project(stack: Stack) -> Project {
     let agent = Agent { name: "frontend".to_owned(), stack };
     Project {
         name: "Truck-Wash".parse().unwrap(),
         agents: Agents::new(vec![agent]).unwrap(),
         with_controller: true,
         server: "http://localhost:9800".to_owned(),
-        token: token.map(str::to_owned),
+        token: Some(SERVERS_OWN.to_owned()),
     }
+}
+
+/// Identities of both workspaces with these tokens, or none.
+fn identities(token: Option<&str>) -> Identities {
+    let identity = |token: &str| Identity { id: "an-id".to_owned(), token: Some(token.to_owned()) };
+    let folders = ["truck-wash-controller", "truck-wash-frontend"];
+    token
+        .map(|token| folders.map(|folder| (folder.to_owned(), identity(token))))
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn planned(stack: Stack, token: Option<&str>) -> Vec<Planned> {
+    plan(&project(stack), &identities(token)).unwrap()
 }
 
 /// All files of a folder in one text, each under its path and what it is.
 fn shown(files: &[Planned], folder: &str) -> String {
     let files =
         files.iter().filter(|file| file.path.split_once('/').is_some_and(|(first, _)| first == folder));
-    let files = files.map(|Planned { path, content }| match content {
-        Content::Text(text) => format!("=== {path}\n{text}"),
-        Content::Secret(text) => format!("=== {path} (secret)\n{text}"),
-        Content::Script(text) => format!("=== {path} (script)\n{text}"),
-        Content::Settings(text) => format!("=== {path} (settings)\n{text}"),
-        Content::Lines(text) => format!("=== {path} (lines)\n{text}"),
-        Content::Program => format!("=== {path} (this program)\n"),
+    let files = files.map(|Planned { path, content }| {
+        let text = write::text("", content);
+        match content {
+            Content::Script(_) => format!("=== {path} (script)\n{text}"),
+            Content::Settings(_) => format!("=== {path} (settings)\n{text}"),
+            Content::Entry { .. } if write::mode(content) == 0o600 => format!("=== {path} (secret)\n{text}"),
+            Content::Text(_) | Content::Entry { .. } => format!("=== {path}\n{text}"),
+            Content::Lines(_) => format!("=== {path} (lines)\n{text}"),
+            Content::Program => format!("=== {path} (this program)\n"),
+        }
     });
     files.collect()
 }
@@ -62,7 +86,7 @@ fn every_file_of_every_stack_is_as_it_was_when_somebody_last_looked() {
             Some(database) => format!("{}-{}.txt", stack.as_str(), database.as_str()),
             None => format!("{}.txt", stack.as_str()),
         };
-        let files = plan(&project(stack, None)).unwrap();
+        let files = planned(stack, None);
         golden(&name, &shown(&files, "truck-wash-frontend"));
         let note = files.iter().find(|file| file.path.ends_with("agents/frontend.md"));
         assert!(note.is_some());
@@ -70,9 +94,9 @@ fn every_file_of_every_stack_is_as_it_was_when_somebody_last_looked() {
         controllers.insert(shown(&others, "truck-wash-controller"));
     }
     assert_eq!(controllers.len(), 1, "a controller does not depend on its agents");
-    let files = plan(&project(Stack::Goth, None)).unwrap();
+    let files = planned(Stack::Goth, None);
     golden("controller.txt", &shown(&files, "truck-wash-controller"));
-    let files = plan(&project(Stack::Rust, Some("s3cret"))).unwrap();
+    let files = planned(Stack::Rust, Some("s3cret"));
     golden("with-token.txt", &shown(&files, "truck-wash-frontend"));
     golden("controller-with-token.txt", &shown(&files, "truck-wash-controller"));
 }
@@ -82,7 +106,7 @@ fn the_instructions_of_an_agent_are_short() {
     let encoder = o200k_base().unwrap();
     for stack in stacks() {
         for token in [None, Some("s3cret")] {
-            let files = plan(&project(stack, token)).unwrap();
+            let files = planned(stack, token);
             for (folder, most) in
                 [("truck-wash-frontend", MOST_TOKENS), ("truck-wash-controller", MOST_TOKENS)]
             {
@@ -100,7 +124,7 @@ fn the_instructions_of_an_agent_are_short() {
 #[test]
 fn a_token_is_only_in_files_that_are_secret_and_ignored_by_git() {
     for (token, holders) in [(None, 0), (Some("s3cret"), 7)] {
-        let files = plan(&project(Stack::React, token)).unwrap();
+        let files = planned(Stack::React, token);
         for folder in ["truck-wash-frontend", "truck-wash-controller"] {
             let own = || files.iter().filter(|file| file.path.starts_with(&format!("{folder}/")));
             let ignored = own()
@@ -111,15 +135,12 @@ fn a_token_is_only_in_files_that_are_secret_and_ignored_by_git() {
                 .unwrap();
             let mut found = 0;
             for file in own() {
-                let (text, private) = match &file.content {
-                    Content::Secret(text) | Content::Settings(text) => (text, true),
-                    Content::Text(text) | Content::Script(text) | Content::Lines(text) => (text, false),
-                    Content::Program => continue,
-                };
+                let text = write::text("", &file.content);
+                assert!(!text.contains(SERVERS_OWN), "{}", file.path);
                 if text.contains("s3cret") {
                     found += 1;
                     let inside = file.path.strip_prefix(folder).unwrap();
-                    assert!(private, "{}", file.path);
+                    assert_eq!(write::mode(&file.content), 0o600, "{}", file.path);
                     assert!(ignored.lines().any(|line| line == inside), "{inside} is not ignored");
                 }
             }
@@ -130,9 +151,9 @@ fn a_token_is_only_in_files_that_are_secret_and_ignored_by_git() {
 
 #[test]
 fn an_agent_more_touches_no_file_of_the_others() {
-    let mut project = project(Stack::Flutter, None);
+    let mut project = project(Stack::Flutter);
     project.with_controller = false;
-    let files = plan(&project).unwrap();
+    let files = plan(&project, &Identities::new()).unwrap();
     let outside: Vec<&str> = files
         .iter()
         .map(|file| file.path.as_str())
@@ -143,12 +164,12 @@ fn an_agent_more_touches_no_file_of_the_others() {
 
 #[test]
 fn a_token_stays_whole_in_json() {
-    let files = plan(&project(Stack::C, Some(r#"a"b\c"#))).unwrap();
+    let files = planned(Stack::C, Some(r#"a"b\c"#));
     for file in
         files.iter().filter(|file| Path::new(&file.path).extension().is_some_and(|kind| kind == "json"))
     {
-        let (Content::Secret(text) | Content::Settings(text)) = &file.content else { panic!("{file:?}") };
-        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        let text = write::text("", &file.content);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(json.to_string().contains(r#"a\"b\\c"#), "{text}");
     }
 }

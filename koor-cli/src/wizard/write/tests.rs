@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::{
     Fate::{Conflict, Create, Extend, Keep, Replace},
     *,
@@ -99,15 +101,43 @@ fn what_is_there_and_differs_is_in_the_way_unless_it_is_forced() {
 }
 
 #[test]
-fn settings_of_the_same_server_stay_as_they_are() {
+fn settings_of_the_same_server_get_what_they_lack() {
     let scene = Scene::new(&[("settings.json", r#"{"server":"http://a","instance_id":"7"}"#)]);
-    let settings = |server: &str| {
-        let text = format!("{{\n  \"server\": \"{server}\"\n}}\n");
-        [Planned { path: "settings.json".to_owned(), content: Content::Settings(text) }]
+    let settings = |json: Value| {
+        let settings = json.as_object().unwrap().clone();
+        [Planned { path: "settings.json".to_owned(), content: Content::Settings(settings) }]
     };
-    assert_eq!(survey(scene.site(), &settings("http://a"), true).unwrap(), [Fate::Keep]);
-    assert_eq!(survey(scene.site(), &settings("http://b"), false).unwrap(), [Fate::Conflict]);
-    assert_eq!(survey(scene.site(), &settings("http://b"), true).unwrap(), [Fate::Replace]);
+    let same = settings(json!({"server": "http://a"}));
+    assert_eq!(survey(scene.site(), &same, true).unwrap(), [Fate::Keep]);
+    let other = settings(json!({"server": "http://b"}));
+    assert_eq!(survey(scene.site(), &other, false).unwrap(), [Fate::Conflict]);
+    assert_eq!(survey(scene.site(), &other, true).unwrap(), [Fate::Replace]);
+    let more = settings(json!({"server": "http://a", "token": "t"}));
+    let fates = survey(scene.site(), &more, false).unwrap();
+    assert_eq!(fates, [Fate::Extend]);
+    apply(scene.site(), &more, &fates).unwrap();
+    let there: Value = serde_json::from_str(scene.tree()["settings.json"].as_deref().unwrap()).unwrap();
+    assert_eq!(there, json!({"server": "http://a", "instance_id": "7", "token": "t"}));
+    assert_eq!(survey(scene.site(), &more, false).unwrap(), [Fate::Keep]);
+}
+
+#[test]
+fn a_clients_file_keeps_what_is_in_it_and_gets_the_entry() {
+    let scene = Scene::new(&[
+        ("a/mcp.json", "{\"mcpServers\": {\"other\": {\"command\":  \"x\"}}}"),
+        ("b/mcp.json", "[]"),
+    ]);
+    let entry = json!({"type": "http", "url": "u"}).as_object().unwrap().clone();
+    let files = ["a", "b", "c"].map(|folder| Planned {
+        path: format!("{folder}/mcp.json"),
+        content: Content::Entry { list: "mcpServers", entry: entry.clone() },
+    });
+    let fates = survey(scene.site(), &files, false).unwrap();
+    assert_eq!(fates, [Fate::Extend, Fate::Conflict, Fate::Create]);
+    apply(scene.site(), &files, &fates).unwrap();
+    let text = scene.tree()["a/mcp.json"].clone().unwrap();
+    assert!(text.contains("\"command\":  \"x\"") && text.contains("\"url\": \"u\""), "{text}");
+    assert_eq!(survey(scene.site(), &files, false).unwrap(), [Fate::Keep, Fate::Conflict, Fate::Keep]);
 }
 
 #[test]
@@ -163,11 +193,12 @@ fn what_holds_a_token_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let scene = Scene::new(&[]);
-    let content = |kind: fn(String) -> Content| kind("{}".to_owned());
+    let entry = |value: Value| Content::Entry { list: "s", entry: value.as_object().unwrap().clone() };
     let files = [
-        ("a/secret", content(Content::Secret), 0o077),
-        ("a/settings.json", content(Content::Settings), 0o077),
-        ("a/open", content(Content::Text), 0),
+        ("a/secret", entry(json!({"headers": {}})), 0o077),
+        ("a/settings.json", Content::Settings(Map::new()), 0o077),
+        ("a/open", Content::Text("{}".to_owned()), 0),
+        ("a/entry", entry(json!({})), 0),
     ];
     let planned = files.clone().map(|(path, content, _)| Planned { path: path.to_owned(), content });
     let fates = survey(scene.site(), &planned, false).unwrap();

@@ -71,7 +71,7 @@ impl Members {
 /// # Errors
 /// When the file is no JSON object, or lists its servers in something else. It may hold comments: many editors allow
 /// them, and nobody could put them back.
-pub(super) fn merged(
+pub(crate) fn merged(
     text: &str,
     list: &str,
     name: &str,

@@ -1,0 +1,6 @@
+//! The files in which MCP clients look for servers: where they are, what they say, and how an entry is put into one.
+
+pub(crate) mod clients;
+mod merge;
+
+pub(crate) use self::merge::merged;
