@@ -23,6 +23,7 @@ pub mod clock;
 pub mod commands;
 pub mod diff;
 pub mod domain;
+pub mod guides;
 pub mod ids;
 pub mod jobs;
 pub mod page;

@@ -1,37 +1,95 @@
 //! Everything that a store holds, as text that can be compared.
 
+use std::fmt::Debug;
+
 use crate::{
     domain::{
         audit::AuditFilter, compliance::RunFilter, events::EventFilter, instances::InstanceFilter,
         metrics::MetricFilter, rules::RuleFilter,
     },
+    execute::read,
     pattern::{Pattern, TopicFilter},
-    ports::{ReadTx, Store, StoreResult},
+    ports::{EveryNoun, ReadTx, Store, StoreError, StoreResult},
 };
+
+/// More than any test stores.
+const ALL: usize = 1_000_000;
 
 /// Everything that a store holds but tokens: a line for each thing, in a fixed order.
 pub async fn dump(store: &dyn Store) -> Vec<String> {
-    crate::execute::read(store, lines).await.unwrap()
+    let lines = read(store, |tx| {
+        let mut dump = Dump(Vec::new());
+        dump.visit(tx)?;
+        Ok(dump.0)
+    });
+    lines.await.unwrap()
 }
 
-fn lines(tx: &mut dyn ReadTx) -> StoreResult<Vec<String>> {
-    const ALL: usize = 1_000_000;
-    let mut lines = Vec::new();
-    lines.extend(tx.documents_after(None, ALL)?.iter().map(|document| format!("{document:?}")));
-    lines.push(format!("{:?}", tx.log_bounds()?));
-    let every_topic = ["*", "$*"].map(|pattern| Pattern::new(pattern).unwrap());
-    let every = EventFilter { topics: TopicFilter::new(every_topic.into()), ..EventFilter::default() };
-    lines.extend(tx.events_newest(&every, ALL)?.iter().map(|event| format!("{event:?}")));
-    lines.extend(tx.instances(&InstanceFilter::default())?.iter().map(|instance| format!("{instance:?}")));
-    lines.extend(tx.rules(&RuleFilter::default())?.iter().map(|rule| format!("{rule:?}")));
-    for webhook in tx.webhooks()? {
-        lines.push(format!("{webhook:?}"));
-        lines.extend(tx.deliveries(&webhook.id)?.iter().map(|delivery| format!("{delivery:?}")));
+struct Dump(Vec<String>);
+
+impl Dump {
+    fn add<T: Debug>(&mut self, items: &[T]) {
+        self.0.extend(items.iter().map(|item| format!("{item:?}")));
     }
-    lines.extend(tx.runs(&RunFilter::default(), ALL)?.iter().map(|run| format!("{run:?}")));
-    lines.extend(tx.templates(None, None)?.iter().map(|template| format!("{template:?}")));
-    lines.extend(tx.audit(&AuditFilter::default(), ALL)?.iter().map(|entry| format!("{entry:?}")));
-    lines.extend(tx.metrics(&MetricFilter::default())?.iter().map(|row| format!("{row:?}")));
-    lines.extend(tx.usage_after(None, ALL)?.iter().map(|record| format!("{record:?}")));
-    Ok(lines)
+}
+
+impl EveryNoun for Dump {
+    type Error = StoreError;
+
+    fn documents(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.documents_after(None, ALL)?);
+        Ok(())
+    }
+
+    fn events(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&[tx.log_bounds()?]);
+        let every_topic = ["*", "$*"].map(|pattern| Pattern::new(pattern).unwrap());
+        let every = EventFilter { topics: TopicFilter::new(every_topic.into()), ..EventFilter::default() };
+        self.add(&tx.events_newest(&every, ALL)?);
+        Ok(())
+    }
+
+    fn instances(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.instances(&InstanceFilter::default())?);
+        Ok(())
+    }
+
+    fn rules(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.rules(&RuleFilter::default())?);
+        Ok(())
+    }
+
+    fn webhooks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        for webhook in tx.webhooks()? {
+            let deliveries = tx.deliveries(&webhook.id)?;
+            self.add(&[webhook]);
+            self.add(&deliveries);
+        }
+        Ok(())
+    }
+
+    fn compliance(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.runs(&RunFilter::default(), ALL)?);
+        Ok(())
+    }
+
+    fn templates(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.templates(None, None)?);
+        Ok(())
+    }
+
+    fn audit(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.audit(&AuditFilter::default(), ALL)?);
+        Ok(())
+    }
+
+    fn metrics(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.metrics(&MetricFilter::default())?);
+        Ok(())
+    }
+
+    fn usage(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.usage_after(None, ALL)?);
+        Ok(())
+    }
 }
