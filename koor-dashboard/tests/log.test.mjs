@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { answerTopic, commonProject, merged, unanswered } from "../static/js/log.js";
+import { failingContracts } from "../static/js/pages/overview/troubles.js";
 
 const ids = (events) => events.map(({ id }) => id);
 const events = (...numbers) => numbers.map((id) => ({ id }));
@@ -37,4 +38,12 @@ test("an answer goes to the agent that asked", () => {
   assert.equal(answerTopic("a.b.frontend.request", "no"), "a.b.controller.frontend.no");
   assert.equal(answerTopic("frontend.request", "no"), "controller.frontend.no");
   assert.equal(answerTopic("request", "no"), "controller.no");
+});
+
+test("a contract fails while the newest run of any agent has failed", () => {
+  const run = (instance_id, contract, pass) => ({ instance_id, project: "p", contract, pass });
+  assert.equal(failingContracts([]), 0);
+  assert.equal(failingContracts([run("a", "c", true), run("a", "c", false)]), 0);
+  assert.equal(failingContracts([run("a", "c", false), run("b", "c", false), run("a", "d", true)]), 1);
+  assert.equal(failingContracts([run("a", "c", true), run("b", "c", false), run("a", "d", false)]), 2);
 });

@@ -62,7 +62,7 @@ test("a concurrent change is shown, not overwritten", () =>
       await server.call("PUT", "/api/state/k", { by: "somebody else" });
       await page.getByText("Version 2 was written while you are editing").waitFor();
       await page.getByRole("button", { name: "Save" }).click();
-      await page.getByText("Somebody wrote version 2 while you were editing").waitFor();
+      await page.getByText("Another writer saved version 2 while you were editing").waitFor();
       await page.locator(".diff td.was", { hasText: "somebody else" }).waitFor();
       assert.deepEqual(await server.call("GET", "/api/state/k"), { by: "somebody else" });
       await page.getByRole("button", { name: "Save mine over it" }).click();
@@ -202,7 +202,7 @@ test("what fails has a badge beside a healthy server", () =>
       [false],
     );
     await page.getByText("Healthy").waitFor();
-    await page.getByRole("link", { name: "1 contract check failing" }).click();
+    await page.getByRole("link", { name: "1 contract failing" }).click();
     await page.waitForURL("**/compliance");
   }));
 

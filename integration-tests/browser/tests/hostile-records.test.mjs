@@ -208,7 +208,7 @@ for (const colorScheme of ["light", "dark"]) {
           await page.getByRole("button", { name: button, exact: true }).first().click();
           await page.getByRole("dialog").waitFor();
         }
-        if (path === "/rules/try") await page.getByLabel("Text to hold").fill("a TODO\nfine");
+        if (path === "/rules/try") await page.getByLabel("Text to check").fill("a TODO\nfine");
         if (path === "/rules/try") await page.locator(".marked").waitFor();
         await page.waitForTimeout(250);
         await page.evaluate(AXE);

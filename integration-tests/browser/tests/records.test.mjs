@@ -36,7 +36,7 @@ test("a webhook is added with a secret, tested, told of events, and deleted", as
       await dialog.getByLabel("Id").fill("ci");
       await dialog.getByLabel("URL").fill("ftp://example.com");
       await dialog.getByLabel("Topics").fill("build.*");
-      await dialog.getByRole("button", { name: "Make up a secret" }).click();
+      await dialog.getByRole("button", { name: "Generate a secret" }).click();
       assert.match(await dialog.getByLabel("Secret").inputValue(), /^whsec_[A-Za-z0-9+/]{32}$/);
       await dialog.getByRole("button", { name: "Add", exact: true }).click();
       await dialog.locator(".problem").waitFor();

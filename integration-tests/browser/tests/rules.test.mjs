@@ -41,8 +41,8 @@ test("a proposal is tried before it is decided on, and rejected", () =>
       before: (server) => server.call("POST", "/api/rules/propose", proposal),
     },
     async ({ server, page }) => {
-      await page.getByRole("link", { name: "Look closer at no-print" }).click();
-      await page.getByLabel("Text to try it on").fill("fine\nx = print(1)\nprinter(2)");
+      await page.getByRole("link", { name: "Details of no-print" }).click();
+      await page.getByLabel("Text to test it on").fill("fine\nx = print(1)\nprinter(2)");
       await page.locator(".marked tr.hit", { hasText: "x = print(1)" }).waitFor();
       assert.deepEqual(await page.locator(".marked mark").allInnerTexts(), ["print("]);
       assert.equal(await page.locator(".marked tr.hit th").innerText(), "2");
@@ -58,11 +58,11 @@ test("a rule is added, tried while it is written, edited and deleted", () =>
     await page.getByRole("button", { name: "Add a rule" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("button", { name: "Add" }).click();
-    await dialog.getByText("This is needed.").first().waitFor();
+    await dialog.getByText("Required.").first().waitFor();
     await dialog.getByLabel("Project").fill("wash");
     await dialog.getByLabel("Name").fill("no-todo");
     await dialog.getByLabel("Pattern").fill("TODO(");
-    await dialog.getByLabel("Text to try it on").fill("a TODO here");
+    await dialog.getByLabel("Text to test it on").fill("a TODO here");
     await dialog
       .locator(".trial-found .problem", { hasText: "Opening parenthesis without closing parenthesis" })
       .waitFor();
@@ -79,7 +79,7 @@ test("a rule is added, tried while it is written, edited and deleted", () =>
     await dialog.getByLabel("What it says").fill("Open a ticket");
     await server.call("POST", "/api/rules/import", [{ project: "wash", rule_id: "no-todo", pattern: "FIXME" }]);
     await dialog.getByRole("button", { name: "Save" }).click();
-    await dialog.getByText("Somebody changed this rule in the meantime").waitFor();
+    await dialog.getByText("This rule has changed meanwhile").waitFor();
     await dialog.getByRole("button", { name: "Cancel" }).click();
     await page.locator(".rule-pattern", { hasText: "FIXME" }).waitFor();
     await page.getByRole("button", { name: "Edit" }).click();
@@ -146,7 +146,7 @@ test("rules are filtered by project, stack, source and status, and the address k
       await page.getByRole("searchbox").fill("NEEDLE");
       await shown("gamma");
       await page.getByRole("searchbox").fill("nothing has this");
-      await page.getByText("No rule is like that").waitFor();
+      await page.getByText("No rule matches").waitFor();
     },
   ));
 
@@ -163,7 +163,7 @@ test("a text is held against the rules in force", () =>
     },
     async ({ page }) => {
       await page.getByRole("link", { name: "Try a text" }).click();
-      const text = page.getByLabel("Text to hold against the rules");
+      const text = page.getByLabel("Text to check");
       await text.fill(`one\n${"line\n".repeat(300)}a TODO b\n\ttabbed`);
       await page.locator(".marked tr.hit", { hasText: "open a ticket" }).waitFor();
       await page.locator(".trial-whole", { hasText: "licence" }).waitFor();
@@ -173,7 +173,7 @@ test("a text is held against the rules in force", () =>
       await page.getByRole("button", { name: "Check" }).click();
       await page.locator(".marked tr.hit", { hasText: "tabbed" }).waitFor({ state: "detached" });
       await text.fill("SPDX");
-      await page.getByText("No rule finds anything here").waitFor();
+      await page.getByText("No rule matches this text").waitFor();
     },
   ));
 

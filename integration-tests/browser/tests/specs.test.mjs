@@ -41,7 +41,7 @@ test("a contract is read as a table, and payloads are held against it", () =>
       assert.match(await row(/^name$/).innerText(), /string or null/);
 
       await page.getByRole("link", { name: "Try a payload" }).click();
-      await page.getByText("It keeps the contract").waitFor();
+      await page.getByText("The payload is valid").waitFor();
       const payload = page.getByLabel("Payload, as JSON");
       assert.match(await payload.inputValue(), /"kind": "rigid"/);
       await page.getByLabel("Endpoint").selectOption("GET /api/trucks");
@@ -53,7 +53,7 @@ test("a contract is read as a table, and payloads are held against it", () =>
       await payload.fill('{"kind": ');
       await page.getByText("This is not JSON yet").waitFor();
       await page.getByRole("button", { name: "An example" }).click();
-      await page.getByText("It keeps the contract").waitFor();
+      await page.getByText("The payload is valid").waitFor();
     },
   ));
 
@@ -178,10 +178,10 @@ test("a template is created, listed, edited and deleted", () =>
     await dialog.getByLabel("Id").fill("web");
     await dialog.getByLabel("Name").fill("Web basics");
     await dialog.getByLabel("Tags").fill("web, start");
-    await dialog.getByLabel("What it holds").fill('[{"rule_id": "a", "pattern": "("}]');
+    await dialog.getByLabel("Data, as JSON").fill('[{"rule_id": "a", "pattern": "("}]');
     await dialog.getByRole("button", { name: "Create" }).click();
     await dialog.getByText("invalid pattern").waitFor();
-    await dialog.getByLabel("What it holds").fill('[{"rule_id": "a", "pattern": "x"}]');
+    await dialog.getByLabel("Data, as JSON").fill('[{"rule_id": "a", "pattern": "x"}]');
     await dialog.getByRole("button", { name: "Create" }).click();
     await said(page, "Web basics is created");
     await server.call("POST", "/api/templates", { id: "api", name: "API basics", kind: "contracts", tags: ["api"] });
@@ -193,7 +193,7 @@ test("a template is created, listed, edited and deleted", () =>
     await page.getByRole("option", { name: "API basics" }).waitFor({ state: "detached" });
 
     await page.getByRole("button", { name: "Edit" }).click();
-    await dialog.getByLabel("What it is good for").fill("For the web");
+    await dialog.getByLabel("Description").fill("For the web");
     await dialog.getByRole("button", { name: "Save" }).click();
     await said(page, "saved as version 2");
     await page.locator(".to").getByText("For the web").waitFor();

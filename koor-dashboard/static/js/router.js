@@ -75,7 +75,7 @@ async function show(toTop = false) {
   leave();
   if (!page) {
     document.title = "Not found · Koor";
-    replace(root, h("h1", "There is no such page"), h("p", h("a", { href: "/" }, "To the overview")));
+    replace(root, h("h1", "There is no such page"), h("p", h("a", { href: "/" }, "Go to the overview")));
     onShown(null, "Not found");
     return;
   }

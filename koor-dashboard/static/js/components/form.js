@@ -149,7 +149,7 @@ function read(fields, inputs) {
 function parse(field, input) {
   if (field.type === "checkbox") return [input.checked];
   const text = field.type === "textarea" || field.type === "password" ? input.value : input.value.trim();
-  if (field.required && !text.trim()) return [text, "This is needed."];
+  if (field.required && !text.trim()) return [text, "Required."];
   let value = text;
   if (field.list)
     value = text

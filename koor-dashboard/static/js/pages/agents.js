@@ -343,7 +343,7 @@ function one(ctx, id) {
     ]
       .sort((a, b) => (a.at < b.at ? 1 : -1))
       .slice(0, TIMELINE);
-    replace(events, entries.length === 0 && h("li", empty("clock", "Nothing done yet")), entries.map(draw));
+    replace(events, entries.length === 0 && h("li", empty("clock", "No activity yet")), entries.map(draw));
   }
 
   function draw({ event, entry, at }) {

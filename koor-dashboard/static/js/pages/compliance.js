@@ -85,7 +85,7 @@ export async function open(ctx) {
       nothing,
       !runs.length &&
         (recent.length
-          ? empty("filter", "No run is like that", h("a", { href: "/compliance" }, "Show all of them"))
+          ? empty("filter", "No run matches", h("a", { href: "/compliance" }, "Show all"))
           : empty(
               "compliance",
               "No checks yet",
@@ -164,10 +164,10 @@ export async function open(ctx) {
         at("pass"),
         (value) => filter("pass", value),
       ),
-      select("Project", [["", "Every project"], ...projects.map((name) => [name, name])], at("project"), (value) =>
+      select("Project", [["", "All projects"], ...projects.map((name) => [name, name])], at("project"), (value) =>
         filter("project", value),
       ),
-      select("Agent", [["", "Every agent"], ...agents], at("instance_id"), (value) => filter("instance_id", value)),
+      select("Agent", [["", "All agents"], ...agents], at("instance_id"), (value) => filter("instance_id", value)),
       shown,
     );
     if (inside && held) tools.querySelector(`[aria-label="${held}"]`)?.focus();

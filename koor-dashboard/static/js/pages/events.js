@@ -91,7 +91,7 @@ export async function open(ctx) {
       none,
       events.length === 0 &&
         (filtered()
-          ? empty("filter", "Nothing matches", "Other filters may show more.")
+          ? empty("filter", "Nothing matches", "Change the filters to see more.")
           : empty(
               "events",
               "No events yet",
@@ -261,7 +261,7 @@ export async function open(ctx) {
             placeholder: "truck-wash.controller.task",
             autofocus: true,
           },
-          { name: "source", label: "Source", hint: "Who says it; empty is fine." },
+          { name: "source", label: "Source", hint: "Who publishes it; optional." },
           {
             name: "data",
             label: "Data (JSON)",

@@ -118,7 +118,7 @@ export async function open(ctx) {
       nothing,
       !found.length &&
         (rules.length
-          ? empty("filter", "No rule is like that", h("a", { href: "/rules" }, "Show all of them"))
+          ? empty("filter", "No rule matches", h("a", { href: "/rules" }, "Show all"))
           : empty(
               "rules",
               "No rules yet",
@@ -164,14 +164,14 @@ export async function open(ctx) {
     replace(
       tools,
       search("Search rules", at("q"), (text) => filter("q", text)),
-      select("Project", [["", "Every project"], ...named(projects())], at("project"), (value) =>
+      select("Project", [["", "All projects"], ...named(projects())], at("project"), (value) =>
         filter("project", value),
       ),
-      select("Stack", [["", "Every stack"], ...named(stacks)], at("stack"), (value) => filter("stack", value)),
-      select("Source", [["", "Every source"], ...named(["local", "learned", "external"])], at("source"), (value) =>
+      select("Stack", [["", "All stacks"], ...named(stacks)], at("stack"), (value) => filter("stack", value)),
+      select("Source", [["", "All sources"], ...named(["local", "learned", "external"])], at("source"), (value) =>
         filter("source", value),
       ),
-      select("Status", [["", "Every status"], ...named(["accepted", "proposed", "rejected"])], at("status"), (value) =>
+      select("Status", [["", "All statuses"], ...named(["accepted", "proposed", "rejected"])], at("status"), (value) =>
         filter("status", value),
       ),
       shown,
@@ -197,7 +197,7 @@ export async function open(ctx) {
               empty(
                 "rules",
                 "This rule is not there",
-                "Somebody deleted it, or it never was. ",
+                "It was deleted, or never existed. ",
                 h("a", { href: address() }, "Back to all rules"),
               ),
             )),
@@ -276,11 +276,7 @@ function proposal(rule, nameOf, address) {
     ),
     h(
       ".row.proposal-acts",
-      h(
-        "a.button.quiet",
-        { href: address(pathOfRule(rule)), "aria-label": `Look closer at ${rule.rule_id}` },
-        "Look closer",
-      ),
+      h("a.button.quiet", { href: address(pathOfRule(rule)), "aria-label": `Details of ${rule.rule_id}` }, "Details"),
       decisions(rule),
     ),
   );
@@ -297,7 +293,7 @@ function tryPage(ctx, projects) {
     project: () => project.value.trim() || "_global",
     file: () => ({ filename: filename.value.trim(), stack: stack.value.trim() }),
     rows: 16,
-    label: "Text to hold against the rules",
+    label: "Text to check",
   });
   const again = () => test.check();
   for (const input of [project, filename, stack]) input.addEventListener("change", again);

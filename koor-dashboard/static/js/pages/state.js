@@ -90,11 +90,7 @@ export async function open(ctx) {
         flushPanel(
           null,
           null,
-          empty(
-            "state",
-            "No key is chosen",
-            "What agents share lies here: every version of it, who wrote it and when.",
-          ),
+          empty("state", "No key selected", "Shared values, with every version, its author and its time."),
         ),
       );
       ctx.title("State");
@@ -205,7 +201,7 @@ function document_(ctx, key, place) {
           h(
             ".push.row",
             button("Roll back to it", () => rollBack(wanted, versions[0]), { icon: "undo", little: true }),
-            h("a.button.little", { href: here }, "To the newest"),
+            h("a.button.little", { href: here }, "Show the newest"),
           ),
         ),
       flushPanel(
@@ -326,10 +322,7 @@ function document_(ctx, key, place) {
     const { buffer, type, hash } = await read(newest.version);
     const text = decode(buffer);
     if (text === null || text.length > EDITABLE) {
-      toast(
-        text === null ? "Bytes that are no text can’t be edited here." : "This is too large to be edited here.",
-        "note",
-      );
+      toast(text === null ? "Binary values can’t be edited here." : "This is too large to be edited here.", "note");
       return;
     }
     editing = true;
@@ -368,7 +361,7 @@ function document_(ctx, key, place) {
     });
     async function showConflict(typed, { version, hash: theirs }) {
       if (!version) {
-        replace(conflict, h(".problem", "Somebody deleted this key meanwhile. Nothing was saved."));
+        replace(conflict, h(".problem", "This key was deleted meanwhile. Nothing was saved."));
         return;
       }
       const other = await read(version);
@@ -379,7 +372,7 @@ function document_(ctx, key, place) {
           h(
             ".problem",
             { role: "alert" },
-            h("span", `Somebody wrote version ${version} while you were editing. Nothing was saved.`),
+            h("span", `Another writer saved version ${version} while you were editing. Nothing was saved.`),
           ),
           h(
             ".row.wrap",

@@ -81,7 +81,7 @@ export async function open(ctx) {
   async function remove({ id, name }) {
     const sure = await confirm(
       `Delete ${name}?`,
-      "What it was applied to stays as it is. The template itself can’t be brought back.",
+      "Projects that it was applied to stay as they are. The template can’t be restored.",
       "Delete",
     );
     if (!sure || !(await attempt(() => del(`/api/templates/${encodeURIComponent(id)}`), `${name} is deleted.`))) return;
@@ -103,7 +103,7 @@ export async function open(ctx) {
       tools,
       segments("Kind", KINDS, kind, (value) => filter("kind", value)),
       tags.length > 0 &&
-        select("Tag", [["", "Every tag"], ...tags.map((name) => [name, name])], tag, (value) => filter("tag", value)),
+        select("Tag", [["", "All tags"], ...tags.map((name) => [name, name])], tag, (value) => filter("tag", value)),
     );
     if (held) tools.querySelector(`[aria-label="${held}"]`)?.focus();
     const found = templates.filter((one) => (!kind || one.kind === kind) && (!tag || one.tags.includes(tag)));
@@ -112,7 +112,7 @@ export async function open(ctx) {
       nothing,
       !found.length &&
         (templates.length
-          ? empty("filter", "No template is like that")
+          ? empty("filter", "No template matches")
           : empty(
               "templates",
               "No templates yet",
@@ -144,11 +144,7 @@ export async function open(ctx) {
       ctx.title("Templates");
       replace(
         side,
-        empty(
-          "templates",
-          "Pick a template",
-          "It packs up rules and contracts, so that a new project begins with what others have learned.",
-        ),
+        empty("templates", "Select a template", "A template copies the rules and contracts of one project to another."),
       );
       return;
     }
@@ -158,7 +154,7 @@ export async function open(ctx) {
         empty(
           "templates",
           "This template is not there",
-          "Somebody deleted it, or it never was. ",
+          "It was deleted, or never existed. ",
           h("a", { href: "/templates" }, "Back to all templates"),
         ),
       );

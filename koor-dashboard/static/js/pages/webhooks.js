@@ -129,7 +129,7 @@ export async function open(ctx) {
         children: [
           h(
             "div",
-            button("Make up a secret", () => (asked.inputs.get("secret").input.value = newSecret()), { little: true }),
+            button("Generate a secret", () => (asked.inputs.get("secret").input.value = newSecret()), { little: true }),
           ),
         ],
         submit: "Add",
@@ -155,7 +155,7 @@ export async function open(ctx) {
       return;
     }
     if (!id) {
-      replace(side, empty("webhooks", "Pick a webhook", "Its last fifty calls are shown here."));
+      replace(side, empty("webhooks", "Select a webhook", "Its last fifty calls are shown here."));
       return;
     }
     if (!hooks.some((hook) => hook.id === id)) {
@@ -164,7 +164,7 @@ export async function open(ctx) {
         empty(
           "webhooks",
           "This webhook is not there",
-          "Somebody deleted it, or it never was. ",
+          "It was deleted, or never existed. ",
           h("a", { href: "/webhooks" }, "Back to all webhooks"),
         ),
       );

@@ -22,20 +22,22 @@ export async function troubleBadges(signal) {
   const off = hooks.filter(({ active }) => !active).length;
   const struggling = hooks.filter((hook) => hook.active && hook.fail_count > 0).length;
   return [
-    failing > 0 && link("/compliance", `${plural(failing, "contract check")} failing`, "bad"),
+    failing > 0 && link("/compliance", `${plural(failing, "contract")} failing`, "bad"),
     off > 0 && link("/webhooks", `${plural(off, "webhook")} off`, "bad"),
     struggling > 0 && link("/webhooks", `${plural(struggling, "webhook")} failing`, "warn"),
   ];
 }
 
-/** Of how many agents and contracts the newest run failed. `runs` are the newest first. */
+/** How many contracts do not hold: the newest run of one agent at least has failed. `runs` are the newest first. */
 export function failingContracts(runs) {
-  const newest = new Map();
-  for (const run of runs) {
-    const key = JSON.stringify([run.instance_id, run.project, run.contract]);
-    if (!newest.has(key)) newest.set(key, run.pass);
+  const seen = new Set();
+  const failing = new Set();
+  for (const { instance_id: agent, project, contract, pass } of runs) {
+    const run = JSON.stringify([agent, project, contract]);
+    if (!seen.has(run) && !pass) failing.add(JSON.stringify([project, contract]));
+    seen.add(run);
   }
-  return [...newest.values()].filter((pass) => !pass).length;
+  return failing.size;
 }
 
 function link(href, text, tone) {

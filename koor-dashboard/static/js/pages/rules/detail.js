@@ -24,8 +24,8 @@ export function decide(rule, decision) {
 export async function deleteRule(rule) {
   const text =
     rule.status === "accepted"
-      ? "It stops being checked at once. There is no way back but adding it again."
-      : "There is no way back but adding it again.";
+      ? "The rule stops applying at once. To undo this, add it again."
+      : "To undo this, add it again.";
   if (!(await confirm(`Delete ${rule.rule_id}?`, text, "Delete"))) return false;
   return attempt(() => del(`/api/rules/${pathOfRule(rule)}`), `${rule.project}/${rule.rule_id} is deleted.`);
 }

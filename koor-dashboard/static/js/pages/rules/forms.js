@@ -17,7 +17,7 @@ const SEVERITIES = [
 const TYPES = [
   ["regex", "Regex: nothing may match"],
   ["missing", "Missing: something must match"],
-  ["custom", "Built-in check, by its name"],
+  ["custom", "Built-in check"],
 ];
 const SOURCES = [
   ["local", "Local: the project’s own"],
@@ -50,8 +50,8 @@ export function editRule(rule, { projects, project = "" }) {
               409,
               null,
               now
-                ? "Somebody changed this rule in the meantime. Close this and look at it again."
-                : "Somebody deleted this rule in the meantime.",
+                ? "This rule has changed meanwhile. Close this dialog and review it."
+                : "This rule was deleted meanwhile.",
             );
           }
           await post("/api/rules/import", [sent]);

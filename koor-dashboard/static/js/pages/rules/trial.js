@@ -18,7 +18,7 @@ const MOST_LINES = 400;
  * A field for a text, and beneath it what rules find in it. `project()` and `file()` ({ filename, stack }) say where the
  * text belongs; `rules()` gives drafts to try, or null for those in force. The element's `check()` runs it again.
  */
-export function trial({ project, file = () => ({}), rules = () => null, rows = 7, label = "Text to try it on" }) {
+export function trial({ project, file = () => ({}), rules = () => null, rows = 7, label = "Text to test it on" }) {
   const found = h(".trial-found", { "aria-live": "polite" });
   const area = h("textarea.input.mono", {
     rows,
@@ -62,7 +62,7 @@ export function trial({ project, file = () => ({}), rules = () => null, rows = 7
 }
 
 function findings(content, violations, single) {
-  if (!violations.length) return h(".notice.good", single ? "It finds nothing here." : "No rule finds anything here.");
+  if (!violations.length) return h(".notice.good", single ? "No match in this text." : "No rule matches this text.");
   const lines = content.split(/\r?\n/);
   const onLines = Map.groupBy(
     violations.filter(({ line }) => line),

@@ -83,7 +83,7 @@ function draw(name, endpoint, open) {
       body,
       given.length
         ? given.map(([fields, label, schema]) => part(name, label, endpoint[fields], schema && endpoint[schema]))
-        : h("p.faint", "Nothing is promised about it."),
+        : h("p.faint", "Not specified."),
     );
   }
   if (open) fill();

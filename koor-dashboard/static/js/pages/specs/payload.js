@@ -63,15 +63,12 @@ export function payloadView(path, contract) {
     try {
       payload = JSON.parse(area.value);
     } catch (error) {
-      replace(
-        said,
-        h(".problem", area.value.trim() ? `This is not JSON yet: ${error.message}` : "A payload is needed."),
-      );
+      replace(said, h(".problem", area.value.trim() ? `This is not JSON yet: ${error.message}` : "Enter a payload."));
       return;
     }
     try {
       const { valid, violations } = await post(`/api/contracts/${path}/validate`, { endpoint, direction, payload });
-      if (turn === mine) replace(said, valid ? h(".notice.good", "It keeps the contract.") : violationList(violations));
+      if (turn === mine) replace(said, valid ? h(".notice.good", "The payload is valid.") : violationList(violations));
     } catch (error) {
       if (turn === mine) replace(said, h(".problem", error.message));
       if (error.name !== "ApiError") throw error;
@@ -101,7 +98,7 @@ function live(path, endpoint, area) {
         required: true,
         placeholder: "http://localhost:3000",
         wide: true,
-        hint: "The server calls this endpoint there, with the payload above, and holds what comes back against the contract.",
+        hint: "The server calls this endpoint with the payload above and checks the answer against the contract.",
       },
     ],
     onsubmit: async ({ base_url }) => {

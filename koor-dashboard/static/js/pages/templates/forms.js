@@ -16,7 +16,7 @@ function about(template) {
   return [
     { name: "id", label: "Id", required: true, value: template.id, placeholder: "web-basics" },
     { name: "name", label: "Name", required: true, value: template.name, placeholder: "Web basics" },
-    { name: "description", label: "What it is good for", type: "textarea", rows: 2, value: template.description },
+    { name: "description", label: "Description", type: "textarea", rows: 2, value: template.description },
     { name: "kind", label: "Kind", type: "select", options: KINDS, value: template.kind },
     { name: "tags", label: "Tags", list: true, value: template.tags?.join(", "), hint: "Separated by commas." },
   ];
@@ -33,7 +33,7 @@ export function editTemplate(template) {
           ...about(template ?? { kind: "rules" }).filter(({ name }) => !template || name !== "id"),
           {
             name: "data",
-            label: "What it holds, as JSON",
+            label: "Data, as JSON",
             type: "textarea",
             rows: 14,
             json: true,
