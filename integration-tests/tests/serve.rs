@@ -270,6 +270,25 @@ fn the_image_makes_a_token_on_its_first_start_and_keeps_it() {
     assert!(!own.directory().path().join("koor-token").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn the_demo_stops_where_another_server_has_the_port() {
+    let other = Server::start();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/demo-server");
+    let place = other.api.trim_start_matches("http://");
+    let ended = Command::new(script)
+        .env("KOOR", koor())
+        .env("KOOR_BIND", place)
+        .env("KOOR_DASHBOARD_BIND", "")
+        .env_remove("KOOR_AUTH_TOKEN")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && said.contains(&format!("cannot listen on {place}")), "{said}");
+    assert_eq!(other.site().get("/api/state").ok(), serde_json::json!([]));
+}
+
 #[test]
 fn it_also_goes_by_the_name_of_the_original_server() {
     let directory = Start::default();
