@@ -81,6 +81,54 @@ fn an_instance_that_is_gone_is_warned_of() {
 }
 
 #[test]
+fn an_event_of_no_one_in_a_projects_directory_is_said_to_be_so() {
+    let server = Server::start();
+    let shell = Shell::nowhere();
+    shell.file("settings.json", json!({"server": server.api}).to_string());
+    let ran = shell.koor(&["events", "publish", "a"]);
+    assert_eq!((ran.code, ran.err.lines().count()), (0, 1), "{ran:?}");
+    assert!(
+        ran.err.contains("settings.json names no instance") && ran.err.contains("koor register"),
+        "{ran:?}"
+    );
+    shell.koor(&["events", "publish", "a", "--source", "me"]).json();
+    shell.koor(&["register", "fe"]).json();
+    assert_eq!(shell.koor(&["events", "publish", "a"]).json()["source"], "fe");
+    // Where there is no project, nothing is missing.
+    Shell::at(&server).koor(&["events", "publish", "a"]).json();
+}
+
+#[test]
+fn a_directory_keeps_its_instance_when_the_same_name_is_registered_again() {
+    let server = Start::default().args(["--auth-token", "admin"]).start().unwrap();
+    let shell = Shell::at(&server);
+    let first = shell.koor(&["register", "fe", "--workspace", "P", "--token", "admin"]).json();
+    let before = settings(&shell);
+    let again = shell.koor(&["register", "fe", "--workspace", "P", "--intent", "more"]).json();
+    assert_eq!((&again["id"], &again["intent"]), (&first["id"], &json!("more")));
+    assert_eq!(settings(&shell), before, "the same token");
+    // Another name, or --new, is another one: an agent may not register it.
+    for words in [&["register", "be"][..], &["register", "fe", "--workspace", "P", "--new"]] {
+        assert_eq!(shell.koor(words).refused()["code"], 403);
+    }
+    let id = first["id"].as_str().unwrap();
+    shell.koor(&["activate"]).json();
+    let ran = shell.koor(&[
+        "register",
+        "fe",
+        "--workspace",
+        "P",
+        "--new",
+        "--token",
+        "admin",
+        "--server",
+        &server.api,
+    ]);
+    assert!(ran.code == 0 && ran.err.contains(&format!("is called fe and active: {id}")), "{ran:?}");
+    assert_ne!(settings(&shell)["instance_id"], first["id"]);
+}
+
+#[test]
 fn webhooks_are_made_called_and_deleted() {
     let server = Server::start();
     let shell = Shell::at(&server);

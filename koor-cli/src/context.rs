@@ -31,6 +31,18 @@ impl Context {
         Ok(Self { settings, client, output })
     }
 
+    /// Says on stderr that a write is no one's, where a directory has settings but no identity.
+    pub(crate) fn warn_if_anonymous(&self) {
+        let ClientSettings { file, instance_id, token, .. } = &self.settings;
+        if let (Some(file), None, None) = (file, instance_id, token) {
+            exit::warn(format_args!(
+                "{} names no instance, so no one in particular writes this: `koor register NAME` gives this directory an \
+                 identity",
+                file.display()
+            ));
+        }
+    }
+
     /// Sends a request, and prints the JSON that comes back.
     ///
     /// # Errors

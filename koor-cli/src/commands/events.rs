@@ -141,6 +141,9 @@ pub(crate) fn run(command: &EventsCommand, context: &Context) -> Result<(), Fail
         EventsCommand::Publish(Publish { topic, input, source }) => {
             let data = Input::maybe(input.data.as_ref(), input.file.as_ref()).map(|input| input.read_json());
             let event = Event { topic, data: data.transpose()?, source: source.as_deref() };
+            if source.is_none() {
+                context.warn_if_anonymous();
+            }
             context.show(context.client.post("/api/events/publish").json(&event)?)
         }
         EventsCommand::History(which) => {
