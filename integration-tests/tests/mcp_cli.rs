@@ -51,12 +51,21 @@ fn each_client_is_told_in_its_own_words() {
             "kilo",
             json!({"mcpServers": {"koor": {"type": "streamable-http", "url": url, "headers": http["headers"]}}}),
         ),
+        ("gemini", json!({"mcpServers": {"koor": {"httpUrl": url, "headers": http["headers"]}}})),
+        (
+            "opencode",
+            json!({"mcp": {"koor": {"type": "remote", "enabled": true, "url": url, "headers": http["headers"]}}}),
+        ),
         ("windsurf", json!({"mcpServers": {"koor": {"serverUrl": url, "headers": http["headers"]}}})),
     ] {
         // Nobody is at that address: what is printed does not depend on it.
         let args = ["mcp", "config", client, "--server", "http://build-box:9800", "--token", "t"];
         assert_eq!(printed(directory.path(), &args), expected, "{client}");
     }
+    let args = ["mcp", "config", "codex", "--server", "http://build-box:9800", "--token", "t"];
+    let codex =
+        format!("[mcp_servers.koor]\nhttp_headers = {{ Authorization = \"Bearer t\" }}\nurl = \"{url}\"\n");
+    assert_eq!(run(directory.path(), &args).1, codex);
     let bare = printed(directory.path(), &["mcp", "config", "claude-code", "--server", "localhost:1"]);
     assert_eq!(bare["mcpServers"]["koor"], json!({"type": "http", "url": "http://localhost:1/mcp"}));
 }
@@ -102,6 +111,8 @@ fn an_entry_is_merged_and_nothing_else_is_touched() {
         ("cursor", ".cursor/mcp.json", ""),
         ("vscode", ".vscode/mcp.json", ""),
         ("kilo", ".kilocode/mcp.json", ".kilo/kilo.json\n"),
+        ("gemini", ".gemini/settings.json", ""),
+        ("opencode", "opencode.json", ""),
     ] {
         let args = ["mcp", "config", client, "--write", "--server", "localhost:1"];
         let (code, out, err) = run(directory.path(), &args);
@@ -126,7 +137,7 @@ fn an_entry_is_merged_and_nothing_else_is_touched() {
     assert!(after.contains("Bearer t"), "{after}");
     let left: Vec<_> =
         fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 5, "nothing is left lying about: {left:?}");
+    assert_eq!(left.len(), 7, "nothing is left lying about: {left:?}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -146,7 +157,7 @@ fn what_cannot_be_merged_is_left_as_it_is() {
         assert!(err.starts_with("koor: cannot change .mcp.json: ") && err.lines().count() == 1, "{err}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
-    for client in ["windsurf", "generic"] {
+    for client in ["windsurf", "generic", "codex"] {
         let (code, _, err) = run(directory.path(), &["mcp", "config", client, "--write"]);
         assert_eq!(code, 2, "{err}");
     }

@@ -20,6 +20,9 @@ Examples:
   koor mcp config cursor --write           .cursor/mcp.json
   koor mcp config vscode --write           .vscode/mcp.json
   koor mcp config kilo --write             .kilocode/mcp.json and .kilo/kilo.json
+  koor mcp config gemini --write           .gemini/settings.json
+  koor mcp config opencode --write         opencode.json
+  koor mcp config codex                    for ~/.codex/config.toml
   koor mcp config windsurf                 for ~/.codeium/windsurf/mcp_config.json
   koor mcp config generic --server http://build-box:9800")]
     Config {

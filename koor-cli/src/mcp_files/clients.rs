@@ -13,6 +13,9 @@ pub(crate) enum Client {
     Cursor,
     Vscode,
     Kilo,
+    Codex,
+    Gemini,
+    Opencode,
     Windsurf,
     /// Any other that knows the usual form
     Generic,
@@ -34,9 +37,13 @@ enum Form {
     Http,
     /// Kilo Code takes no other word for it in this file, and refuses an entry without one.
     StreamableHttp,
-    /// Kilo Code's newer file: an entry is off unless it says that it is on.
+    /// opencode and Kilo Code's newer file: an entry is off unless it says that it is on.
     Remote,
     ServerUrl,
+    /// Gemini CLI, where `url` alone means the older transport.
+    HttpUrl,
+    /// Codex: TOML, with headers under a name of its own.
+    Codex,
 }
 
 const fn file(path: &'static str, list: &'static str, form: Form) -> File {
@@ -51,6 +58,9 @@ const KILO: [File; 2] = [
     file(".kilo/kilo.json", "mcp", Form::Remote),
 ];
 
+const GEMINI: File = file(".gemini/settings.json", "mcpServers", Form::HttpUrl);
+const OPENCODE: File = file("opencode.json", "mcp", Form::Remote);
+
 /// Every file that a workspace of the wizard has.
 pub(crate) const OF_WORKSPACES: [File; 6] =
     [CLAUDE, file(".claude/mcp.json", "mcpServers", Form::Http), CURSOR, VSCODE, KILO[0], KILO[1]];
@@ -63,7 +73,9 @@ impl Client {
             Self::Cursor => &[CURSOR],
             Self::Vscode => &[VSCODE],
             Self::Kilo => &KILO,
-            Self::Windsurf | Self::Generic => &[],
+            Self::Gemini => &[GEMINI],
+            Self::Opencode => &[OPENCODE],
+            Self::Codex | Self::Windsurf | Self::Generic => &[],
         }
     }
 
@@ -74,6 +86,9 @@ impl Client {
             Self::Cursor => CURSOR,
             Self::Vscode => VSCODE,
             Self::Kilo => KILO[0],
+            Self::Gemini => GEMINI,
+            Self::Opencode => OPENCODE,
+            Self::Codex => file("~/.codex/config.toml", "mcp_servers", Form::Codex),
             Self::Windsurf => file("~/.codeium/windsurf/mcp_config.json", "mcpServers", Form::ServerUrl),
             Self::Generic => file("the client's MCP settings", "mcpServers", Form::Http),
         }
@@ -92,13 +107,36 @@ impl File {
                 entry.insert("type".to_owned(), json!("remote"));
                 entry.insert("enabled".to_owned(), json!(true));
             }
-            Form::ServerUrl => {}
+            Form::ServerUrl | Form::HttpUrl | Form::Codex => {}
         }
-        let key = if self.form == Form::ServerUrl { "serverUrl" } else { "url" };
+        let key = match self.form {
+            Form::ServerUrl => "serverUrl",
+            Form::HttpUrl => "httpUrl",
+            Form::Http | Form::StreamableHttp | Form::Remote | Form::Codex => "url",
+        };
         entry.insert(key.to_owned(), url);
         if let Some(token) = token {
-            entry.insert("headers".to_owned(), json!({"Authorization": format!("Bearer {token}")}));
+            let headers = if self.form == Form::Codex { "http_headers" } else { "headers" };
+            entry.insert(headers.to_owned(), json!({"Authorization": format!("Bearer {token}")}));
         }
         entry
+    }
+
+    /// What belongs into the file, as a person pastes it.
+    pub(crate) fn snippet(self, server: &str, token: Option<&str>) -> String {
+        let entry = self.entry(server, token);
+        if self.form != Form::Codex {
+            return format!("{:#}", json!({self.list: {NAME: entry}}));
+        }
+        // A JSON text is a TOML text, too, for what a URL and a token are made of.
+        let mut text = format!("[{}.{NAME}]", self.list);
+        for (key, value) in &entry {
+            let value = match value.get("Authorization") {
+                Some(header) => format!("{{ Authorization = {header} }}"),
+                None => value.to_string(),
+            };
+            text.extend(["\n", key, " = ", &value]);
+        }
+        text
     }
 }

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Value, value::RawValue};
 
 /// What an entry says of how its server is reached: it gives way when that changes.
-const WAYS: [&str; 6] = ["type", "url", "serverUrl", "command", "args", "env"];
+const WAYS: [&str; 7] = ["type", "url", "httpUrl", "serverUrl", "command", "args", "env"];
 
 /// The members of an object, in their order, each value as it was written.
 #[derive(Debug, Default)]

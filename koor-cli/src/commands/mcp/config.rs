@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     context::Context,
@@ -54,9 +54,7 @@ pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), 
     }
     if !write {
         let file = client.printed();
-        let snippet = json!({file.list: {NAME: file.entry(server, token)}});
-        // To be pasted by a person: always indented.
-        context.output.line(serde_json::to_string_pretty(&snippet).unwrap_or_default())?;
+        context.output.line(file.snippet(server, token))?;
         exit::warn(format_args!("this belongs into {}", file.path));
         return Ok(());
     }
