@@ -87,6 +87,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
     let file = fs::read_to_string(shell.directory().join("settings.json")).unwrap();
     assert_eq!(file, "{\n  \"server\": \"http://127.0.0.1:1\"\n}\n");
     shell.koor(&["config", "set", "server", "ftp://x"]).says(2, "is no URL of a server");
+    shell.koor(&["config", "set", "server", "foo"]).says(2, "write http://foo:9800");
 }
 
 #[test]
@@ -213,6 +214,10 @@ fn shells_and_readers_are_served() {
         assert!(shell.koor(&["completions", name]).ok().contains("rollback"), "{name}");
     }
     assert!(shell.koor(&["man"]).ok().contains(".TH koor 1"));
+    let page = shell.koor(&["man", "state", "set"]).ok();
+    assert!(page.contains("\n.SH NOTES\nA condition") && page.contains("\n.SH EXAMPLES\n"), "{page}");
+    assert!(!page.contains("EXTRA"), "{page}");
+    assert!(shell.koor(&["--help"]).ok().contains("\nExamples:\n  koor serve\n"));
     assert!(shell.koor(&["man", "state", "set"]).ok().contains("if\\-version"));
     assert!(shell.koor(&["--version"]).ok().starts_with("koor "));
     assert!(shell.koor(&["help", "state", "get"]).ok().contains("koor state get Truck-Wash/plan"));

@@ -126,7 +126,7 @@ fn templates_are_made_applied_and_deleted() {
         "--kind",
         "bundle",
         "--tags",
-        "a,b",
+        "a, b",
     ]);
     assert_eq!(made.json()["tags"], json!(["a", "b"]));
     shell.file("rules.json", r#"[{"project": "x", "rule_id": "r", "pattern": "p"}]"#);

@@ -45,6 +45,21 @@ fn a_value_comes_from_a_line_a_file_or_standard_input() {
 }
 
 #[test]
+fn what_is_typed_is_json_unless_it_is_said_to_be_something_else() {
+    let server = Server::start();
+    let shell = Shell::at(&server);
+    shell.file("plan.json", "1");
+    let set = |words: &[&str]| shell.koor(&[&["state", "set", "k"], words].concat());
+    set(&["--data", "{id: 1}"]).says(2, "the data is no JSON: key must be a string at line 1 column 2");
+    set(&["--data", "@plan.json"]).says(2, "for a file, --file plan.json");
+    set(&["--data", "a", "--content-type", "application/ld+json"]).says(2, "the data is no JSON");
+    shell.fed(&["state", "set", "k", "--data", "-"], b"{").says(2, "the data is no JSON");
+    assert_eq!(shell.koor(&["state", "list"]).ok(), "[]\n");
+    set(&["--data", "{id: 1}", "--content-type", "text/plain"]).json();
+    assert_eq!(shell.koor(&["state", "get", "k"]).ok(), "{id: 1}");
+}
+
+#[test]
 fn a_condition_that_does_not_hold_changes_nothing() {
     let server = Server::start();
     let shell = Shell::at(&server);
@@ -148,6 +163,8 @@ fn specs_are_documents_too() {
     assert_eq!(shell.koor(&["specs", "wait", "P/s", "--after", "2"]).ok(), "{\"a\":1}\n");
     assert_eq!(shell.koor(&["specs", "delete", "P/s"]).json()["deleted"], "P/s");
     assert_eq!(shell.koor(&["specs", "get", "P/s"]).refused()["code"], 404);
-    assert_eq!(shell.koor(&["specs", "set", "P/s", "--data", "no json"]).refused()["code"], 400);
+    shell.koor(&["specs", "set", "P/s", "--data", "no json"]).says(2, "the data is no JSON");
+    shell.file("none", "no json");
+    assert_eq!(shell.koor(&["specs", "set", "P/s", "--file", "none"]).refused()["code"], 400);
     shell.koor(&["specs", "get", "P"]).says(2, "write two names with a slash between them");
 }

@@ -21,7 +21,8 @@ use crate::{
     version,
     disable_help_flag = true,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = EXAMPLES
 )]
 pub(crate) struct Cli {
     /// What holds for every command.
@@ -32,6 +33,14 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Task,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  koor serve
+  koor init --project Truck-Wash --agent frontend:react --agent backend:go-api --yes
+  koor register frontend --workspace Truck-Wash
+  koor events wait 'truck-wash.*' --since 0
+  koor state set --help";
 
 const SERVER: &str = "The server [environment: KOOR_SERVER] [default: http://localhost:9800]";
 

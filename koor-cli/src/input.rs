@@ -51,6 +51,30 @@ impl Input {
         })
     }
 
+    /// The value, which must be JSON if it was typed as `--data` and is not said to be something else. Not a byte of it
+    /// changes.
+    ///
+    /// # Errors
+    /// As [`Input::read`], and when it should be JSON and is not.
+    pub(crate) fn read_as(&self, kind: Option<&str>) -> Result<Vec<u8>, Failure> {
+        let value = self.read()?;
+        let is_json = kind.is_none_or(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
+        });
+        let Some(typed) = self.data.as_deref().filter(|_| is_json) else { return Ok(value) };
+        match serde_json::from_slice::<&RawValue>(&value) {
+            Ok(_) => Ok(value),
+            Err(_) if typed.starts_with('@') => {
+                let path = typed.trim_start_matches('@');
+                Err(Failure::usage(format_args!("--data takes the value itself: for a file, --file {path}")))
+            }
+            Err(error) => Err(Failure::usage(format_args!(
+                "the data is no JSON: {error}; a text needs quotes, as in '\"hello\"', or --content-type text/plain"
+            ))),
+        }
+    }
+
     /// The value.
     ///
     /// # Errors

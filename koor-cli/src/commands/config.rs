@@ -97,7 +97,21 @@ fn place() -> PathBuf {
     locate::find(&|name| env::var(name).ok()).unwrap_or_else(|| PathBuf::from(file::NAME))
 }
 
+/// A word alone is rather a slip than a host on port 80.
+fn check_server(value: &str) -> Result<(), Failure> {
+    let text = value.trim();
+    let is_word =
+        !text.is_empty() && !text.contains(['.', ':', '/']) && !text.eq_ignore_ascii_case("localhost");
+    if is_word {
+        return Err(Failure::usage(format_args!(
+            "{text:?} is no URL of a server: if it is a host, write http://{text}:9800"
+        )));
+    }
+    Ok(())
+}
+
 fn set_server(value: &str) -> Result<(), Failure> {
+    check_server(value)?;
     let url = if value.is_empty() { None } else { Some(client::server_url(value).map_err(Failure::usage)?) };
     let place = place();
     let there = file::read_if_there(&place)?;

@@ -81,7 +81,7 @@ impl Deed for Get {
 pub(crate) struct Set {
     #[command(flatten)]
     input: Input,
-    /// What it is [default: application/json if it is JSON, else text or bytes]
+    /// What it is [default: application/json for --data; for a file, JSON, text or bytes, as it is]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub(crate) struct Set {
 
 impl Deed for Set {
     fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
-        let value = self.input.read()?;
+        let value = self.input.read_as(self.content_type.as_deref())?;
         let kind = self.content_type.clone().unwrap_or_else(|| kind_of(&value).to_owned());
         let request = self.condition.hold(document.on(&context.client, Client::put));
         context.show(request.header("If-None-Match", self.create.then(|| "*".to_owned())).bytes(value, kind))

@@ -60,5 +60,23 @@ pub(crate) fn man(which: &Man) -> Result<(), Failure> {
     clap_mangen::Man::new(command.clone().display_name(name))
         .render(&mut page)
         .map_err(|error| Failure::output(&error))?;
-    output::print(&page)
+    output::print(&with_sections(&page))
+}
+
+/// The page with what follows the options under the names that readers expect: the library calls all of it EXTRA.
+fn with_sections(page: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(page);
+    let Some((options, rest)) = text.split_once("\n.SH EXTRA\n") else { return page.to_owned() };
+    let is_title = |line: &&str| matches!(*line, "Example:" | "Examples:");
+    let notes: Vec<&str> = rest.lines().take_while(|line| !is_title(line)).collect();
+    let examples: Vec<&str> = rest.lines().skip(notes.len() + 1).collect();
+    let mut page = options.to_owned();
+    if notes.iter().any(|line| !line.is_empty()) {
+        page.extend(["\n.SH NOTES\n", notes.join("\n").trim_end()]);
+    }
+    if !examples.is_empty() {
+        page.extend(["\n.SH EXAMPLES\n.nf\n", &examples.join("\n"), "\n.fi"]);
+    }
+    page.push('\n');
+    page.into_bytes()
 }

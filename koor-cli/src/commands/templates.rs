@@ -81,9 +81,17 @@ struct Label {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     /// Words to find it by
-    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    #[arg(long, value_name = "TAGS", value_delimiter = ',', value_parser = trimmed)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
+}
+
+/// People write spaces after commas.
+fn trimmed(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("a tag must not be empty"),
+        tag => Ok(tag.to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
