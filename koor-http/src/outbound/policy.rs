@@ -143,22 +143,45 @@ fn carried(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Where clouds keep credentials, beyond the link-local address that most use.
-const METADATA: [(IpAddr, u8); 5] = [
+/// What an address under the NAT64 prefix for local use leads to, for each length that the network's own prefix below it
+/// can have (RFC 6052, 2.2): which of them it has is not known here, so that of these only metadata is refused. The
+/// fourth, 96 bits, is one of [`forms`].
+fn translations(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let octets = match address {
+        IpAddr::V6(v6) if v6.segments().starts_with(&[0x64, 0xff9b, 1]) => Some(v6.octets()),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    };
+    // The ninth octet is left out: it is always zero.
+    let places = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]];
+    octets.into_iter().flat_map(move |octets| places.map(|place| IpAddr::from(place.map(|at| octets[at]))))
+}
+
+/// Where clouds serve metadata and credentials, beyond the link-local addresses that most of them use.
+const METADATA: [(IpAddr, u8); 9] = [
     // Alibaba, Oracle's older one, Azure.
     (IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), 32),
     (IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)), 32),
     (IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)), 32),
-    // Amazon, with the name server beside it, and Google.
-    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0)), 64),
+    // Amazon's services of instances: metadata, identity of pods, names, time.
+    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0)), 32),
+    // Google.
     (IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0)), 64),
+    // Oracle.
+    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)), 128),
+    // Scaleway.
+    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)), 128),
+    // Akamai (Linode).
+    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1)), 128),
+    // Alibaba.
+    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200)), 128),
 ];
 
-const NEVER_V4: [(Ipv4Addr, u8); 4] = [
+/// IPv4 link-local, where most clouds serve metadata.
+const LINK_LOCAL_V4: [(Ipv4Addr, u8); 1] = [(Ipv4Addr::new(169, 254, 0, 0), 16)];
+
+const NEVER_V4: [(Ipv4Addr, u8); 3] = [
     // This network, which many systems take for this machine.
     (Ipv4Addr::UNSPECIFIED, 8),
-    // Link-local, where most clouds keep credentials.
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
     // Multicast.
     (Ipv4Addr::new(224, 0, 0, 0), 4),
     // Reserved; broadcast is its last.
@@ -196,11 +219,15 @@ const PRIVATE_V6: [(Ipv6Addr, u8); 4] = [
 impl Kind {
     /// The strictest of what the address is, and what it leads to.
     fn of(address: IpAddr) -> Self {
+        if translations(address).any(|form| within(form, METADATA) || within(form, LINK_LOCAL_V4)) {
+            return Self::Never;
+        }
         forms(address).into_iter().flatten().map(Self::of_form).max().unwrap_or(Self::Never)
     }
 
     fn of_form(form: IpAddr) -> Self {
-        if within(form, METADATA) || within(form, NEVER_V4) || within(form, NEVER_V6) {
+        let metadata = within(form, METADATA) || within(form, LINK_LOCAL_V4);
+        if metadata || within(form, NEVER_V4) || within(form, NEVER_V6) {
             Self::Never
         } else if within(form, PRIVATE_V4) || within(form, PRIVATE_V6) {
             Self::Private
@@ -266,12 +293,24 @@ mod tests {
                 "ff02::1",
                 "fd00:ec2::254",
                 "fd00:ec2::253",
+                "fd00:ec2:1::23",
                 "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+                "fd00:a9fe:a9fe::1",
+                "fd00:100::100:200",
+                "fe80::a9fe:a9fe",
                 "::ffff:169.254.169.254",
+                "::ffff:100.100.100.200",
+                "64:ff9b::6464:64c8",
                 "::169.254.169.254",
                 "64:ff9b::a9fe:a9fe",
                 "2002:a9fe:a9fe::1",
                 "64:ff9b:1::a9fe:a9fe",
+                // The same address where the network's NAT64 prefix has 48, 56 or 64 bits (RFC 6052).
+                "64:ff9b:1:a9fe:a9:fe00::",
+                "64:ff9b:1:a9:fe:a9fe::",
+                "64:ff9b:1:0:a9:fea9:fe00:0",
             ] {
                 assert!(!policy.permits("metadata.internal", ip(never)), "{never}");
             }
