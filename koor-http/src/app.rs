@@ -121,6 +121,7 @@ impl App {
             answer = response::without_body(answer);
         }
         let headers = answer.headers_mut();
+        origin::add_policy(headers);
         if passed.admitted {
             origin::add_cors(&asked.headers, headers);
         }
@@ -202,9 +203,16 @@ impl App {
     }
 
     async fn find_way(&self, head: &Parts, door: Door, passed: &mut Passed) -> Result<Way<'_>, Failure> {
-        self.gate.check(door.address.ip(), &head.uri, &head.headers)?;
-        passed.admitted = true;
         let path = head.uri.path();
+        let opens_page = || {
+            // A dashboard may answer every path with its first page: what a route takes is none of it.
+            let reads = matches!(head.method, Method::GET | Method::HEAD);
+            reads
+                && is_asset(door, path, &router::find(&head.method, path))
+                && self.assets.find(path).is_some()
+        };
+        self.gate.check(door.address.ip(), &head.uri, &head.headers, opens_page)?;
+        passed.admitted = true;
         if head.method == Method::OPTIONS {
             return self.options(head, door).map(Way::Answered);
         }
@@ -217,7 +225,7 @@ impl App {
         let (number, route, params) = match router::find(&head.method, path) {
             Found::Route(number, route, params) => (number, route, params),
             Found::OtherMethods(allow) => return Err(Failure::WrongMethod(allow)),
-            Found::Nothing if !door.is_api && !path.starts_with("/api/") => return Ok(Way::Asset),
+            found @ Found::Nothing if is_asset(door, path, &found) => return Ok(Way::Asset),
             Found::Nothing => return Err(Failure::NoRoute(path.to_owned())),
         };
         passed.place = prometheus::Place::Route(number);
@@ -277,6 +285,11 @@ impl App {
         let answer = mount.call(Request::from_parts(head, Full::new(body))).await;
         Ok(answer.map(|body| Body::Mounted(body, Tally::none())))
     }
+}
+
+/// Whether a path that was looked for among the routes is left to the dashboard.
+fn is_asset(door: Door, path: &str, found: &Found) -> bool {
+    matches!(found, Found::Nothing) && !door.is_api && !path.starts_with("/api/")
 }
 
 /// Counts what was answered: a call on somebody's behalf, or bytes alone.

@@ -10,7 +10,7 @@ use hyper::{
 use koor_core::{Error, ErrorKind, Invalid, ids::Version};
 use serde_json::{Value, json};
 
-use crate::{body::Body, log::X_REQUEST_ID, response};
+use crate::{body::Body, log::X_REQUEST_ID, origin, response};
 
 /// Why a request was not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +140,7 @@ impl Failure {
     pub(crate) fn write(&self, request_id: &HeaderValue) -> Vec<u8> {
         let mut answer = self.render(request_id);
         answer.headers_mut().insert(X_REQUEST_ID, request_id.clone());
+        origin::add_policy(answer.headers_mut());
         let (head, body) = answer.into_parts();
         let body = if let Body::Full(body) = body { body } else { Bytes::new() };
         let mut bytes =

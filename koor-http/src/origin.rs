@@ -7,7 +7,7 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
         ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
-        HeaderValue, ORIGIN, VARY,
+        HeaderName, HeaderValue, ORIGIN, VARY,
     },
 };
 
@@ -41,8 +41,15 @@ impl Gate {
         }
     }
 
-    /// Lets a request pass, or not.
-    pub(crate) fn check(&self, door: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
+    /// Lets a request pass, or not. `opens_page` says whether it may be what a browser sends when a person follows a link
+    /// to a page of the dashboard: that works from every site, since the page asks for everything else itself.
+    pub(crate) fn check(
+        &self,
+        door: IpAddr,
+        uri: &Uri,
+        headers: &HeaderMap,
+        opens_page: impl FnOnce() -> bool,
+    ) -> Result<(), Failure> {
         if headers.get_all(HOST).iter().nth(1).is_some() {
             // Whoever stands before us may have looked at the other one.
             return Err(Failure::Refused("host not allowed: it is named twice".to_owned()));
@@ -58,7 +65,13 @@ impl Gate {
         {
             return Err(Failure::Refused(format!("host not allowed: {}", shown(host))));
         }
-        let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+        let Some(origin) = headers.get(ORIGIN) else {
+            return match other_site(headers) {
+                None => Ok(()),
+                Some(_) if self.admits_all() || (is_link(headers) && opens_page()) => Ok(()),
+                Some(site) => Err(Failure::Refused(format!("request from another site not allowed: {site}"))),
+            };
+        };
         let origin = origin.to_str().unwrap_or_default();
         if self.admits(origin, host.unwrap_or_default()) {
             return Ok(());
@@ -72,8 +85,12 @@ impl Gate {
             .any(|listed| listed.eq_ignore_ascii_case(host) || listed.eq_ignore_ascii_case(name_of(host)))
     }
 
+    fn admits_all(&self) -> bool {
+        self.allow_origins.iter().any(|listed| listed == "*")
+    }
+
     fn admits(&self, origin: &str, host: &str) -> bool {
-        if self.allow_origins.iter().any(|listed| listed == "*" || listed.eq_ignore_ascii_case(origin)) {
+        if self.admits_all() || self.allow_origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
             return true;
         }
         let Some((scheme @ ("http" | "https"), authority)) = origin.split_once("://") else { return false };
@@ -92,6 +109,31 @@ impl Gate {
         let port = port_of(authority).unwrap_or(if scheme == "https" { 443 } else { 80 });
         authority.eq_ignore_ascii_case(host) || (near && self.ports.contains(&port))
     }
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// How a browser says that a page of another origin makes this request. It does so where it sends no `Origin`, too: for
+/// scripts, images, style sheets, and what is fetched with the mode `no-cors`.
+fn other_site(headers: &HeaderMap) -> Option<&'static str> {
+    let others = ["cross-site", "same-site"];
+    let mut said = headers.get_all(SEC_FETCH_SITE).iter();
+    said.find_map(|site| others.into_iter().find(|other| site == other))
+}
+
+/// Whether a browser asks for what it shows as a page of its own, not inside of another one.
+fn is_link(headers: &HeaderMap) -> bool {
+    headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate")
+        && headers.get(SEC_FETCH_DEST).is_some_and(|dest| dest == "document")
+}
+
+/// Tells the browser that no page of another origin may embed the answer. Those that may fetch it are told by
+/// [`add_cors`].
+pub(crate) fn add_policy(headers: &mut HeaderMap) {
+    const POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(POLICY, HeaderValue::from_static("same-origin"));
 }
 
 /// Tells the browser that a page of that origin may read the answer. The request has been let in already.
@@ -174,7 +216,7 @@ mod tests {
         if !origin.is_empty() {
             headers.insert(ORIGIN, HeaderValue::from_static(origin));
         }
-        gate.check(door, &Uri::from_static("/api/state"), &headers).is_ok()
+        gate.check(door, &Uri::from_static("/api/state"), &headers, || false).is_ok()
     }
 
     #[test]

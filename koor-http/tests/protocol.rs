@@ -100,6 +100,112 @@ async fn a_slow_head_and_an_idle_connection_are_closed() {
     assert!(late.is_closed().await);
 }
 
+/// What a browser says of a request that a page of another site makes, and of one that a person makes.
+const NO_CORS: &[(&str, &str)] = &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")];
+const NAVIGATION: &[(&str, &str)] = &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+
+#[tokio::test]
+async fn a_page_of_another_site_gets_nothing_although_it_sends_no_origin() {
+    let site = Site::open().await;
+    site.put("/api/state/script", "\"alert(1)\"").await;
+    for from in ["cross-site", "same-site"] {
+        for mode in [NO_CORS, NAVIGATION] {
+            let headers = [&[("sec-fetch-site", from)], mode].concat();
+            for (method, path) in [
+                ("GET", "/api/state/script"),
+                ("GET", "/api/backup"),
+                ("GET", "/health"),
+                ("POST", "/api/state/k"),
+            ] {
+                for door in [site.api, site.dashboard] {
+                    let refused = Client::to(door).await.send(method, path, &headers, b"").await;
+                    let expected = format!("request from another site not allowed: {from}");
+                    assert_eq!((refused.status, refused.error()), (403, expected), "{mode:?} {path}");
+                }
+            }
+        }
+    }
+    assert_eq!(site.audit().await.iter().filter(|entry| entry.contains("backup")).count(), 0);
+    for from in ["none", "same-origin"] {
+        let headers = [&[("sec-fetch-site", from)], NAVIGATION].concat();
+        assert_eq!(site.send("GET", "/api/state/script", &headers, b"").await.status, 200, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_from_another_site_opens_the_dashboard_and_nothing_embeds_it() {
+    // A dashboard that answers every path with its page.
+    let page = Asset { content_type: "text/html".into(), body: "<p>".into() };
+    let assets = Assets::new(move |path| (path != "/nothing").then(|| page.clone()));
+    let site = Site::made(Plan::default(), |server| server.assets(assets)).await;
+    for from in ["cross-site", "same-site"] {
+        let link = [&[("sec-fetch-site", from)], NAVIGATION].concat();
+        for (path, status) in [
+            ("/", 200),
+            ("/state/k", 200),
+            ("/api/state", 403),
+            ("/api/nope", 403),
+            ("/health", 403),
+            ("/metrics", 403),
+            ("/nothing", 403),
+        ] {
+            let opened = Client::to(site.dashboard).await.send("GET", path, &link, b"").await;
+            assert_eq!(opened.status, status, "{from} {path}");
+        }
+        for dest in ["iframe", "embed", "script", "empty"] {
+            let headers =
+                [("sec-fetch-site", from), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", dest)];
+            let embedded = Client::to(site.dashboard).await.send("GET", "/", &headers, b"").await;
+            assert_eq!(embedded.status, 403, "{from} {dest}");
+        }
+        let posted = Client::to(site.dashboard).await.send("POST", "/", &link, b"").await;
+        assert_eq!(posted.status, 403, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_allowed_is_answered_from_another_site() {
+    let http = HttpSettings { allow_origins: vec!["https://app.example".to_owned()], ..Plan::default().http };
+    let site = Site::with(Plan { http, ..Plan::default() }).await;
+    let own = format!("http://{}", site.dashboard);
+    for (origin, from, status) in [
+        ("https://app.example", "cross-site", 200),
+        (&own, "same-site", 200),
+        ("https://other.example", "cross-site", 403),
+    ] {
+        let headers = [("origin", origin), ("sec-fetch-site", from), ("sec-fetch-mode", "cors")];
+        assert_eq!(site.send("GET", "/api/state", &headers, b"").await.status, status, "{origin}");
+    }
+    let any = HttpSettings { allow_origins: vec!["*".to_owned()], ..Plan::default().http };
+    let open = Site::with(Plan { http: any, ..Plan::default() }).await;
+    let headers = [&[("sec-fetch-site", "cross-site")], NO_CORS].concat();
+    assert_eq!(open.send("GET", "/api/state", &headers, b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_answer_keeps_other_origins_from_embedding_it() {
+    let site = Site::open().await;
+    site.put("/api/state/k", "1").await;
+    for door in [site.api, site.dashboard] {
+        for (method, path) in [
+            ("GET", "/api/state/k"),
+            ("GET", "/health"),
+            ("GET", "/nope"),
+            ("GET", "/"),
+            ("HEAD", "/api/state"),
+            ("OPTIONS", "/api/state"),
+            ("PATCH", "/api/state/k"),
+        ] {
+            let answer = Client::to(door).await.send(method, path, &[], b"").await;
+            let policy = answer.header("cross-origin-resource-policy");
+            assert_eq!(policy, Some("same-origin"), "{method} {path}: {answer:?}");
+        }
+        let mut garbage = Client::to(door).await;
+        garbage.write(b"nonsense\r\n\r\n").await;
+        assert_eq!(garbage.read(false).await.header("cross-origin-resource-policy"), Some("same-origin"));
+    }
+}
+
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let site = Site::open().await;
