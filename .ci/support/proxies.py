@@ -45,19 +45,20 @@ def authority(directory):
             "-extfile", "names", "-out", "site.pem")
 
 
-def ours(text, directory, koor):
+def ours(text, directory, koor, places):
     """A configuration of packaging/, with this run's ports and certificates. What is to be replaced must be there."""
     for shipped, here in {"127.0.0.1:9800": koor.url.removeprefix("http://"),
                           "127.0.0.1:9847": koor.dashboard.removeprefix("http://"),
                           f"/etc/ssl/certs/{NAME}.pem": str(directory / "site.pem"),
-                          f"/etc/ssl/private/{NAME}.key": str(directory / "site.key")}.items():
+                          f"/etc/ssl/private/{NAME}.key": str(directory / "site.key"), **places}.items():
         assert shipped in text, shipped
         text = text.replace(shipped, here)
     return text
 
 
 def nginx(directory, koor, port):
-    text = ours((ROOT / "packaging/nginx/koor.conf").read_text(), directory, koor)
+    text = ours((ROOT / "packaging/nginx/koor.conf").read_text(), directory, koor,
+                {"/var/log/nginx/": f"{directory}/access-"})
     for shipped, here in {"listen 80;": f"listen 127.0.0.1:{free_port()};",
                           "listen 443 ssl": f"listen 127.0.0.1:{port} ssl"}.items():
         assert shipped in text, shipped
@@ -71,13 +72,16 @@ def nginx(directory, koor, port):
 
 
 def caddy(directory, koor, port):
-    text = ours((ROOT / "packaging/caddy/Caddyfile").read_text(), directory, koor)
+    text = ours((ROOT / "packaging/caddy/Caddyfile").read_text(), directory, koor, {})
     # For `localhost` Caddy has a CA of its own at hand. This machine shall not come to trust it.
     site = f"\n{NAME} {{"
     assert site in text
     text = text.replace(site, f"\nhttps://{NAME}:{port}, https://localhost:{port} {{\n\tbind 127.0.0.1")
-    (directory / "Caddyfile").write_text(
-        f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\tgrace_period 1s\n\thttp_port {free_port()}\n}}\n{text}")
+    options = "\n{\n"
+    assert options in text
+    text = text.replace(options, f"{options}\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n"
+                                 f"\tgrace_period 1s\n\thttp_port {free_port()}\n", 1)
+    (directory / "Caddyfile").write_text(text)
     home = {name: str(directory) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(directory / "Caddyfile")], home
 
@@ -97,7 +101,8 @@ class Through:
     def open(self, method, path, body=None, patience=PATIENCE, **headers):
         connection = http.client.HTTPConnection(NAME, self.port)
         connection.sock = self.socket(patience)
-        connection.request(method, path, body, {**self.headers, **headers})
+        named = {**self.headers, **headers}
+        connection.request(method, path, body, {name: value for name, value in named.items() if value is not None})
         return connection.getresponse()
 
     def call(self, method, path, body=None, **headers):
@@ -256,6 +261,28 @@ def long_wait(site):
     assert time.monotonic() - begun >= LONG, "it came back early"
 
 
+# In the query, in every spelling that a server takes for it.
+QUERIES = [f"access_token={TOKEN}", f"%61ccess_token={TOKEN}", f"pattern=a&access_token={TOKEN}&access_token={TOKEN}"]
+
+
+def streamed(site, status):
+    """Asks with the token in the query alone, and leaves: it is let in, or meets a proxy with nothing behind it."""
+    for query in QUERIES:
+        answer = site.open("GET", f"/api/events/stream?{query}", Authorization=None)
+        assert answer.status == status, (query, answer.status)
+        answer.close()
+
+
+def unlogged(directory):
+    """What the proxy wrote has the requests, and not the token in their queries."""
+    logs = {path.name: path.read_text() for path in directory.iterdir() if path.name == "log" or "access-" in path.name}
+    lines = [line for log in logs.values() for line in log.splitlines()]
+    assert sum("/api/events/stream" in line for line in lines) >= 2 * len(QUERIES), logs
+    assert any("502" in line for line in lines), logs
+    told = [line for line in lines if TOKEN in line]
+    assert not told, told
+
+
 def behind(make):
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="koor-proxy-") as place:
@@ -285,6 +312,15 @@ def behind(make):
                             print(f"{command[0]}: {part.__name__}", flush=True)
                         last.result()
                         print(f"{command[0]}: a wait of {LONG} s", flush=True)
+                    streamed(site, 200)
+                    # Errors are logged, too.
+                    koor.process.terminate()
+                    koor.process.wait(timeout=PATIENCE)
+                    streamed(site, 502)
+                    # What is logged is written when the connection is let go.
+                    time.sleep(1)
+                    unlogged(directory)
+                    print(f"{command[0]}: no token in its logs", flush=True)
                 except BaseException:
                     log.seek(0)
                     print(log.read()[-4000:], file=sys.stderr)
