@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     assets::Assets,
     auth,
-    body::{Body, Tally},
+    body::{Body, Sent, Tally},
     error::Failure,
     log::{self, RequestIds, X_REQUEST_ID},
     mount::{CalledBy, Mount},
@@ -163,9 +163,9 @@ impl App {
             }
             Some(tally) => {
                 let (koor, turn) = (self.koor.clone(), turn.clone());
-                tally.then(move |bytes| {
+                tally.then(move |Sent { bytes, cut }| {
                     note(&koor, plane, called_by.as_ref(), bytes);
-                    turn.to_client();
+                    if cut { turn.break_off() } else { turn.to_client() }
                 });
             }
         }

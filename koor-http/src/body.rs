@@ -42,18 +42,32 @@ pub(crate) enum Body {
     Mounted(MountBody, Tally),
 }
 
+/// How much of a body was sent when it was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) bytes: u64,
+    /// Whether it is known to be less than all of it.
+    pub(crate) cut: bool,
+}
+
 /// Counts the bytes of a body that comes in pieces, and tells somebody when it is over.
 pub(crate) struct Tally {
-    bytes: u64,
-    done: Option<Box<dyn FnOnce(u64) + Send>>,
+    sent: Sent,
+    done: Option<Box<dyn FnOnce(Sent) + Send>>,
 }
 
 impl Tally {
+    /// For a body that may end at any time.
     pub(crate) fn none() -> Self {
-        Self { bytes: 0, done: None }
+        Self { sent: Sent { bytes: 0, cut: false }, done: None }
     }
 
-    pub(crate) fn then(&mut self, done: impl FnOnce(u64) + Send + 'static) {
+    /// For a body that is cut until its end was reached.
+    pub(crate) fn to_the_end() -> Self {
+        Self { sent: Sent { bytes: 0, cut: true }, done: None }
+    }
+
+    pub(crate) fn then(&mut self, done: impl FnOnce(Sent) + Send + 'static) {
         self.done = Some(Box::new(done));
     }
 }
@@ -61,7 +75,7 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            done(self.bytes);
+            done(self.sent);
         }
     }
 }
@@ -103,8 +117,10 @@ impl HttpBody for Body {
             }
             Self::Mounted(body, tally) => (ready!(Pin::new(body).poll_frame(cx)), tally),
         };
-        if let Some(Ok(frame)) = &frame {
-            tally.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        match &frame {
+            Some(Ok(frame)) => tally.sent.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => tally.sent.cut = true,
+            None => tally.sent.cut = false,
         }
         Poll::Ready(frame)
     }

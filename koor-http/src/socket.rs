@@ -34,6 +34,8 @@ struct State {
     watched: AtomicBool,
     /// Whether the client is known to have ended.
     ended: AtomicBool,
+    /// Whether an answer was begun that never came to its end.
+    broken_off: AtomicBool,
 }
 
 impl Turn {
@@ -47,6 +49,11 @@ impl Turn {
     pub(crate) fn to_client(&self) {
         let turn = self.number();
         self.0.number.store(turn.wrapping_add(turn & 1), Relaxed);
+    }
+
+    /// The answer will not be finished: the connection is reset, for clients to which its end is the end of the body.
+    pub(crate) fn break_off(&self) {
+        self.0.broken_off.store(true, Relaxed);
     }
 
     fn number(&self) -> u32 {
@@ -212,6 +219,15 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
     }
 }
 
+impl<R> Drop for Socket<R> {
+    fn drop(&mut self) {
+        if self.turn.0.broken_off.load(Relaxed) {
+            // Where that can't be asked for, chunks without a last one say the same to newer clients.
+            _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
 /// The longest that an answer of the HTTP library's own can be.
 const LONGEST_OWN: usize = 160;
 
@@ -308,6 +324,10 @@ impl<R: Fn(StatusCode) -> Vec<u8> + Unpin> AsyncWrite for Socket<R> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.turn.0.broken_off.load(Relaxed) {
+            // Nothing that says the connection ended well.
+            return Poll::Ready(Ok(()));
+        }
         if this.refusal.as_ref().is_none_or(|refusal| refusal.lingers.is_none()) {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }

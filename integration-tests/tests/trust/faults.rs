@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use integration_tests::{Server, Site, Start, until};
-use serde_json::{Value, json};
+use integration_tests::{Server, Shell, Site, Start, until};
+use serde_json::{Map, Value, json};
 
 /// A server on a small disk of its own, in a view of the file system of its own: other programs do not see it.
 fn on_small_disk(options: &str) -> Server {
@@ -276,6 +276,59 @@ fn a_broken_page_is_never_answered_as_if_it_were_whole() {
     eprintln!(
         "trust: faults: with {overwritten} pages overwritten and a bit of {flipped} others, {broken} of 100 values are \
          500 and the others whole; health is ok, writes go on"
+    );
+}
+
+#[test]
+fn a_backup_that_meets_a_broken_page_ends_with_an_error_that_every_client_notices() {
+    let server = Server::start();
+    let site = server.site();
+    let values: Map<_, _> = (0..400).map(|n| (format!("k/{n:03}"), json!("v".repeat(6000)))).collect();
+    site.post("/api/backup/restore", &json!({"state": values})).ok();
+    let directory = server.directory().clone();
+    assert_eq!(server.stop().code, Some(0));
+    // The last page of a value, so that much of the backup has been sent when it is read.
+    rot(&directory.path().join("data.db"), |pages| {
+        let others = |page: &[u8]| page.iter().filter(|byte| **byte != b'v').count();
+        pages.into_iter().rfind(|page| others(page) < 50).unwrap().fill(0xa5);
+    });
+    let server = Start::default().within(&directory).start().unwrap();
+    let site = server.site();
+
+    let mut wire = TcpStream::connect(server.api.trim_start_matches("http://")).unwrap();
+    wire.write_all(b"GET /api/backup HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut sent = Vec::new();
+    let ended = wire.read_to_end(&mut sent);
+    assert!(sent.starts_with(b"HTTP/1.1 200 ") && sent.len() > 100_000, "{}", sent.len());
+    assert!(ended.is_err() || !sent.ends_with(b"\r\n0\r\n\r\n"), "the body ends as if it were whole");
+
+    // Without chunks, the end of the connection is the end of the body: only a reset says that it is not whole.
+    let mut older = TcpStream::connect(server.api.trim_start_matches("http://")).unwrap();
+    older.write_all(b"GET /api/backup HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let ended = older.read_to_end(&mut Vec::new());
+    assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+
+    let shell = Shell::at(&server);
+    for version in ["", "--http1.0"] {
+        let curl = shell
+            .line(&format!("curl --silent --show-error {version} -o curl.json \"$KOOR_SERVER/api/backup\""));
+        // 18: partial file. 56: reset.
+        assert!([18, 56].contains(&curl.code), "{version}: {curl:?}");
+    }
+    let saved = shell.koor(&["backup", "--output", "koor.json"]);
+    assert_ne!(saved.code, 0, "{saved:?}");
+    assert!(!shell.directory().join("koor.json").exists(), "{saved:?}");
+
+    let entries = site.get("/api/audit?action=backup.create").ok();
+    let outcomes: Vec<_> =
+        entries.as_array().unwrap().iter().map(|entry| entry["outcome"].as_str()).collect();
+    assert_eq!(outcomes, [Some("error"); 5]);
+    let detail = json!({"error": "the store failed before the backup was whole"}).to_string();
+    assert_eq!(entries[0]["detail"], detail);
+    let told = server.log().iter().filter(|line| line.contains("ERROR") && line.contains("backup")).count();
+    assert_eq!(told, 5, "{:#?}", server.log());
+    eprintln!(
+        "trust: faults: a backup that meets a broken page is cut off, which curl and koor notice, and audited as an error"
     );
 }
 

@@ -26,7 +26,8 @@ use crate::{
     ports::{Change, FactSet},
 };
 
-/// Records that a backup was taken; [`Koor::backup`](crate::Koor::backup) takes it.
+/// Who may take a backup, and how the audit log speaks of it; [`Koor::backup`](crate::Koor::backup) takes it and records
+/// how that ended.
 #[derive(Debug)]
 pub struct CreateBackup;
 

@@ -1,5 +1,7 @@
 //! Taking a backup: one JSON document, as of one moment, piece by piece.
 
+use std::error::Error as _;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
@@ -9,16 +11,17 @@ use crate::{
     app::Koor,
     caller::Caller,
     clock::Timestamp,
+    command::{Command as _, CommandContext, Housekeeping},
     commands::CreateBackup,
     domain::{
-        audit::AuditFilter,
+        audit::{AuditFilter, Outcome},
         backup::{FORMAT, SavedDocument, SavedWebhook},
         instances::InstanceFilter,
         rules::RuleFilter,
     },
     error::Error,
     ids::{DocumentKey, UsageId, Version},
-    ports::{ReadTx, StoreError, StoreResult},
+    ports::{FactSet, ReadTx, StoreError, StoreResult},
 };
 
 /// Documents, entries and records are read so many at a time.
@@ -32,25 +35,63 @@ const PIECES: usize = 4;
 
 impl Koor {
     /// Takes a backup, on behalf of the caller: the pieces of one JSON document, in order. The document is whole if
-    /// the last piece is `Ok`; a reader that goes away ends it.
+    /// the last piece is `Ok`; a reader that goes away ends it. The audit log says how it ended, before the reader sees
+    /// the end.
     ///
     /// # Errors
     /// When the caller may not.
     pub async fn backup(&self, caller: &Caller) -> Result<mpsc::Receiver<StoreResult<Bytes>>, Error> {
-        self.execute(caller, CreateBackup).await?;
+        self.admit(caller, CreateBackup.operation()).await?;
         // What is noted in memory only, as when an instance was last seen, belongs into it as it is read everywhere else.
         self.flush_activity().await?;
         let (sender, receiver) = mpsc::channel(PIECES);
-        let (koor, now) = (self.clone(), self.now());
+        let (koor, now, caller) = (self.clone(), self.now(), caller.clone());
         tokio::spawn(async move {
             let pieces = sender.clone();
             let done = koor.inner.store.read_detached(Box::new(move |tx| write(tx, now, &pieces))).await;
-            if let Err(error) = done {
+            let failure = match &done {
+                Ok(()) => None,
+                Err(_) if sender.is_closed() => Some("the reader went away before the backup was whole"),
+                Err(error) => {
+                    tracing::error!(%error, source = ?error.source(), "cannot finish a backup");
+                    Some("the store failed before the backup was whole")
+                }
+            };
+            let recorded = koor.record_backup(&caller, failure).await;
+            if let Err(error) = &recorded {
+                tracing::error!(%error, source = ?error.source(), "cannot record how a backup ended");
+            }
+            if let Err(error) = done.and(recorded) {
                 // A reader that is gone does not want to know.
                 drop(sender.send(Err(error)).await);
             }
         });
         Ok(receiver)
+    }
+
+    /// Records how a backup ended: well, or with that failure.
+    async fn record_backup(&self, caller: &Caller, failure: Option<&'static str>) -> StoreResult<()> {
+        let ended = Housekeeping { reads: FactSet::default(), work: record(failure) };
+        match self.execute(caller, ended).await {
+            Ok(_) => Ok(()),
+            Err(Error::Store(error)) => Err(error),
+            Err(error) => {
+                Err(StoreError::Backend { attempted: "record how a backup ended", source: error.into() })
+            }
+        }
+    }
+}
+
+fn record(
+    failure: Option<&'static str>,
+) -> impl Fn(&mut CommandContext<'_>) -> Result<(), Error> + Send + Sync + 'static {
+    move |cx| {
+        let (detail, outcome) = match failure {
+            None => (json!({}), Outcome::Success),
+            Some(failure) => (json!({"error": failure}), Outcome::Error),
+        };
+        cx.record(&CreateBackup.operation(), &detail, outcome);
+        Ok(())
     }
 }
 

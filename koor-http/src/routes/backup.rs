@@ -8,7 +8,11 @@ use hyper::{
     body::Body as _,
     header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
 };
-use koor_core::{commands::RestoreBackup, domain::backup::Backup};
+use koor_core::{
+    Command as _,
+    commands::{CreateBackup, RestoreBackup},
+    domain::backup::Backup,
+};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
@@ -20,8 +24,14 @@ use crate::{
 };
 
 pub(crate) async fn take(call: Call) -> Result<Answer, Failure> {
-    let pieces = call.koor().backup(&call.caller).await?;
-    let mut answer = Answer::new(Body::Pieces(pieces, Tally::none()));
+    let body = if call.is_head() {
+        // Whether it may: nothing is taken, so that there is nothing to record.
+        call.koor().admit(&call.caller, CreateBackup.operation()).await?;
+        Body::Empty
+    } else {
+        Body::Pieces(call.koor().backup(&call.caller).await?, Tally::to_the_end())
+    };
+    let mut answer = Answer::new(body);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     let name = HeaderValue::from_static("attachment; filename=\"koor-backup.json\"");
