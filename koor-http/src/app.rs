@@ -16,6 +16,7 @@ use crate::{
     assets::Assets,
     auth,
     body::{Body, Sent, Tally},
+    connections::Connections,
     error::Failure,
     log::{self, RequestIds, X_REQUEST_ID},
     mount::{CalledBy, Mount},
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) settings: HttpSettings,
     pub(crate) meters: Meters,
     pub(crate) room: Room,
+    pub(crate) connections: Connections,
     assets: Assets,
     mounts: Vec<Mount>,
     doors: Vec<Door>,
@@ -71,12 +73,14 @@ impl App {
         let guarded = koor.settings().server_token.is_some();
         let addresses = doors.iter().map(|door| door.address);
         let gate = Gate::new(&settings.allow_origins, &settings.allow_hosts, addresses, guarded);
+        let connections = Connections::new(settings.max_connections);
         let ids = RequestIds::new(koor.now().millis().unsigned_abs());
         Self {
             koor,
             settings,
             meters: Meters::default(),
             room: Room::default(),
+            connections,
             assets,
             mounts,
             doors,
@@ -101,7 +105,7 @@ impl App {
     pub(crate) async fn answer(place: Arc<Place>, request: Request<Incoming>) -> Response<Body> {
         let begun = Instant::now();
         let app = &*place.app;
-        place.turn.to_server();
+        place.begin_answer();
         let (head, body) = request.into_parts();
         let asked = Asked::of(&head);
         let request_id = app.ids.of(&head.headers);
@@ -179,7 +183,7 @@ impl App {
         place: &Arc<Place>,
         passed: &mut Passed,
     ) -> Result<Answer, Failure> {
-        let way = match self.find_way(&head, place.door, passed).await {
+        let way = match self.find_way(&head, place, passed).await {
             Ok(way) => way,
             Err(failure) => {
                 drop_body(&head.headers, &mut body).await;
@@ -202,7 +206,8 @@ impl App {
         }
     }
 
-    async fn find_way(&self, head: &Parts, door: Door, passed: &mut Passed) -> Result<Way<'_>, Failure> {
+    async fn find_way(&self, head: &Parts, place: &Place, passed: &mut Passed) -> Result<Way<'_>, Failure> {
+        let door = place.door;
         let path = head.uri.path();
         let opens_page = || {
             // A dashboard may answer every path with its first page: what a route takes is none of it.
@@ -218,7 +223,7 @@ impl App {
         }
         if let Some(mount) = self.mounts.iter().find(|mount| door.is_api && mount.covers(path)) {
             passed.place = prometheus::Place::Mounted;
-            let caller = self.identify(head, false, passed).await?;
+            let caller = self.identify(head, false, place, passed).await?;
             passed.plane = Some(Plane::Mcp);
             return Ok(Way::Mount(mount, caller));
         }
@@ -232,15 +237,22 @@ impl App {
         if route.access == crate::table::Access::Open {
             return Ok(Way::Route(route, params, Caller::local()));
         }
-        let caller = self.identify(head, route.token_in_query, passed).await?;
+        let caller = self.identify(head, route.token_in_query, place, passed).await?;
         passed.plane = (door.is_api && route.counted).then_some(Plane::Rest);
         Ok(Way::Route(route, params, caller))
     }
 
-    async fn identify(&self, head: &Parts, in_query: bool, passed: &mut Passed) -> Result<Caller, Failure> {
+    async fn identify(
+        &self,
+        head: &Parts,
+        in_query: bool,
+        place: &Place,
+        passed: &mut Passed,
+    ) -> Result<Caller, Failure> {
         let query = Query(head.uri.query().unwrap_or_default());
         let Identified { caller, warning } =
             auth::identify(&self.koor, &head.headers, query, in_query).await?;
+        place.know();
         passed.caller = Some(caller.clone());
         passed.warning = warning;
         Ok(caller)

@@ -11,6 +11,7 @@ mod assets;
 mod auth;
 mod body;
 mod conditional;
+mod connections;
 mod duration;
 mod error;
 mod json_body;

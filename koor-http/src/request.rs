@@ -120,33 +120,51 @@ impl Call {
     }
 }
 
-/// A body as small as this is read wherever there is a connection for it.
-const SMALL: u64 = 64 << 10;
+/// A body as small as this is read wherever there is a connection for it: it fits into what that has for reading anyway.
+const SMALL: u64 = 8 << 10;
 
-/// What all larger bodies may take up in memory together, until they are answered. The others wait for their turn.
-const ROOM: u64 = 64 << 20;
+/// Bodies up to this share room of their own, so that they need not wait for large ones.
+const MEDIUM: u64 = 64 << 10;
+
+/// What all bodies between the two may take up in memory together, until they are answered. The others wait for their turn.
+const MEDIUM_ROOM: u64 = 16 << 20;
+
+/// The same, for all larger ones.
+const LARGE_ROOM: u64 = 64 << 20;
 
 /// Room is counted in these.
-const UNIT: u64 = 64 << 10;
+const UNIT: u64 = 8 << 10;
 
 /// Room for the bodies of all connections.
 #[derive(Debug)]
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room {
+    medium: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
 
 /// A part of that room; none, for a small body.
 pub(crate) type Claim = Option<OwnedSemaphorePermit>;
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(usize::try_from(ROOM / UNIT).unwrap_or(Semaphore::MAX_PERMITS))))
+        let room = |bytes: u64| {
+            let units = usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+            Arc::new(Semaphore::new(units))
+        };
+        Self { medium: room(MEDIUM_ROOM), large: room(LARGE_ROOM) }
     }
 }
 
 impl Room {
-    /// All of a body's room at once: bodies that grew side by side could each wait for what the others hold.
+    /// All of a body's room at once: bodies that grew side by side could each wait for what the others hold. One that
+    /// turns out to be large may wait for the large ones while it holds medium room: none of those waits for that.
     async fn claim(&self, bytes: u64, within: Duration) -> Result<Claim, Failure> {
-        let units = u32::try_from(bytes.min(ROOM).div_ceil(UNIT)).unwrap_or(u32::MAX);
-        match timeout(within, Arc::clone(&self.0).acquire_many_owned(units)).await {
+        let (room, most) = match bytes {
+            0..=MEDIUM => (&self.medium, MEDIUM_ROOM),
+            _ => (&self.large, LARGE_ROOM),
+        };
+        let units = u32::try_from(bytes.min(most).div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match timeout(within, Arc::clone(room).acquire_many_owned(units)).await {
             Ok(claim) => Ok(claim.ok()),
             Err(_) => Err(Failure::Core(StoreError::Busy.into())),
         }
@@ -166,7 +184,7 @@ pub(crate) async fn read_all(
         drop_body(headers, body).await;
         return Err(Failure::TooLarge(most));
     }
-    let mut claim = None;
+    let (mut claim, mut claimed) = (None, told.max(SMALL));
     if told > SMALL {
         claim = match room.claim(told, within).await {
             Ok(claim) => claim,
@@ -184,8 +202,11 @@ pub(crate) async fn read_all(
             if bytes.len() as u64 + data.len() as u64 > most {
                 return Ok::<_, Failure>(None);
             }
-            if claim.is_none() && bytes.len() as u64 + data.len() as u64 > SMALL {
-                claim = room.claim(most, within).await?;
+            // Of a body that came without its length: what it may become.
+            let length = bytes.len() as u64 + data.len() as u64;
+            if length > claimed {
+                claimed = if length > MEDIUM { most } else { MEDIUM.min(most) };
+                claim = room.claim(claimed, within).await?;
             }
             bytes.extend_from_slice(&data);
         }

@@ -5,20 +5,23 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use koor_core::Koor;
 use tokio::{
     net::TcpStream,
     select,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, watch},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -26,9 +29,10 @@ use crate::{
     app::{App, Door},
     assets::Assets,
     body::{Body, BodyError},
+    connections,
     mount::{Mount, MountFuture},
     settings::HttpSettings,
-    socket::{Patience, Socket, Turn},
+    socket::{Owner, Patience, Socket, Turn},
 };
 
 /// The sockets to accept on; more than one each where a name has several addresses.
@@ -168,13 +172,47 @@ pub(crate) struct Place {
     /// Where the other end is; `None` where it is gone already.
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) turn: Turn,
+    id: connections::Id,
+    /// Whether somebody was identified on it.
+    known: AtomicBool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.app.connections.leave(self.id);
+    }
 }
 
 impl Place {
+    /// A request's head is whole.
+    pub(crate) fn begin_answer(&self) {
+        self.turn.to_server();
+        if self.turn.ends_large_head() {
+            self.app.connections.end_head(self.id);
+        }
+    }
+
+    /// Somebody is identified: from now on it is no stranger's.
+    pub(crate) fn know(&self) {
+        if !self.known.load(Relaxed) && !self.known.swap(true, Relaxed) {
+            self.app.connections.know(self.id);
+        }
+    }
+
     /// Answers when whatever is still going on is cut off.
     pub(crate) async fn cut_off(&self) {
         // An error means that the server is gone altogether.
         _ = self.stage.clone().wait_for(|stage| *stage == Stage::Over).await;
+    }
+}
+
+impl Owner for Arc<Place> {
+    fn refuse(&self, status: StatusCode) -> Vec<u8> {
+        self.app.refuse_unread(status)
+    }
+
+    fn grows_head(&self, bytes: usize) {
+        self.app.connections.grow_head(self.id, bytes);
     }
 }
 
@@ -193,15 +231,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest such pause: whoever waits in the backlog should not wait longer than that once there is room again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether one of many connections that are all in use has become idle.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
 impl Acceptor {
     async fn run(mut self) {
         let mut stage = self.stage.clone();
         let mut ended = pin!(stage.wait_for(|stage| *stage != Stage::Serving));
         loop {
-            // The permit comes first: a connection that cannot be served stays in the backlog, where it costs nothing.
+            // Only for a connection that is there, others may be ended. Behind it, those that can't be served stay in the
+            // backlog, where they cost nothing.
             let next = async {
-                let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-                Some((permit, self.accept().await))
+                let accepted = self.accept().await;
+                Some((self.permit().await?, accepted))
             };
             let (permit, (stream, door)) = select! {
                 _ = &mut ended => return,
@@ -213,8 +255,26 @@ impl Acceptor {
             let peer = stream.peer_addr().ok();
             let (alive, stage) = (self.alive.clone(), self.stage.clone());
             let (app, turn) = (Arc::clone(&self.app), Turn::default());
-            let place = Place { app, door, _permit: permit, _alive: alive, stage, peer, turn };
-            tokio::spawn(serve(stream, Arc::new(place)));
+            let id = app.connections.enter(&turn, peer);
+            let known = AtomicBool::new(false);
+            let place = Place { app, door, _permit: permit, _alive: alive, stage, peer, turn, id, known };
+            let task = tokio::spawn(serve(stream, Arc::new(place)));
+            self.app.connections.runs(id, task.abort_handle());
+        }
+    }
+
+    /// The right to one more connection, for which others may be ended; `None` at the end.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            match Arc::clone(&self.permits).try_acquire_owned() {
+                Ok(permit) => return Some(permit),
+                Err(TryAcquireError::Closed) => return None,
+                Err(TryAcquireError::NoPermits) => self.app.connections.make_room(),
+            }
+            // Those that were ended are gone in a moment. Where none could be, one that is in use may become idle.
+            if let Ok(permit) = timeout(FULL_PAUSE, Arc::clone(&self.permits).acquire_owned()).await {
+                return permit.ok();
+            }
         }
     }
 
@@ -264,9 +324,7 @@ async fn serve(stream: TcpStream, place: Arc<Place>) {
         idle: settings.idle_timeout,
         write: settings.write_timeout,
     };
-    let refuser = Arc::clone(&place.app);
-    let refuse = move |status| refuser.refuse_unread(status);
-    let socket = TokioIo::new(Socket::new(stream, place.turn.clone(), patience, refuse));
+    let socket = TokioIo::new(Socket::new(stream, place.turn.clone(), patience, Arc::clone(&place)));
     let service = service_fn(|request: Request<Incoming>| {
         let place = Arc::clone(&place);
         async move { Ok::<Response<Body>, BodyError>(App::answer(place, request).await) }

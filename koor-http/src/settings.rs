@@ -13,7 +13,8 @@ pub struct HttpSettings {
     pub allow_origins: Vec<String>,
     /// Names, beyond the loopback ones, under which a server on loopback may be called: a host, with or without a port.
     pub allow_hosts: Vec<String>,
-    /// How many connections are served at once; more of them wait.
+    /// How many connections there are at once. Idle ones are closed for more, those first on which nobody was identified;
+    /// while all are in use, more wait.
     pub max_connections: usize,
     /// How long a client may take to send a request's head.
     pub header_timeout: Duration,
@@ -44,7 +45,7 @@ impl Default for HttpSettings {
             restore_limit: 1 << 30,
             allow_origins: Vec::new(),
             allow_hosts: Vec::new(),
-            max_connections: 16_384,
+            max_connections: 10_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),

@@ -21,7 +21,10 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::request::{LINGER, LINGER_BYTES};
+use crate::{
+    connections::SMALL_HEAD,
+    request::{LINGER, LINGER_BYTES},
+};
 
 /// Whose turn it is on a connection. The number counts turns: even ones are the client's, odd ones the server's.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +39,8 @@ struct State {
     ended: AtomicBool,
     /// Whether an answer was begun that never came to its end.
     broken_off: AtomicBool,
+    /// Whether what is read of a head counts among the large ones.
+    large_head: AtomicBool,
 }
 
 impl Turn {
@@ -56,7 +61,17 @@ impl Turn {
         self.0.broken_off.store(true, Relaxed);
     }
 
-    fn number(&self) -> u32 {
+    /// A head is whole that was counted among the large ones until now.
+    pub(crate) fn ends_large_head(&self) -> bool {
+        self.0.large_head.load(Relaxed) && self.0.large_head.swap(false, Relaxed)
+    }
+
+    /// Whether the client is due to send something.
+    pub(crate) fn is_clients(&self) -> bool {
+        self.number().is_multiple_of(2)
+    }
+
+    pub(crate) fn number(&self) -> u32 {
         self.0.number.load(Relaxed)
     }
 
@@ -85,18 +100,29 @@ pub(crate) struct Patience {
     pub(crate) write: Duration,
 }
 
+/// What a socket tells of itself, and asks for.
+pub(crate) trait Owner: Unpin {
+    /// The answer to a request that can't be read.
+    fn refuse(&self, status: StatusCode) -> Vec<u8>;
+
+    /// A head is not whole yet and takes up so much. The connection may be ended for it.
+    fn grows_head(&self, bytes: usize);
+}
+
 /// A socket with patience.
-pub(crate) struct Socket<R> {
+pub(crate) struct Socket<O> {
     stream: TcpStream,
     turn: Turn,
     patience: Patience,
     reading: Reading,
+    /// The most that was read for one head, or at once of a body. The buffer grew for that, and what the HTTP library keeps
+    /// of it between requests does not get smaller.
+    buffer: usize,
     alarm: Alarm,
     /// Since when the peer has taken nothing of what is to be sent.
     stuck: Option<Instant>,
     write_alarm: Alarm,
-    /// Writes the answer to a request that can't be read.
-    refuse: R,
+    owner: O,
     refusal: Option<Refusal>,
 }
 
@@ -115,11 +141,15 @@ struct Reading {
     since: Option<Instant>,
     /// Whether some of the next head is here; a connection that was never used counts as one that owes its head.
     begun: bool,
+    /// How much was read for the next head.
+    held: usize,
+    /// What the buffer was told to take up meanwhile.
+    told: usize,
 }
 
-impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
-    pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience, refuse: R) -> Self {
-        let reading = Reading { turn: 0, since: None, begun: true };
+impl<O: Owner> Socket<O> {
+    pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience, owner: O) -> Self {
+        let reading = Reading { turn: 0, since: None, begun: true, held: 0, told: 0 };
         Self {
             stream,
             turn,
@@ -128,7 +158,8 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
             alarm: Alarm::default(),
             stuck: None,
             write_alarm: Alarm::default(),
-            refuse,
+            owner,
+            buffer: 0,
             refusal: None,
         }
     }
@@ -137,7 +168,7 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
     /// says nothing; `None` where `bytes` are something else.
     fn poll_refusal(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
         if self.refusal.is_none() {
-            let bytes = (self.refuse)(says_nothing(bytes)?);
+            let bytes = self.owner.refuse(says_nothing(bytes)?);
             self.refusal = Some(Refusal { bytes, written: 0, lingers: None, dropped: 0 });
         }
         let refusal = self.refusal.as_mut()?;
@@ -186,19 +217,42 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
         }
     }
 
-    /// Notes what a read brought, and fails one that brought nothing for too long.
-    fn after_read(&mut self, cx: &mut Context<'_>, brought: bool) -> Poll<io::Result<()>> {
+    /// Tells of a large buffer in which a head is not whole yet, or is only waited for: more is to be read.
+    fn before_read(&mut self) {
+        if !self.turn.is_clients() {
+            return;
+        }
+        self.begin_turn();
+        // It grows by doubling.
+        let takes = self.buffer.next_power_of_two();
+        if takes > SMALL_HEAD.max(self.reading.told) {
+            self.reading.told = takes;
+            self.turn.0.large_head.store(true, Relaxed);
+            self.owner.grows_head(takes);
+        }
+    }
+
+    fn begin_turn(&mut self) {
         let turn = self.turn.number();
-        if turn % 2 == 1 {
+        if self.reading.turn != turn {
+            self.reading = Reading { turn, since: None, begun: false, held: 0, told: 0 };
+        }
+    }
+
+    /// Notes what a read brought, and fails one that brought nothing for too long.
+    fn after_read(&mut self, cx: &mut Context<'_>, brought: usize) -> Poll<io::Result<()>> {
+        self.buffer = self.buffer.max(brought);
+        if !self.turn.is_clients() {
             return Poll::Pending;
         }
-        if self.reading.turn != turn {
-            self.reading = Reading { turn, since: None, begun: false };
-        }
-        if brought {
+        self.begin_turn();
+        if brought > 0 {
             if !self.reading.begun {
-                self.reading = Reading { turn, since: None, begun: true };
+                self.reading.since = None;
+                self.reading.begun = true;
             }
+            self.reading.held += brought;
+            self.buffer = self.buffer.max(self.reading.held);
             return Poll::Pending;
         }
         let patience = if self.reading.begun { self.patience.head } else { self.patience.idle };
@@ -219,7 +273,7 @@ impl<R: Fn(StatusCode) -> Vec<u8>> Socket<R> {
     }
 }
 
-impl<R> Drop for Socket<R> {
+impl<O> Drop for Socket<O> {
     fn drop(&mut self) {
         if self.turn.0.broken_off.load(Relaxed) {
             // Where that can't be asked for, chunks without a last one say the same to newer clients.
@@ -265,28 +319,30 @@ impl Alarm {
     }
 }
 
-impl<R: Fn(StatusCode) -> Vec<u8> + Unpin> AsyncRead for Socket<R> {
+impl<O: Owner> AsyncRead for Socket<O> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.before_read();
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         match read {
             Poll::Ready(Err(_)) => read,
             Poll::Ready(Ok(())) if buffer.filled().len() == before => read,
             Poll::Ready(Ok(())) => {
-                _ = this.after_read(cx, true);
+                let brought = buffer.filled().len() - before;
+                _ = this.after_read(cx, brought);
                 read
             }
-            Poll::Pending => this.after_read(cx, false),
+            Poll::Pending => this.after_read(cx, 0),
         }
     }
 }
 
-impl<R: Fn(StatusCode) -> Vec<u8> + Unpin> AsyncWrite for Socket<R> {
+impl<O: Owner> AsyncWrite for Socket<O> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let wrote = match this.poll_refusal(cx, bytes) {

@@ -404,20 +404,6 @@ async fn an_instance_is_known_by_its_token_or_named_beside_the_servers() {
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_wait_for_their_turn() {
-    let mut plan = Plan::default();
-    plan.http.max_connections = 1;
-    let site = Site::with(plan).await;
-    let mut first = site.client().await;
-    assert_eq!(first.send("GET", "/health", &[], b"").await.status, 200);
-    let mut second = site.client().await;
-    let head = second.head("GET", "/health", &[], 0);
-    second.write(&head).await;
-    drop(first);
-    assert_eq!(second.read(false).await.status, 200);
-}
-
-#[tokio::test]
 async fn a_request_in_flight_is_answered_when_the_server_stops() {
     let mut site = Site::open().await;
     let mut waiting = site.client().await;

@@ -1,8 +1,9 @@
 //! Harm on the wire: heads, frames, and connections that are of no use.
 
 use std::{
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     net::TcpStream,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use std::{
 use integration_tests::Server;
 use serde_json::json;
 
-use super::{attacked, push, tally, together, wire};
+use super::{attacked, long_or, push, tally, together, wire};
 
 /// How often each of many ends, and how.
 fn first_status(mut stream: &TcpStream) -> u16 {
@@ -39,6 +40,102 @@ fn a_thousand_slow_heads() {
         assert!(open < 10, "{open} are still open");
         "all ended after 10 s".to_owned()
     });
+}
+
+/// One more than the server has memory for: each of them was kept as it was, once.
+const LARGE_HEADS: usize = 8000;
+
+#[test]
+#[ignore = "takes its time; .ci/suites/trust runs it"]
+fn eight_thousand_large_heads_that_never_end() {
+    allow_open_files();
+    attacked("8,000 heads of 62 KB that never end, without a token", |server| {
+        let part = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(62_000));
+        let streams: Vec<_> = (0..long_or(LARGE_HEADS, 2000))
+            .map(|_| {
+                let stream = wire(server);
+                push(&stream, part.as_bytes());
+                stream
+            })
+            .collect();
+        let open = streams.iter().filter(|stream| is_open(stream)).count();
+        // 32 MiB are 512 of the largest, beside those that the server has not looked at yet.
+        assert!(open < 1000, "{open} of {} are still open", streams.len());
+        format!("{open} of {} were still open, the others ended for new ones", streams.len())
+    });
+}
+
+#[test]
+#[ignore = "takes its time; .ci/suites/trust runs it"]
+fn eight_thousand_large_heads_with_silence_behind_them() {
+    allow_open_files();
+    attacked("8,000 heads of 62 KB that are answered, and silence behind them", |server| {
+        let head = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(62_000));
+        let streams: Vec<_> = (0..long_or(LARGE_HEADS, 2000))
+            .map(|_| {
+                let stream = wire(server);
+                push(&stream, head.as_bytes());
+                assert_eq!(first_status(&stream), 200);
+                stream
+            })
+            .collect();
+        let open = streams.iter().filter(|stream| is_open(stream)).count();
+        assert!(open < 1000, "{open} of {} are still open", streams.len());
+        format!("{open} of {} were kept, the others ended for new ones", streams.len())
+    });
+}
+
+#[test]
+#[ignore = "takes its time; .ci/suites/trust runs it"]
+fn strangers_who_take_all_connections() {
+    allow_open_files();
+    attacked("16,384 idle connections of strangers, and then new ones all the time", |server| {
+        let asked = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let open = |_| {
+            let stream = wire(server);
+            push(&stream, asked.as_bytes());
+            stream
+        };
+        let idle: Vec<_> = (0..long_or(16_384, 11_000)).map(open).collect();
+        let begun = Instant::now();
+        let (mut late, mut answered) = (Vec::new(), Vec::new());
+        while begun.elapsed() < Duration::from_secs(2) {
+            late.push(open(0));
+            // Everybody finds room who comes now.
+            let asked = Instant::now();
+            answered.push(server.client().try_send("GET", "/api/state", "").map(|answer| answer.status));
+            assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        }
+        let refused = answered.iter().filter(|status| **status != Some(200)).count();
+        assert_eq!(refused, 0, "of {} who came", answered.len());
+        let kept = idle.iter().filter(|stream| is_open(stream)).count();
+        assert!(kept <= 9000, "{kept}");
+        format!("{kept} were kept; each of {} who came found room", answered.len())
+    });
+}
+
+/// Lets this process have as many connections as the system allows.
+fn allow_open_files() {
+    let id = std::process::id().to_string();
+    let limit =
+        "prlimit --nofile=$(prlimit --pid \"$1\" --nofile --output HARD --noheadings --raw): --pid \"$1\"";
+    let raised = Command::new("sh").args(["-c", limit, "sh", &id]).status().unwrap();
+    assert!(raised.success());
+}
+
+/// Whether a connection on which nothing is due has not been ended.
+fn is_open(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let mut rest = [0; 4096];
+    let read = loop {
+        match stream.read(&mut rest) {
+            Ok(0) => break false,
+            Ok(_) => {}
+            Err(error) => break error.kind() == ErrorKind::WouldBlock,
+        }
+    };
+    stream.set_nonblocking(false).unwrap();
+    read
 }
 
 /// Follows all events, on a connection on which nobody will read.
