@@ -115,7 +115,12 @@ fn an_agent_may_read_and_write_what_agents_share() {
     agent.put("/api/state/k", &json!(1)).ok();
     assert_eq!(author(&agent, "k"), json!(id));
     agent.put("/api/specs/p/s", &json!(1)).ok();
-    agent.put("/api/contracts/p/c", &json!({"kind": "contract", "version": 1, "endpoints": {}})).ok();
+    agent
+        .put(
+            "/api/contracts/p/c",
+            &json!({"kind": "contract", "version": 1, "endpoints": {"GET /": {"response": {}}}}),
+        )
+        .ok();
     agent.delete("/api/state/k").ok();
     let event = agent.post("/api/events/publish", &json!({"topic": "a", "source": "somebody else"})).ok();
     assert_eq!(event["source"], "worker");

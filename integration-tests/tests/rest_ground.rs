@@ -296,7 +296,11 @@ fn without_a_number_a_list_has_fifty() {
     let site = server.site();
     for n in 0..51 {
         site.put("/api/state/k", &json!(n)).ok();
-        site.put(&format!("/api/specs/p/c{n}"), &json!({"kind": "contract", "endpoints": {}})).ok();
+        site.put(
+            &format!("/api/specs/p/c{n}"),
+            &json!({"kind": "contract", "endpoints": {"GET /": {"response": {}}}}),
+        )
+        .ok();
         site.post("/api/events/publish", &json!({"topic": "a", "data": n})).ok();
         site.post("/api/llm/usage", &json!({"provider": "p", "model": "m"})).ok();
     }

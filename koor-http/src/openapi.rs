@@ -183,7 +183,6 @@ fn parameter(param: &Param) -> Value {
         Kind::Tags => json!({"type": "string", "pattern": "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$"}),
         Kind::Name => or_empty(&named("Name")),
         Kind::Key => or_empty(&named("StateKey")),
-        Kind::Uuid => or_empty(&json!({"type": "string", "format": "uuid"})),
         Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": 10_000}),
         Kind::Whole => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
         Kind::Version | Kind::NeededVersion => json!({"type": "integer", "minimum": 1, "maximum": i64::MAX}),
@@ -220,7 +219,7 @@ fn or_empty(schema: &Value) -> Value {
 }
 
 /// Every status that a route can answer with.
-fn statuses(route: &Route) -> Vec<u16> {
+pub(crate) fn statuses(route: &Route) -> Vec<u16> {
     let mut statuses = vec![400, 403, 414, 431, 500, 503];
     if route.access != Access::Open {
         statuses.push(401);

@@ -2,7 +2,10 @@
 
 use std::{
     fmt::Write as _,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -17,16 +20,28 @@ const BUCKETS: [u64; 14] = [
     30_000_000,
 ];
 
-/// Every status that the server answers with; another one is counted as 0.
-const STATUSES: [u16; 21] =
-    [200, 101, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 422, 426, 500, 503, 0];
+/// The statuses that are counted, each by itself: all that HTTP has a name for. A list of those that are answered with would
+/// lack the next one.
+static STATUSES: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    let named =
+        |status: &u16| StatusCode::from_u16(*status).is_ok_and(|status| status.canonical_reason().is_some());
+    (100..600).filter(named).collect()
+});
 
 /// Counters of one route.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct RouteMeter {
-    statuses: [AtomicU64; STATUSES.len()],
+    /// In the order of [`STATUSES`], and one more for a status without a name.
+    statuses: Vec<AtomicU64>,
     buckets: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
+}
+
+impl Default for RouteMeter {
+    fn default() -> Self {
+        let statuses = (0..=STATUSES.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { statuses, buckets: Default::default(), micros: AtomicU64::new(0) }
+    }
 }
 
 /// Where requests are counted that no route takes.
@@ -86,7 +101,7 @@ impl Meters {
         };
         let Some(meter) = self.routes.get(number) else { return };
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let known = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len() - 1);
+        let known = STATUSES.binary_search(&status.as_u16()).unwrap_or(STATUSES.len());
         let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
         meter.statuses[known].fetch_add(1, Relaxed);
         meter.buckets[bucket].fetch_add(1, Relaxed);
@@ -123,7 +138,7 @@ impl Meters {
             "# HELP koor_http_requests_total Requests answered.\n# TYPE koor_http_requests_total counter\n",
         );
         for ((method, route), meter) in &used {
-            for (status, count) in STATUSES.iter().zip(&meter.statuses) {
+            for (status, count) in STATUSES.iter().chain([&0]).zip(&meter.statuses) {
                 let count = count.load(Relaxed);
                 if count > 0 {
                     writeln!(
@@ -198,12 +213,8 @@ fn seconds(micros: u64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn requests_are_counted_by_route_and_status() {
-        let meters = Meters::default();
-        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_micros(300));
-        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_mins(1));
-        let gauges = Gauges {
+    fn gauges() -> Gauges {
+        Gauges {
             uptime: Duration::from_secs(5),
             subscribers: 1,
             last_event: 7,
@@ -212,8 +223,37 @@ mod tests {
             store_bytes: 0,
             writable: true,
             doings: Doings { commits: Commits { commits: 2, jobs: 9 }, deliveries: 4, failed_deliveries: 1 },
+        }
+    }
+
+    #[test]
+    fn each_status_that_is_served_is_counted_by_itself() {
+        let described = ROUTES.iter().flat_map(crate::openapi::statuses);
+        // Of no route: what switches protocols, has no body, is an asset's, is MCP's, has no route.
+        let others = [101, 200, 202, 204, 206, 304, 404, 405, 406, 415];
+        let mut statuses: Vec<u16> = described.chain(others).collect();
+        statuses.sort_unstable();
+        statuses.dedup();
+        let meters = Meters::default();
+        for status in &statuses {
+            meters.count(Place::Nowhere, StatusCode::from_u16(*status).unwrap(), Duration::ZERO);
+        }
+        let text = meters.render(&gauges());
+        let counted = |status: &u16| {
+            let line =
+                format!("koor_http_requests_total{{method=\"\",route=\"unmatched\",status=\"{status}\"}} 1");
+            text.lines().any(|found| found == line)
         };
-        let text = meters.render(&gauges);
+        let lacking: Vec<_> = statuses.iter().filter(|status| !counted(status)).collect();
+        assert_eq!(lacking, [&0; 0]);
+    }
+
+    #[test]
+    fn requests_are_counted_by_route_and_status() {
+        let meters = Meters::default();
+        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_micros(300));
+        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_mins(1));
+        let text = meters.render(&gauges());
         for line in [
             "koor_http_requests_total{method=\"\",route=\"unmatched\",status=\"404\"} 2",
             "koor_http_request_seconds_bucket{method=\"\",route=\"unmatched\",le=\"0.0005\"} 1",

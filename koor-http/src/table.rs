@@ -47,7 +47,6 @@ pub(crate) enum Kind {
     Text,
     Name,
     Key,
-    Uuid,
     Limit,
     /// A whole number from zero.
     Whole,
@@ -307,7 +306,7 @@ pub(crate) static ROUTES: &[Route] = &[
         .params(&[p("project", Kind::Name, "Of this project."), STACK, p("source", Kind::Sources, "From these sources."),
             p("status", Kind::OneOf(&["proposed", "accepted", "rejected"]), "With this status.")]).gives("Rules"),
     Route::new(Get, "/api/rules/export", "exportRules", to!(rules::export), "Export accepted rules")
-        .params(&[p("source", Kind::Sources, "From these sources; local,learned unless told.")]).gives("Rules"),
+        .params(&[p("source", Kind::Text, "From these sources; local,learned unless told. One that does not exist matches nothing.")]).gives("Rules"),
     Route::new(Post, "/api/rules/import", "importRules", to!(rules::import), "Import rules")
         .admin().json("ImportRulesBody").gives("Imported").writes(),
     Route::new(Post, "/api/rules/propose", "proposeRule", to!(rules::propose), "Propose a rule")
@@ -338,7 +337,7 @@ pub(crate) static ROUTES: &[Route] = &[
         .admin().gives("Deliveries").also(&[404]),
 
     Route::new(Get, "/api/compliance/history", "complianceHistory", to!(compliance::history), "List compliance runs, newest first")
-        .params(&[p("instance_id", Kind::Uuid, "Of this instance."), p("project", Kind::Name, "Of this project."),
+        .params(&[p("instance_id", Kind::Text, "Of this instance."), p("project", Kind::Name, "Of this project."),
             p("pass", Kind::Flag, "That passed, or that did not."), LIMIT]).gives("Runs"),
     Route::new(Post, "/api/compliance/run", "runCompliance", to!(compliance::run), "Check every active instance's contracts now")
         .admin().gives("ComplianceCheck").writes(),
@@ -367,9 +366,9 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Post, "/api/metrics/reset", "resetMetrics", to!(metrics::reset), "Set the counters of calls to zero")
         .admin().uncounted().gives("Reset").writes(),
     Route::new(Get, "/api/metrics/agents", "agentMetrics", to!(metrics::agents), "Counters of all instances, or of one")
-        .params(&[p("instance_id", Kind::Uuid, "Of this instance, hour by hour."), PERIOD]).gives("AgentMetrics"),
+        .params(&[p("instance_id", Kind::Text, "Of this instance, hour by hour."), PERIOD]).gives("AgentMetrics"),
     Route::new(Get, "/api/metrics/agents/{id}", "agentMetricsOf", to!(metrics::agent), "Counters of one instance, hour by hour")
-        .params(&[PERIOD]).gives("MetricRows").also(&[404]),
+        .params(&[PERIOD]).gives("MetricRows"),
 
     Route::new(Post, "/api/llm/usage", "recordUsage", to!(usage::record), "Record what a model's work cost").json("UsageBody").gives("Recorded").writes(),
     Route::new(Get, "/api/llm/usage", "listUsage", to!(usage::list), "List usage records, newest first")

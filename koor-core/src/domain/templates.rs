@@ -10,7 +10,7 @@ use crate::{
     domain::json::tree,
     domain::{
         RawJson,
-        contracts::Contract,
+        contracts::{Contract, type_name},
         rules::{Intake, RuleDraft},
         words,
     },
@@ -87,6 +87,10 @@ impl Contents {
             |error: &dyn fmt::Display| Invalid::new(format!("data does not fit kind {kind}: {error}"));
         if data.is_null() || data.as_object().is_some_and(serde_json::Map::is_empty) {
             return Ok(Self::default());
+        }
+        // An array would be read as a struct's fields in order.
+        if kind != TemplateKind::Rules && !data.is_object() {
+            return Err(misfit(&format!("expected object, got {}", type_name(&data))));
         }
         let mut contents = Self::default();
         match kind {

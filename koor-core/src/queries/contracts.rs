@@ -220,6 +220,9 @@ struct LiveCall {
 
 impl LiveCall {
     fn new(endpoint: &str, base_url: &str, data: Option<Value>) -> Result<Self, Invalid> {
+        if base_url.trim().is_empty() {
+            return Err(Invalid::new("base_url is required"));
+        }
         let (method, path) = endpoint
             .split_once(' ')
             .ok_or_else(|| Invalid::new(format!("endpoint {endpoint:?} is not a method and a path")))?;

@@ -11,7 +11,6 @@ use crate::{
     prometheus::Gauges,
     request::Call,
     response::{self, Answer},
-    routes::instances,
 };
 
 pub(crate) async fn server(call: Call) -> Result<Answer, Failure> {
@@ -36,12 +35,11 @@ pub(crate) async fn reset(call: Call) -> Result<Answer, Failure> {
 
 pub(crate) async fn agents(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
-    let instance_id: Option<InstanceId> = query.parse("instance_id")?;
-    let filter = MetricFilter { instance_id, period: query.text("period")?.unwrap_or_default() };
-    if instance_id.is_some() {
-        return response::json(&call.koor().agent_metrics(filter).await?);
+    if let Some(id) = query.text("instance_id")? {
+        return of_instance(&call, &id).await;
     }
-    let totals = call.koor().agent_totals(filter).await?;
+    let period = query.text("period")?.unwrap_or_default();
+    let totals = call.koor().agent_totals(MetricFilter { instance_id: None, period }).await?;
     let shown: Vec<_> = totals
         .iter()
         .map(|(instance_id, metrics)| {
@@ -54,8 +52,14 @@ pub(crate) async fn agents(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn agent(call: Call) -> Result<Answer, Failure> {
-    let instance_id = Some(instances::id(&call)?);
-    let filter = MetricFilter { instance_id, period: call.query().text("period")?.unwrap_or_default() };
+    of_instance(&call, &call.param(0)?).await
+}
+
+/// The counters of an instance, registered or not; none where there is no such instance.
+async fn of_instance(call: &Call, id: &str) -> Result<Answer, Failure> {
+    let period = call.query().text("period")?.unwrap_or_default();
+    let Ok(id) = id.parse::<InstanceId>() else { return response::json(&json!([])) };
+    let filter = MetricFilter { instance_id: Some(id), period };
     response::json(&call.koor().agent_metrics(filter).await?)
 }
 

@@ -59,7 +59,16 @@ pub(crate) async fn import(mut call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn export(call: Call) -> Result<Answer, Failure> {
-    let sources = sources(call.query())?;
+    let named = call.query().text("source")?;
+    // The original's client asks for sources that do not exist: they match nothing.
+    let sources: Vec<RuleSource> = named
+        .iter()
+        .flat_map(|named| named.split(','))
+        .filter_map(|source| source.trim().parse().ok())
+        .collect();
+    if named.is_some() && sources.is_empty() {
+        return response::json(&json!([]));
+    }
     response::json(&call.koor().export_rules(sources).await?)
 }
 

@@ -203,6 +203,9 @@ fn parse(document: &Value, findings: &mut Findings) -> Contract {
     }
     findings.key("endpoints", |findings| match map.get("endpoints") {
         Some(Value::Object(endpoints)) => {
+            if endpoints.is_empty() {
+                findings.add("a contract has at least one endpoint");
+            }
             for (name, value) in endpoints {
                 let endpoint = findings.key(name, |findings| parse_endpoint(value, findings));
                 contract.endpoints.insert(name.clone(), endpoint);

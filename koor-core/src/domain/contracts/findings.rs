@@ -92,7 +92,7 @@ impl Findings {
 }
 
 /// The name of a value's JSON type.
-pub(super) fn type_name(value: &Value) -> &'static str {
+pub(in crate::domain) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

@@ -8,6 +8,7 @@ mod schema;
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::domain) use self::findings::type_name;
 pub use self::{
     contract::{Check, Contract},
     schema::Schema,
