@@ -210,7 +210,8 @@ impl Koor {
     #[must_use]
     pub fn subscribe(&self, topics: TopicFilter, since: Option<Cursor>) -> Subscription {
         let inner = &self.inner;
-        Subscription::new(Arc::clone(&inner.store), Arc::clone(&inner.live.hub), topics, since)
+        let (store, hub) = (Arc::clone(&inner.store), Arc::clone(&inner.live.hub));
+        Subscription::new(store, hub, topics, since, inner.workshop.clone())
     }
 
     /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.

@@ -19,6 +19,7 @@ use crate::{
     ids::{Cursor, Topic},
     pattern::TopicFilter,
     ports::{Store, StoreError},
+    workshop::Workshop,
 };
 
 /// An event on its way to subscribers: written as JSON once, for all of them.
@@ -129,7 +130,8 @@ impl Tail {
     }
 
     /// Lends up to `most` matching events after the cursor, which moves on to the last one looked at, while more are
-    /// wanted; answers whether there were any, or `None` if some of those after it are no longer here.
+    /// wanted and so many can be looked at in one go; answers whether there were any, or `None` if some of those after it
+    /// are no longer here.
     fn after(
         &self,
         cursor: &mut Cursor,
@@ -142,7 +144,7 @@ impl Tail {
         }
         let from = self.frames.partition_point(|frame| Cursor::from(frame.event.id) <= *cursor);
         let mut lent = 0;
-        for frame in self.frames.range(from..) {
+        for frame in self.frames.range(from..).take(topics.most_at_once()) {
             if lent == most {
                 break;
             }
@@ -155,6 +157,16 @@ impl Tail {
             }
         }
         Some(lent > 0)
+    }
+
+    /// As many of the events after the cursor as may be held against costly patterns in one go, matching or not; `None`
+    /// if some are no longer here.
+    fn unmatched(&self, cursor: Cursor, topics: &TopicFilter) -> Option<Vec<Arc<Frame>>> {
+        if cursor < self.before {
+            return None;
+        }
+        let from = self.frames.partition_point(|frame| Cursor::from(frame.event.id) <= cursor);
+        Some(self.frames.range(from..).take(topics.most_at_once()).cloned().collect())
     }
 }
 
@@ -234,6 +246,9 @@ pub struct Subscription {
     cursor: Cursor,
     /// Up to here, the subscriber knows what it missed.
     told: Cursor,
+    /// How many events of the log it takes at a time, as far as is known.
+    takes: usize,
+    workshop: Workshop,
     /// What to say first: that the place to read on from is not one of this log.
     astray: Option<Gap>,
     /// Its place among those who are counted.
@@ -247,6 +262,7 @@ impl Subscription {
         hub: Arc<Hub>,
         topics: TopicFilter,
         since: Option<Cursor>,
+        workshop: Workshop,
     ) -> Self {
         let head = hub.head.subscribe();
         let last = hub.last();
@@ -256,7 +272,18 @@ impl Subscription {
             since.filter(|since| *since > last).map(|_| Gap { missed: 0, resume_from: last.next().get() });
         let cursor = since.filter(|since| *since <= last).unwrap_or(last);
         let seat = Some(Arc::clone(&hub.audience));
-        Self { store, hub, head, topics, cursor, told: Cursor::START, astray, _seat: seat }
+        Self {
+            store,
+            hub,
+            head,
+            topics,
+            cursor,
+            told: Cursor::START,
+            takes: usize::MAX,
+            workshop,
+            astray,
+            _seat: seat,
+        }
     }
 
     /// The same, not counted as a subscriber: for the server's own jobs.
@@ -289,7 +316,7 @@ impl Subscription {
     /// contend for the counters of each event. Answers whether there was anything.
     ///
     /// While `each` runs, nothing new is told to anybody, so it should be quick. It may break off when it has enough, and
-    /// is lent the rest with the next call; what has to be read from the log is lent to the end all the same.
+    /// is lent the rest with the next call.
     ///
     /// # Errors
     /// When the log can't be read.
@@ -305,6 +332,8 @@ impl Subscription {
                 return Ok(any);
             }
             if self.cursor < head.last {
+                // There may be much to look at and nothing to tell: others have a turn in between.
+                tokio::task::yield_now().await;
                 continue;
             }
             // The hub lives as long as this subscription, so the sender does too.
@@ -343,28 +372,74 @@ impl Subscription {
             _ = each(Told::Gap(gap));
             return Ok(true);
         }
-        let in_tail = {
-            let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
-            tail.after(&mut self.cursor, &self.topics, most, each)
-        };
-        if let Some(any) = in_tail {
+        if let Some(any) = self.read_tail(most, each).await? {
             return Ok(any);
         }
-        let deliveries = self.read_log(most).await?;
+        let before = self.cursor;
+        let deliveries = self.read_log(most.min(self.takes)).await?;
+        let (mut taken, mut enough) = (0, false);
         for delivery in &deliveries {
-            // It is read: to read it once more costs more than to take it.
-            _ = each(match delivery {
+            taken += 1;
+            enough = each(match delivery {
                 Delivery::Event(frame) => Told::Event(frame),
                 Delivery::Gap(gap) => Told::Gap(*gap),
-            });
+            })
+            .is_break();
+            if enough {
+                break;
+            }
         }
+        // What is left is read again: held here, it would be held for each subscriber that does not read. So that it is not
+        // much, no more is read than was taken the last time, and twice that when all was.
+        if taken < deliveries.len() {
+            self.cursor = match deliveries[..taken].last() {
+                Some(Delivery::Event(last)) => last.event.id.into(),
+                // It is told once, wherever the next reading begins.
+                Some(Delivery::Gap(_)) | None => before,
+            };
+        }
+        self.takes = if enough { taken } else { self.takes.saturating_mul(2) };
         Ok(!deliveries.is_empty())
+    }
+
+    /// Lends what is in the tail; answers whether there was anything, or `None` if what comes next is no longer there.
+    async fn read_tail(
+        &mut self,
+        most: usize,
+        each: &mut impl FnMut(Told<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<bool>, Error> {
+        let unmatched = {
+            let tail = self.hub.tail.read().unwrap_or_else(PoisonError::into_inner);
+            if !self.topics.is_costly() {
+                return Ok(tail.after(&mut self.cursor, &self.topics, most, each));
+            }
+            tail.unmatched(self.cursor, &self.topics)
+        };
+        let Some(frames) = unmatched else { return Ok(None) };
+        let Some(last) = frames.last().map(|last| last.event.id.into()) else { return Ok(Some(false)) };
+        let topics = self.topics.clone();
+        let matched = self.workshop.match_apart(move || {
+            let matches = frames.into_iter().filter(|frame| topics.matches(&frame.event.topic));
+            matches.take(most).collect::<Vec<_>>()
+        });
+        let matched = matched.await?;
+        for frame in &matched {
+            self.cursor = frame.event.id.into();
+            if each(Told::Event(frame)).is_break() {
+                return Ok(Some(true));
+            }
+        }
+        if matched.len() < most {
+            self.cursor = last;
+        }
+        Ok(Some(!matched.is_empty()))
     }
 
     async fn read_log(&mut self, most: usize) -> Result<Vec<Delivery>, Error> {
         let filter = EventFilter { topics: self.topics.clone(), ..EventFilter::default() };
         let (cursor, told) = (self.cursor, self.told);
         let class = self.topics.class();
+        let _turn = self.workshop.reading_turn().await;
         let announced = self.hub.last();
         let (bounds, gap, page) = crate::execute::read(&*self.store, move |tx| {
             let bounds = tx.log_bounds()?;

@@ -1,13 +1,22 @@
 //! Patterns over topics and file names: globs that never take long.
 
-use std::{fmt, str::FromStr};
+mod positions;
+
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use self::positions::Positions;
 use crate::{error::Invalid, ids::Topic};
 
 /// Four times the longest topic: enough for any honest glob, and it bounds what a match can cost.
 const MAX_PATTERN: usize = 1024;
+
+/// What the patterns of one subscriber may come to, in bytes: each is held against every event.
+const MAX_PATTERNS: usize = 16 << 10;
+
+/// With fewer tokens times characters, trying from left to right is quicker than anything that has to be set up.
+const TRIED: usize = 1024;
 
 /// A glob over a whole string.
 ///
@@ -26,7 +35,11 @@ enum Token {
     Run,
     One,
     Char(char),
-    Class { negated: bool, ranges: Box<[(char, char)]> },
+    /// The ranges are in order and apart.
+    Class {
+        negated: bool,
+        ranges: Box<[(char, char)]>,
+    },
 }
 
 impl Token {
@@ -36,7 +49,8 @@ impl Token {
             Self::One => true,
             Self::Char(own) => *own == c,
             Self::Class { negated, ranges } => {
-                ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated
+                let after = ranges.partition_point(|&(low, _)| low <= c);
+                ranges[..after].last().is_some_and(|&(_, high)| c <= high) != *negated
             }
         }
     }
@@ -74,9 +88,33 @@ impl Pattern {
     /// Whether the whole text is of this shape.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
+        self.matches_indexed(text, &mut None)
+    }
+
+    /// As [`matches`](Self::matches), for many patterns and one text: what the first that needs it finds out about the
+    /// text is kept for the others.
+    fn matches_indexed(&self, text: &str, positions: &mut Option<Positions>) -> bool {
         if let Some(literal) = &self.literal {
             return **literal == *text;
         }
+        if self.is_simple() || self.tokens.len().saturating_mul(text.len()) <= TRIED {
+            return self.tried(text);
+        }
+        positions.get_or_insert_with(|| Positions::of(text)).match_all(&self.tokens)
+    }
+
+    /// Whether the only run, if there is one, comes last, so that nothing need ever be tried twice.
+    fn is_simple(&self) -> bool {
+        !self.tokens[..self.tokens.len() - 1].contains(&Token::Run)
+    }
+
+    /// How long it can take to hold this against a topic, beside other patterns.
+    fn cost(&self) -> usize {
+        if self.is_simple() { 1 } else { self.tokens.len() }
+    }
+
+    /// Tries from left to right.
+    fn tried(&self, text: &str) -> bool {
         let mut token = 0;
         let mut rest = text.chars();
         // Only the last run need ever be tried longer: whatever an earlier one could still take, this one can
@@ -168,6 +206,14 @@ impl<'a> Parser<'a> {
         if ranges.is_empty() {
             return Err(self.malformed(opened, format_args!("the class is empty")));
         }
+        ranges.sort_unstable();
+        ranges.dedup_by(|(low, high), (_, before)| {
+            let overlaps = *low <= *before;
+            if overlaps {
+                *before = (*before).max(*high);
+            }
+            overlaps
+        });
         Ok(Token::Class { negated, ranges: ranges.into_boxed_slice() })
     }
 
@@ -226,9 +272,12 @@ impl fmt::Display for Pattern {
 ///
 /// System topics are matched only by patterns that begin with `$` themselves, so that `*` stays what it always
 /// was. Without patterns: every topic that is not a system topic.
+///
+/// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopicFilter {
-    patterns: Vec<Pattern>,
+    patterns: Arc<[Pattern]>,
+    cost: usize,
 }
 
 /// Which kinds of topic a filter can match at all.
@@ -246,7 +295,39 @@ impl TopicFilter {
     /// The filter of these patterns.
     #[must_use]
     pub fn new(patterns: Vec<Pattern>) -> Self {
-        Self { patterns }
+        let cost = patterns.iter().map(Pattern::cost).sum();
+        Self { patterns: patterns.into(), cost }
+    }
+
+    /// The filter of patterns that a client sent.
+    ///
+    /// # Errors
+    /// When they are more than may be held against every event: 16 KiB, all together.
+    pub fn of_client(patterns: Vec<Pattern>) -> Result<Self, Invalid> {
+        let bytes: usize = patterns.iter().map(|pattern| pattern.written.len()).sum();
+        if bytes > MAX_PATTERNS {
+            return Err(Invalid::new(format!(
+                "the patterns are {bytes} bytes long together, at most {MAX_PATTERNS} are allowed"
+            )));
+        }
+        Ok(Self::new(patterns))
+    }
+
+    /// Whether it takes so long to match that it must not be done where others wait.
+    pub(crate) fn is_costly(&self) -> bool {
+        /// A few microseconds for each event.
+        const CHEAP: usize = 256;
+        self.cost > CHEAP
+    }
+
+    /// How many events may be held against it before somebody else has a turn: some milliseconds' worth.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        /// Events times tokens.
+        const AT_ONCE: usize = 256 << 10;
+        /// So many at least, or reading them costs more than matching.
+        const FEWEST: usize = 64;
+        (AT_ONCE / self.cost.max(1)).max(FEWEST)
     }
 
     /// Whether this topic is wanted.
@@ -256,9 +337,10 @@ impl TopicFilter {
         if self.patterns.is_empty() {
             return !system;
         }
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.matches_system() == system && pattern.matches(topic.as_str()))
+        let mut positions = None;
+        self.patterns.iter().any(|pattern| {
+            pattern.matches_system() == system && pattern.matches_indexed(topic.as_str(), &mut positions)
+        })
     }
 
     /// Which kinds of topic it can match, so that a store need not look at the others.
@@ -359,6 +441,42 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_are_matched_as_short_ones_are() {
+        let classes = Pattern::new(format!("*{}b*", "[zyxa]".repeat(70))).unwrap();
+        for (text, expected) in [
+            (format!("{}b", "azyx".repeat(64)), true),
+            (format!("ü{}b{}", "a".repeat(70), "c".repeat(200)), true),
+            (format!("{}b", "a".repeat(69)), false),
+            (format!("{}cb", "a".repeat(255)), false),
+            ("a".repeat(256), false),
+        ] {
+            assert_eq!((classes.matches(&text), classes.tried(&text)), (expected, expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_patterns_of_a_client_have_a_bound_together() {
+        let patterns = |count: usize| vec![Pattern::new("*".repeat(1024)).unwrap(); count];
+        assert!(TopicFilter::of_client(patterns(16)).is_ok());
+        assert_eq!(
+            TopicFilter::of_client(patterns(17)).unwrap_err().to_string(),
+            "the patterns are 17408 bytes long together, at most 16384 are allowed"
+        );
+    }
+
+    #[test]
+    fn what_is_costly_is_known_and_done_in_small_portions() {
+        for (filter, costly, most) in [
+            (filter(&["api.*", "build.done", "$state.*"]), false, 87_381),
+            (filter(&["*.done", "*.error"]), false, 20_164),
+            (filter(&["*[a-z]?x"; 100]), true, 655),
+            (filter(&[&*"*a".repeat(80); 100]), true, 64),
+        ] {
+            assert_eq!((filter.is_costly(), filter.most_at_once()), (costly, most), "{filter:.200?}");
+        }
+    }
+
+    #[test]
     fn serde_reads_and_writes_the_glob_as_a_string() {
         let pattern: Pattern = serde_json::from_str(r#""a.*""#).unwrap();
         assert_eq!(serde_json::to_string(&pattern).unwrap(), r#""a.*""#);
@@ -426,6 +544,8 @@ mod tests {
             let chars: Vec<char> = text.chars().collect();
             let matched = pattern.matches(&text);
             prop_assert_eq!(matched, naive(&pattern.tokens, &chars));
+            prop_assert_eq!(matched, pattern.tried(&text));
+            prop_assert_eq!(matched, Positions::of(&text).match_all(&pattern.tokens));
             prop_assert_eq!(matched, regex::Regex::new(&as_regex(&pattern.tokens)).unwrap().is_match(&text));
             if let Some(literal) = pattern.literal() {
                 prop_assert_eq!(matched, literal == text);

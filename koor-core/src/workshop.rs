@@ -3,11 +3,12 @@
 use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use tokio::{
+    select,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, spawn_blocking},
 };
 
-use crate::{error::Error, ports::StoreError};
+use crate::{app::Koor, error::Error, ports::StoreError};
 
 /// What all pieces of work may take up in memory together, in bytes.
 const ROOM: usize = 96 << 20;
@@ -18,19 +19,38 @@ const UNIT: usize = 1 << 20;
 /// How long a piece of work waits for its turn.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What all large answers on their way to clients may take up in memory together, in bytes.
+const ANSWERS: usize = 64 << 20;
+
+/// How many pages that may be large are read from the store at a time: while one is, it is in memory several times.
+const READING: usize = 2;
+
 /// Where such work is done.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Workshop {
     turns: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    matching: Arc<Semaphore>,
+    checking: Arc<Semaphore>,
 }
 
 impl Default for Workshop {
     fn default() -> Self {
         // Requests that need no such work share the processors with it: more threads than that would only take turns,
         // and everybody else would wait for all of theirs.
-        let turns = available_parallelism().map_or(1, NonZero::get).max(2);
-        Self { turns: Arc::new(Semaphore::new(turns)), room: Arc::new(Semaphore::new(ROOM / UNIT)) }
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self {
+            turns: semaphore(processors.max(2)),
+            room: semaphore(ROOM / UNIT),
+            answers: semaphore(ANSWERS / UNIT),
+            reading: semaphore(READING),
+            // Events come all the time: matching them must leave processors to everything else.
+            matching: semaphore((processors / 2).max(1)),
+            checking: semaphore(1),
+        }
     }
 }
 
@@ -42,9 +62,34 @@ pub(crate) struct Turn {
 }
 
 impl Workshop {
+    /// Waits until a page that may be large can be read from the store.
+    pub(crate) async fn reading_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.reading).acquire_owned().await.ok()
+    }
+
+    /// Waits until nobody else checks all contracts.
+    pub(crate) async fn checking_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.checking).acquire_owned().await.ok()
+    }
+
+    /// Holds events against patterns that take long, on a thread that nobody waits for, in its turn. There is always a
+    /// next event, so nobody is refused.
+    pub(crate) async fn match_apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.matching).acquire_owned().await.ok();
+        let worked = spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        worked.await.map_err(broken)
+    }
+
     /// Waits for a turn; `None` when there will be none any more.
     pub(crate) async fn turn(&self, room: usize) -> Option<Turn> {
-        let units = u32::try_from(room.div_ceil(UNIT).clamp(1, ROOM / UNIT)).ok()?;
+        let units = units(room, ROOM).max(1);
         // Room first: whoever waits for much of it must not hold a turn meanwhile.
         let room = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
         Some(Turn { _room: room, _turn: Arc::clone(&self.turns).acquire_owned().await.ok()? })
@@ -63,12 +108,62 @@ impl Turn {
             drop(self);
             done
         });
-        let broken = |source: JoinError| StoreError::Backend {
-            attempted: "finish a piece of work",
-            source: source.into(),
-        };
         worked.await.map_err(broken)?
     }
+}
+
+fn broken(source: JoinError) -> Error {
+    StoreError::Backend { attempted: "finish a piece of work", source: source.into() }.into()
+}
+
+/// So many bytes, as room is counted.
+fn units(bytes: usize, most: usize) -> u32 {
+    u32::try_from(bytes.min(most).div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
+impl Koor {
+    /// Waits until a page that may be large can be read from the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when that takes longer than ten seconds.
+    pub(crate) async fn reading_turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let turn = select! {
+            turn = self.inner.workshop.reading_turn() => turn,
+            () = self.inner.clock.sleep(PATIENCE) => None,
+        };
+        Ok(turn.ok_or(StoreError::Busy)?)
+    }
+
+    /// Waits for room for a part of a large answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when that takes longer than ten seconds.
+    pub(crate) async fn answer_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+        select! {
+            room = self.wait_for_answer_room(bytes) => Ok(room?),
+            () = self.inner.clock.sleep(PATIENCE) => Err(StoreError::Busy.into()),
+        }
+    }
+
+    /// The same for an answer that has begun, which must not be broken off: however long it takes.
+    pub(crate) async fn wait_for_answer_room(
+        &self,
+        bytes: usize,
+    ) -> Result<OwnedSemaphorePermit, StoreError> {
+        let answers = Arc::clone(&self.inner.workshop.answers);
+        answers.acquire_many_owned(units(bytes, ANSWERS)).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+/// Gives back the room that is more than that.
+pub(crate) fn shrink(room: &mut OwnedSemaphorePermit, bytes: usize) {
+    let needed = bytes.div_ceil(UNIT);
+    drop(room.split(room.num_permits().saturating_sub(needed)));
+}
+
+/// A part of the room, for a piece that goes its own way.
+pub(crate) fn part(room: &mut OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    room.split((bytes / UNIT).min(room.num_permits()))
 }
 
 #[cfg(test)]

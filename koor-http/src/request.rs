@@ -386,7 +386,7 @@ impl<'a> Query<'a> {
             }
             patterns.push(Pattern::new(text?)?);
         }
-        Ok(TopicFilter::new(patterns))
+        Ok(TopicFilter::of_client(patterns)?)
     }
 }
 

@@ -11,11 +11,14 @@ use hyper::{
         HeaderValue, VARY,
     },
 };
-use koor_core::{Committed, ids::Cursor};
+use koor_core::{Committed, ids::Cursor, ports::StoreResult};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
-use crate::{body::Body, error::Failure};
+use crate::{
+    body::{Body, Tally},
+    error::Failure,
+};
 
 /// What a route answers.
 pub(crate) type Answer = Response<Body>;
@@ -43,6 +46,13 @@ pub(crate) fn json_with(status: StatusCode, value: &impl Serialize) -> Result<An
 /// A value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<Answer, Failure> {
     json_with(StatusCode::OK, value)
+}
+
+/// JSON that comes piece by piece.
+pub(crate) fn json_pieces(pieces: mpsc::Receiver<StoreResult<Bytes>>) -> Answer {
+    let mut answer = Response::new(Body::Pieces(pieces, Tally::none()));
+    answer.headers_mut().insert(CONTENT_TYPE, JSON);
+    answer
 }
 
 /// What a write answers, with its place in the event log.

@@ -1,11 +1,13 @@
 //! The event log as Server-Sent Events.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use hyper::{
     HeaderMap,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use koor_core::{Delivery, ids::Cursor, pattern::TopicFilter};
+use koor_core::{Told, ids::Cursor, pattern::TopicFilter};
 use tokio::{
     select,
     sync::mpsc,
@@ -23,6 +25,9 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Events in one write.
 const BATCH: usize = 64;
+
+/// What waits to be written is written when it is this much, full batch or not: each subscriber has its own copy.
+const BURST: usize = 64 << 10;
 
 /// The last event that a client saw before it lost the connection.
 pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
@@ -46,10 +51,11 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
             comment.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let feed = async {
                 while let Ok(room) = pieces.reserve().await {
-                    let deliveries = select! {
-                        next = subscription.next(BATCH) => match next {
-                            Ok(deliveries) if deliveries.is_empty() => return,
-                            Ok(deliveries) => deliveries,
+                    let mut batch = Batch::default();
+                    select! {
+                        next = subscription.lend_next(BATCH, |told| batch.add(&told)) => match next {
+                            Ok(false) => return,
+                            Ok(true) => {}
                             Err(error) => {
                                 tracing::error!(%error, "a stream of events cannot be read on");
                                 return;
@@ -60,15 +66,12 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
                             continue;
                         }
                         () = pieces.closed() => return,
-                    };
-                    let (piece, events) = written(&deliveries);
-                    app.meters.delivered(events);
-                    for delivery in &deliveries {
-                        if let Delivery::Gap(gap) = delivery {
-                            app.meters.gap(gap.missed);
-                        }
                     }
-                    room.send(piece);
+                    app.meters.delivered(batch.events);
+                    if let Some(missed) = batch.missed {
+                        app.meters.gap(missed);
+                    }
+                    room.send(batch.out.into());
                     comment.reset();
                 }
             };
@@ -87,25 +90,33 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
     answer
 }
 
-/// Deliveries as the stream carries them, and how many events are among them.
-fn written(deliveries: &[Delivery]) -> (Bytes, u64) {
-    let mut out = Vec::new();
-    let mut events = 0;
-    for delivery in deliveries {
-        match delivery {
-            Delivery::Event(frame) => {
-                events += 1;
-                out.extend_from_slice(format!("id: {}\n", frame.event().id).as_bytes());
-                add_data(&mut out, frame.json());
+/// What goes out in one write.
+#[derive(Default)]
+struct Batch {
+    out: Vec<u8>,
+    events: u64,
+    /// How many events a gap among it tells of.
+    missed: Option<u64>,
+}
+
+impl Batch {
+    /// Takes what a subscriber is told, until it is enough for a write.
+    fn add(&mut self, told: &Told<'_>) -> ControlFlow<()> {
+        match told {
+            Told::Event(frame) => {
+                self.events += 1;
+                self.out.extend_from_slice(format!("id: {}\n", frame.event().id).as_bytes());
+                add_data(&mut self.out, frame.json());
             }
-            Delivery::Gap(gap) => {
-                out.extend_from_slice(b"event: gap\n");
+            Told::Gap(gap) => {
+                self.missed = Some(gap.missed);
+                self.out.extend_from_slice(b"event: gap\n");
                 // Two numbers: writing them cannot fail.
-                add_data(&mut out, &serde_json::to_vec(gap).unwrap_or_default());
+                add_data(&mut self.out, &serde_json::to_vec(gap).unwrap_or_default());
             }
         }
+        if self.out.len() < BURST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
-    (out.into(), events)
 }
 
 /// Adds data line by line: what was sent with line ends in it is kept with them.
@@ -133,8 +144,9 @@ mod tests {
 
     #[test]
     fn a_gap_is_an_event_of_its_own_kind() {
-        let (piece, events) = written(&[Delivery::Gap(Gap { missed: 12, resume_from: 431 })]);
+        let mut batch = Batch::default();
+        assert!(batch.add(&Told::Gap(Gap { missed: 12, resume_from: 431 })).is_continue());
         let expected = "event: gap\ndata: {\"type\":\"gap\",\"missed\":12,\"resume_from\":431}\n\n";
-        assert_eq!((&piece[..], events), (expected.as_bytes(), 0));
+        assert_eq!((&batch.out[..], batch.events, batch.missed), (expected.as_bytes(), 0, Some(12)));
     }
 }

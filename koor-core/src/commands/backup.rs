@@ -10,7 +10,7 @@ use crate::{
     caller::Access,
     clock::Timestamp,
     command::{Applied, Command, CommandContext, Operation},
-    commands::state::keep,
+    commands::{rules::bound, state::keep, templates},
     domain::{
         Actor, ContentType,
         audit::{Action, ChainWalk, ChainedEntry},
@@ -116,11 +116,11 @@ impl RestoreBackup {
         Ok(Self {
             documents,
             rules: backup.rules.into_iter().map(|rule| rule.into_rule(now)).collect::<Result<_, _>>()?,
-            templates: backup.templates,
+            templates: backup.templates.into_iter().map(templates::checked).collect::<Result<_, _>>()?,
             webhooks: backup.webhooks,
-            instances: backup.instances,
-            audit: backup.audit,
-            usage: backup.usage,
+            instances: backup.instances.into_iter().map(Instance::checked).collect::<Result<_, _>>()?,
+            audit: backup.audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
+            usage: backup.usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
         })
     }
 
@@ -189,6 +189,9 @@ impl RestoreBackup {
             cx.put_rule(rule.clone());
             restored.rules += 1;
         }
+        for project in self.rules.iter().map(|rule| &rule.project).collect::<BTreeSet<_>>() {
+            bound(cx, project)?;
+        }
         for template in &self.templates {
             cx.put_template(template.clone());
             restored.templates += 1;
@@ -225,6 +228,7 @@ impl Command for RestoreBackup {
     fn reads(&self, wanted: &mut FactSet) {
         wanted.revisions.extend(self.documents.iter().map(|document| document.key.clone()));
         wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
+        wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
         wanted.instances.extend(self.instances.iter().map(|instance| instance.id));
     }
 

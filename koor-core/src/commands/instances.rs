@@ -10,16 +10,13 @@ use crate::{
     command::{Applied, Command, CommandContext, Operation},
     domain::{
         audit::Action,
-        instances::{Instance, InstanceStatus, tidy_capabilities},
+        instances::{Instance, InstanceStatus, checked_capabilities},
         line, prose,
     },
     error::{Error, Invalid},
     ids::{Hash, InstanceId},
     ports::{Change, FactSet, InstanceChange},
 };
-
-/// The most capabilities that can be given, those included that are empty or there twice.
-const CAPABILITIES: usize = 200;
 
 /// Registers an agent.
 #[derive(Debug)]
@@ -335,17 +332,6 @@ fn about(instance: &Instance) -> Value {
         "workspace": instance.workspace,
         "stack": instance.stack,
     })
-}
-
-fn checked_capabilities(given: &[String]) -> Result<Vec<String>, Invalid> {
-    // Before they are compared with each other, which takes long for many.
-    if given.len() > CAPABILITIES {
-        return Err(Invalid::new(format!(
-            "{} capabilities were given, at most {CAPABILITIES} are allowed",
-            given.len()
-        )));
-    }
-    tidy_capabilities(given).into_iter().map(|capability| line("capability", capability)).collect()
 }
 
 impl CommandContext<'_> {

@@ -122,7 +122,7 @@ fn store(cx: &mut CommandContext<'_>, rules: &[Rule]) -> Result<(), Error> {
 }
 
 /// Holds a project to as many rules as one request may bring: each check of a file reads them all.
-fn bound(cx: &mut CommandContext<'_>, project: &ProjectName) -> Result<(), Error> {
+pub(super) fn bound(cx: &mut CommandContext<'_>, project: &ProjectName) -> Result<(), Error> {
     let rules = cx.project_rules(project)?;
     if rules.len() > MAX_RULES {
         let count = rules.len();

@@ -20,7 +20,7 @@ use crate::{
         templates::{Contents, Template, TemplateKind},
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, ProjectName, SpecKey, TemplateId},
+    ids::{DocumentKey, ProjectName, SpecKey, TemplateId, Version},
     ports::{Change, FactSet, TemplateChange},
 };
 
@@ -106,6 +106,18 @@ impl Checked {
             updated_at: cx.now,
         }
     }
+}
+
+/// A template of a backup, if it could be made as it is.
+pub(super) fn checked(template: Template) -> Result<Template, Invalid> {
+    let Template { id, name, description, kind, data, tags, version, created_at, updated_at } = template;
+    if version == 0 || version > Version::MAX_RESTORED {
+        return Err(Invalid::new(format!("template {id}: no version counts to {version}")));
+    }
+    let (id, kind) = (id.to_string(), kind.to_string());
+    let Checked { id, name, description, kind, data, tags } =
+        Checked::new(TemplateDraft { id, name, description, kind, data: Some(data), tags })?;
+    Ok(Template { id, name, description, kind, data, tags, version, created_at, updated_at })
 }
 
 /// Makes a template.

@@ -9,16 +9,13 @@ use crate::{
     command::{Applied, Command, CommandContext, Operation},
     domain::{
         audit::Action,
-        webhooks::{Delivery, Secret, Webhook, check_url, origin},
+        webhooks::{Delivery, MAX_PATTERNS, Secret, Webhook, check_url, origin},
     },
     error::{Error, Invalid},
     ids::WebhookId,
     pattern::Pattern,
     ports::{Change, FactSet, WebhookChange},
 };
-
-/// The most patterns a webhook can have.
-const PATTERNS: usize = 100;
 
 /// A webhook as a client asks for it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,9 +49,9 @@ impl CreateWebhook {
         if draft.id.is_empty() || draft.url.is_empty() {
             return Err(Invalid::new("id and url are required"));
         }
-        if draft.patterns.len() > PATTERNS {
+        if draft.patterns.len() > MAX_PATTERNS {
             return Err(Invalid::new(format!(
-                "{} patterns were given, at most {PATTERNS} are allowed",
+                "{} patterns were given, at most {MAX_PATTERNS} are allowed",
                 draft.patterns.len()
             )));
         }

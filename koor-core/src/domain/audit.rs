@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     clock::Timestamp,
-    domain::{Actor, words},
+    domain::{Actor, line, prose, words},
+    error::Invalid,
     ids::{AuditId, Hash},
     page::TimeRange,
 };
@@ -86,6 +87,17 @@ pub struct ChainedEntry {
     pub entry: AuditEntry,
     /// The hash over this entry and the hash of the one before.
     pub hash: Hash,
+}
+
+impl ChainedEntry {
+    /// The same, if its texts are such as a command can leave. They are not changed: the hash is over them.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        let AuditEntry { actor, action, resource, .. } = &self.entry;
+        line("actor", actor.as_str())?;
+        line("action", action)?;
+        prose("resource", resource)?;
+        Ok(self)
+    }
 }
 
 /// The end of the chain.

@@ -15,11 +15,13 @@ use crate::{
         Actor, ContentType, RawJson,
         audit::ChainedEntry,
         instances::Instance,
+        json::syntax,
+        line,
         rules::{Rule, RuleDraft},
         state::{Document, Revision},
         templates::Template,
         usage::UsageRecord,
-        webhooks::Webhook,
+        webhooks::{MAX_PATTERNS, Webhook},
     },
     error::Invalid,
     ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version, WebhookId},
@@ -136,9 +138,10 @@ struct Saved {
 impl Saved {
     fn from(document: Document) -> (DocumentKey, Self) {
         let Document { key, revision, value } = document;
-        let (text, base64) = match std::str::from_utf8(&value) {
-            Ok(text) => (Some(text.to_owned()), None),
-            Err(_) => (None, Some(STANDARD.encode(&value))),
+        // Megabytes that nobody else has are not copied.
+        let (text, base64) = match String::from_utf8(value.into()) {
+            Ok(text) => (Some(text), None),
+            Err(binary) => (None, Some(STANDARD.encode(binary.as_bytes()))),
         };
         let saved = Self {
             version: revision.version,
@@ -166,6 +169,13 @@ impl Saved {
         };
         if Hash::of(&value) != self.hash {
             return Err(wrong("its bytes do not have its hash"));
+        }
+        if self.version.get() > Version::MAX_RESTORED {
+            return Err(wrong("no version counts that far"));
+        }
+        line("updated_by", self.updated_by.as_str())?;
+        if matches!(key, DocumentKey::Spec(_)) && !self.deleted {
+            syntax(&value).map_err(|error| wrong(&format!("it is not JSON: {error}")))?;
         }
         let revision = Revision {
             version: self.version,
@@ -280,6 +290,13 @@ impl SavedWebhook {
     /// # Errors
     /// When it has no decent URL.
     pub fn webhook(&self, cursor: crate::ids::Cursor) -> Result<Webhook, Invalid> {
+        if self.patterns.len() > MAX_PATTERNS {
+            return Err(Invalid::new(format!(
+                "webhook {} has {} patterns, at most {MAX_PATTERNS} are allowed",
+                self.id,
+                self.patterns.len()
+            )));
+        }
         Ok(Webhook {
             id: self.id.clone(),
             url: crate::domain::webhooks::check_url(&self.url)?,

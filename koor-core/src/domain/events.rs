@@ -109,6 +109,7 @@ impl LogBounds {
 pub struct EventPage {
     /// The events that match.
     pub events: Vec<Event>,
-    /// Everything up to here has been looked at.
+    /// Where to read on. Everything up to here has been looked at; or everything behind it, where the newest come
+    /// first.
     pub through: Cursor,
 }

@@ -4,7 +4,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, domain::words, ids::InstanceId};
+use crate::{
+    clock::Timestamp,
+    domain::{line, prose, words},
+    error::Invalid,
+    ids::InstanceId,
+};
+
+/// The most capabilities that can be given, those included that are empty or there twice.
+const CAPABILITIES: usize = 200;
 
 /// A registered agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +54,21 @@ words! {
 }
 
 impl Instance {
+    /// The same, if its texts are such as a new instance can have.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        if self.name.trim().is_empty() {
+            return Err(Invalid::new(format!("instance {} has no name", self.id)));
+        }
+        Ok(Self {
+            name: line("name", self.name)?,
+            workspace: line("workspace", self.workspace)?,
+            intent: prose("intent", self.intent)?,
+            stack: line("stack", self.stack)?,
+            capabilities: checked_capabilities(&self.capabilities)?,
+            ..self
+        })
+    }
+
     /// Whether it has been silent for so long that it counts as gone. Only an active instance can be.
     #[must_use]
     pub fn has_gone_silent(&self, now: Timestamp, after: Duration) -> bool {
@@ -91,6 +114,18 @@ pub fn tidy_capabilities(given: &[String]) -> Vec<String> {
         }
     }
     tidy
+}
+
+/// Capabilities as an instance can have them.
+pub(crate) fn checked_capabilities(given: &[String]) -> Result<Vec<String>, Invalid> {
+    // Before they are compared with each other, which takes long for many.
+    if given.len() > CAPABILITIES {
+        return Err(Invalid::new(format!(
+            "{} capabilities were given, at most {CAPABILITIES} are allowed",
+            given.len()
+        )));
+    }
+    tidy_capabilities(given).into_iter().map(|capability| line("capability", capability)).collect()
 }
 
 #[cfg(test)]

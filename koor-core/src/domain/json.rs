@@ -16,13 +16,16 @@ use crate::error::Invalid;
 /// One JSON value, byte for byte as somebody wrote it: numbers keep their digits, objects their order. Cheap to clone.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
-pub struct RawJson(Arc<RawValue>);
+pub struct RawJson(
+    /// As it was read: an `Arc` of its own text would copy megabytes.
+    Arc<Box<RawValue>>,
+);
 
 impl RawJson {
     /// The value `null`.
     #[must_use]
     pub fn null() -> Self {
-        Self(Arc::from(RawValue::NULL.to_owned()))
+        Self(Arc::new(RawValue::NULL.to_owned()))
     }
 
     /// Reads one JSON value.
@@ -32,7 +35,7 @@ impl RawJson {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let raw: Box<RawValue> =
             serde_json::from_str(text).map_err(|error| Invalid::new(format!("invalid JSON: {error}")))?;
-        Ok(Self(raw.into()))
+        Ok(Self(Arc::new(raw)))
     }
 
     /// Writes a value of ours as JSON.
@@ -41,7 +44,7 @@ impl RawJson {
     /// When the value has no JSON form, as a map with keys that are not strings.
     pub fn of(value: &impl Serialize) -> Result<Self, Invalid> {
         to_raw_value(value)
-            .map(|raw| Self(raw.into()))
+            .map(|raw| Self(Arc::new(raw)))
             .map_err(|error| Invalid::new(format!("cannot be written as JSON: {error}")))
     }
 
@@ -63,13 +66,13 @@ impl RawJson {
 impl From<&Value> for RawJson {
     fn from(value: &Value) -> Self {
         // A `Value` always has a JSON form; were it not so, `null` is the honest absence.
-        to_raw_value(value).map_or_else(|_| Self::null(), |raw| Self(raw.into()))
+        to_raw_value(value).map_or_else(|_| Self::null(), |raw| Self(Arc::new(raw)))
     }
 }
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(Arc::new(raw)))
     }
 }
 
@@ -138,7 +141,18 @@ pub(crate) fn syntax(text: &[u8]) -> Result<(), Invalid> {
 /// # Errors
 /// When it is over that.
 pub fn fits(text: &[u8], most: usize) -> Result<(), Invalid> {
-    if weight(text) <= most {
+    fits_together([text], most)
+}
+
+/// The same for several texts.
+///
+/// # Errors
+/// When they are over that together.
+pub(crate) fn fits_together<'t>(
+    texts: impl IntoIterator<Item = &'t [u8]>,
+    most: usize,
+) -> Result<(), Invalid> {
+    if texts.into_iter().map(weight).sum::<usize>() <= most {
         return Ok(());
     }
     Err(Invalid::new(format!(
@@ -150,9 +164,15 @@ pub fn fits(text: &[u8], most: usize) -> Result<(), Invalid> {
 /// What the tree of values may take up of a text of this size, without looking at it.
 #[must_use]
 pub fn room(text: &[u8]) -> usize {
+    room_for(text.len())
+}
+
+/// The same, by the size of the text in bytes.
+#[must_use]
+pub(crate) fn room_for(bytes: usize) -> usize {
     /// What a byte weighs at most, in `{},{},`.
     const DENSEST: usize = 256;
-    text.len().saturating_mul(DENSEST).min(MOST_TREE)
+    bytes.saturating_mul(DENSEST).min(MOST_TREE)
 }
 
 /// What the values of a text take up, roughly, and rather too much than too little.

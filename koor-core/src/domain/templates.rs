@@ -43,6 +43,44 @@ pub struct Template {
     pub updated_at: Timestamp,
 }
 
+/// A template in a list: all of it but its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TemplateSummary {
+    /// Its id.
+    pub id: TemplateId,
+    /// What people call it.
+    pub name: String,
+    /// What it is good for.
+    pub description: String,
+    /// What its data is.
+    pub kind: TemplateKind,
+    /// To find it by.
+    pub tags: Vec<String>,
+    /// Counts its replacements.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last replaced.
+    pub updated_at: Timestamp,
+}
+
+impl From<&Template> for TemplateSummary {
+    fn from(template: &Template) -> Self {
+        let Template { id, name, description, kind, data: _, tags, version, created_at, updated_at } =
+            template;
+        Self {
+            id: id.clone(),
+            name: name.clone(),
+            description: description.clone(),
+            kind: *kind,
+            tags: tags.clone(),
+            version: *version,
+            created_at: *created_at,
+            updated_at: *updated_at,
+        }
+    }
+}
+
 words! {
     /// What the data of a template is.
     #[derive(Default)]

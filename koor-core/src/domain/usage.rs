@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, error::Invalid, ids::UsageId, page::TimeRange};
+use crate::{clock::Timestamp, domain::line, error::Invalid, ids::UsageId, page::TimeRange};
 
 /// One call, or a batch of them, to a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,31 @@ pub struct UsageRecord {
     pub session_tag: String,
     /// When.
     pub created_at: Timestamp,
+}
+
+impl UsageRecord {
+    /// The same, if a call could have been recorded so.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        let wrong = |what: &str| Invalid::new(format!("usage record {}: {what}", self.id));
+        if self.provider.is_empty() || self.model.is_empty() {
+            return Err(wrong("provider and model are required"));
+        }
+        if !self.cost_usd.is_finite() || self.cost_usd < 0.0 {
+            return Err(wrong("cost_usd must not be negative"));
+        }
+        if [self.tokens_in, self.tokens_out].into_iter().any(|tokens| i64::try_from(tokens).is_err()) {
+            return Err(wrong("so many tokens can't be counted"));
+        }
+        Ok(Self {
+            provider: line("provider", self.provider)?,
+            model: line("model", self.model)?,
+            instance_id: line("instance_id", self.instance_id)?,
+            project: line("project", self.project)?,
+            request_type: line("request_type", self.request_type)?,
+            session_tag: line("session_tag", self.session_tag)?,
+            ..self
+        })
+    }
 }
 
 /// Which records somebody looks for; all that is given must hold.

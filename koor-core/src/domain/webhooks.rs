@@ -16,6 +16,9 @@ use crate::{
 /// After so many failures in a row a webhook is switched off.
 pub const FAILURES_ALLOWED: u32 = 10;
 
+/// The most patterns a webhook can have.
+pub(crate) const MAX_PATTERNS: usize = 100;
+
 /// The longest pause between two attempts, before it is spread.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 

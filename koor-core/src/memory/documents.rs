@@ -11,7 +11,10 @@ use crate::{
     },
     ids::{AuditId, Cursor, DocumentKey, EventId, ProjectName, SpecName, StateKey, Version},
     page::TimeRange,
-    ports::{AuditLog, EVENT_PAGE_BYTES, EventLog, SpecProject, SpecRegistry, StateRepo, StoreResult},
+    ports::{
+        AuditLog, DOCUMENT_PAGE_BYTES, EVENT_PAGE_BYTES, EventLog, SpecProject, SpecRegistry, StateRepo,
+        StoreResult,
+    },
 };
 
 impl StateRepo for Snapshot<'_> {
@@ -63,12 +66,18 @@ impl StateRepo for Snapshot<'_> {
     ) -> StoreResult<Vec<Document>> {
         let from = after.map_or(Unbounded, |(key, _)| Included(key));
         let documents = self.0.documents.range::<DocumentKey, _>((from, Unbounded));
+        let mut bytes = 0;
         Ok(documents
             .flat_map(|(key, versions)| {
                 versions.iter().map(move |(version, document)| (key, *version, document))
             })
             .filter(|(key, version, _)| after.is_none_or(|after| (*key, *version) > after))
             .take(limit)
+            .take_while(|(_, _, document)| {
+                let room = bytes < DOCUMENT_PAGE_BYTES;
+                bytes += document.value.len();
+                room
+            })
             .map(|(_, _, document)| (**document).clone())
             .collect())
     }
@@ -112,9 +121,24 @@ impl Data {
 }
 
 impl EventLog for Snapshot<'_> {
-    fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>> {
-        let newest = self.0.events.values().rev();
-        Ok(newest.filter(|event| filter.matches(event)).take(limit).cloned().collect())
+    fn events_newest(
+        &mut self,
+        through: Option<Cursor>,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> StoreResult<EventPage> {
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        let end = through.unwrap_or(self.0.bounds.last).next();
+        for event in self.0.events.range(..end).rev().map(|(_, event)| event) {
+            if events.len() == limit || bytes >= EVENT_PAGE_BYTES {
+                return Ok(EventPage { events, through: event.id.into() });
+            }
+            if filter.matches(event) {
+                bytes += event.data.as_str().len();
+                events.push(event.clone());
+            }
+        }
+        Ok(EventPage { events, through: Cursor::START })
     }
 
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, limit: usize) -> StoreResult<EventPage> {

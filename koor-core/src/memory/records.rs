@@ -7,7 +7,7 @@ use crate::{
         instances::{Instance, InstanceFilter},
         metrics::{MetricFilter, MetricRow},
         rules::{Rule, RuleFilter},
-        templates::{Template, TemplateKind},
+        templates::{Template, TemplateKind, TemplateSummary},
         usage::{GroupBy, UsageFilter, UsageGroups, UsageRecord, UsageTotal},
         webhooks::{Delivery, Webhook},
     },
@@ -77,11 +77,15 @@ impl TemplateRepo for Snapshot<'_> {
         Ok(self.0.templates.get(id).cloned())
     }
 
-    fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>> {
+    fn templates(
+        &mut self,
+        kind: Option<TemplateKind>,
+        tag: Option<&str>,
+    ) -> StoreResult<Vec<TemplateSummary>> {
         let all = self.0.templates.values();
         let of_kind = all.filter(|template| kind.is_none_or(|kind| kind == template.kind));
         let tagged = |template: &&Template| tag.is_none_or(|tag| template.tags.iter().any(|own| own == tag));
-        let mut found: Vec<Template> = of_kind.filter(tagged).cloned().collect();
+        let mut found: Vec<TemplateSummary> = of_kind.filter(tagged).map(TemplateSummary::from).collect();
         found.sort_by(|a, b| b.updated_at.cmp(&a.updated_at).then_with(|| a.id.cmp(&b.id)));
         Ok(found)
     }

@@ -12,8 +12,15 @@ pub const EVENT_PAGE_BYTES: usize = 4 << 20;
 
 /// The event log.
 pub trait EventLog {
-    /// Matching events, newest first, at most `limit`.
-    fn events_newest(&mut self, filter: &EventFilter, limit: usize) -> StoreResult<Vec<Event>>;
+    /// Matching events up to `through` (without it: up to the end of the log), newest first, at most `limit`; a page of
+    /// them, which ends as one of [`events_after`](Self::events_after) does. Everything behind the page's `through` has
+    /// been looked at, so an empty page is the end only if its `through` is [`Cursor::START`].
+    fn events_newest(
+        &mut self,
+        through: Option<Cursor>,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> StoreResult<EventPage>;
 
     /// Matching events after the cursor, oldest first, at most `limit`; the page ends with the event by which its data
     /// reaches [`EVENT_PAGE_BYTES`], and no more than that is held in memory to make it, give or take a small factor.

@@ -44,7 +44,7 @@ pub use instances::{InstanceChange, InstanceRegistry};
 pub use metrics::MetricsRepo;
 pub use outbound::{HttpSender, Outbound, OutboundAnswer, OutboundError};
 pub use rules::{RuleBook, RuleChange};
-pub use state::{DocumentChange, SpecProject, SpecRegistry, StateRepo};
+pub use state::{DOCUMENT_PAGE_BYTES, DocumentChange, SpecProject, SpecRegistry, StateRepo};
 pub use store::{ReadJob, ReadTx, Store};
 pub use templates::{TemplateChange, TemplateRepo};
 pub use usage::UsageLog;

@@ -11,6 +11,10 @@ use crate::{
     ports::StoreResult,
 };
 
+/// A page of documents holds no more bytes of values than this, its last value aside: whoever reads them all reads on
+/// anyway, and a value may have ten times as many.
+pub const DOCUMENT_PAGE_BYTES: usize = 1 << 20;
+
 /// The documents.
 pub trait StateRepo {
     /// The newest version without its bytes; a tombstone if the document was deleted, `None` if it never was.
@@ -38,7 +42,8 @@ pub trait StateRepo {
     fn state_count(&mut self) -> StoreResult<u64>;
 
     /// Every kept version of every document, tombstones included, in the order of (key, version) with state before
-    /// specs: those after `after`, at most `limit`.
+    /// specs: those after `after`, at most `limit`. The page ends with the version by which its values reach
+    /// [`DOCUMENT_PAGE_BYTES`]; an empty page is the end.
     fn documents_after(
         &mut self,
         after: Option<(&DocumentKey, Version)>,

@@ -1,7 +1,7 @@
 //! The templates.
 
 use crate::{
-    domain::templates::{Template, TemplateKind},
+    domain::templates::{Template, TemplateKind, TemplateSummary},
     ids::TemplateId,
     ports::StoreResult,
 };
@@ -13,7 +13,11 @@ pub trait TemplateRepo {
 
     /// Templates of that kind and with that tag, where these are given: last updated first, and by id where that is
     /// the same.
-    fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>>;
+    fn templates(
+        &mut self,
+        kind: Option<TemplateKind>,
+        tag: Option<&str>,
+    ) -> StoreResult<Vec<TemplateSummary>>;
 }
 
 /// A change of the templates.

@@ -1,6 +1,6 @@
 //! Taking a backup: one JSON document, as of one moment, piece by piece.
 
-use std::error::Error as _;
+use std::{error::Error as _, io};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::{
     ports::{FactSet, ReadTx, StoreError, StoreResult},
 };
 
-/// Documents, entries and records are read so many at a time.
+/// Documents, entries and records are read so many at a time, at most.
 const STRETCH: usize = 256;
 
 /// A piece is handed on when it has grown to this.
@@ -97,11 +97,15 @@ fn record(
 
 /// Writes the document, section by section.
 fn write(tx: &mut dyn ReadTx, now: Timestamp, pieces: &mpsc::Sender<StoreResult<Bytes>>) -> StoreResult<()> {
-    let mut out = Writer { pieces, piece: Vec::with_capacity(2 * PIECE), first: true };
+    let mut out = Writer { pieces, piece: Vec::with_capacity(PIECE), first: true };
     out.text(&format!("{{\"format\":{},\"version\":1,\"created_at\":{}", json!(FORMAT), json!(now)))?;
     write_documents(tx, &mut out)?;
     out.section("rules", tx.rules(&RuleFilter::default())?)?;
-    out.section("templates", tx.templates(None, None)?)?;
+    out.begin("templates")?;
+    for listed in tx.templates(None, None)? {
+        out.items(tx.template(&listed.id)?)?;
+    }
+    out.end()?;
     out.section("webhooks", tx.webhooks()?.iter().map(SavedWebhook::from))?;
     out.section("instances", tx.instances(&InstanceFilter::default())?)?;
     out.begin("audit")?;
@@ -175,7 +179,7 @@ impl Writer<'_> {
         for item in items {
             self.text(if self.first { "\n" } else { ",\n" })?;
             self.first = false;
-            serde_json::to_writer(&mut self.piece, &item).map_err(|source| StoreError::Backend {
+            serde_json::to_writer(&mut *self, &item).map_err(|source| StoreError::Backend {
                 attempted: "write a backup",
                 source: source.into(),
             })?;
@@ -188,12 +192,35 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) -> StoreResult<()> {
-        self.piece.extend_from_slice(text.as_bytes());
-        if self.piece.len() < PIECE { Ok(()) } else { self.hand_on() }
+        self.bytes(text.as_bytes())
+    }
+
+    /// Values of megabytes go out in many pieces: the ones that wait are never large.
+    fn bytes(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = later;
+            if self.piece.len() == PIECE {
+                self.hand_on()?;
+            }
+        }
+        Ok(())
     }
 
     fn hand_on(&mut self) -> StoreResult<()> {
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(2 * PIECE));
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
         self.pieces.blocking_send(Ok(piece.into())).map_err(|_| StoreError::Closed)
+    }
+}
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

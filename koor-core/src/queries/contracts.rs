@@ -13,14 +13,14 @@ use crate::{
     clock::Timestamp,
     domain::{
         RawJson,
-        contracts::{Contract, Direction, Violation},
-        json::{room, tree},
+        contracts::{Contract, Direction, Violation, claims_to_be_contract, contract_parts},
+        json::{MOST_TREE, room, room_for, tree},
         metrics::Metric,
         state::Document,
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, ProjectName, SpecKey, SpecName, Version},
-    ports::{Outbound, OutboundAnswer},
+    ids::{ProjectName, SpecKey, SpecName, Version},
+    ports::{DOCUMENT_PAGE_BYTES, Outbound, OutboundAnswer},
 };
 
 /// How long a live service may take.
@@ -75,47 +75,62 @@ impl Koor {
     /// The contracts of a project, by name: its specs that are well-formed contracts.
     ///
     /// # Errors
-    /// When the store can't be read.
+    /// When the store can't be read; [`StoreError::Busy`](crate::ports::StoreError::Busy) when too much else is being
+    /// parsed.
     pub async fn contracts(&self, project: &ProjectName) -> Result<Vec<ContractSummary>, Error> {
-        let found = self.contracts_of(project).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|found| {
-                let contract = Contract::parse(&found.value).ok()?;
-                Some(ContractSummary {
-                    name: found.name,
-                    version: found.version,
-                    endpoints: contract.endpoints().len(),
-                    updated_at: found.updated_at,
-                })
+        self.map_specs(project, |name, document| {
+            if !claims_to_be_contract(&document.value) {
+                return None;
+            }
+            let contract = Contract::parse(&contract_parts(&document.value).ok()?).ok()?;
+            Some(ContractSummary {
+                name: name.clone(),
+                version: document.revision.version,
+                endpoints: contract.endpoints().len(),
+                updated_at: document.revision.updated_at,
             })
-            .collect())
+        })
+        .await
     }
 
-    /// The specs of a project that call themselves contracts, well-formed or not.
-    pub(crate) async fn contracts_of(&self, project: &ProjectName) -> Result<Vec<Found>, Error> {
-        let project = project.clone();
-        let documents = self
-            .read(move |tx| {
-                let mut documents = Vec::new();
-                for (name, _) in tx.specs(&project)? {
-                    let key = DocumentKey::Spec(SpecKey { project: project.clone(), name: name.clone() });
-                    if let Some(document) = tx.document(&key)? {
-                        documents.push((name, document));
-                    }
+    /// What `look` makes of each spec of a project, by name. They are read some at a time and looked at one after the
+    /// other, where nobody waits for it; only what is made of them is kept.
+    pub(crate) async fn map_specs<T: Send + 'static>(
+        &self,
+        project: &ProjectName,
+        look: impl Fn(&SpecName, &Document) -> Option<T> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, Error> {
+        let mut specs = self.specs(project.clone()).await?.into_iter().peekable();
+        let mut found = Vec::new();
+        while specs.peek().is_some() {
+            let (mut names, mut bytes, mut largest) = (Vec::new(), 0, 0);
+            while bytes < DOCUMENT_PAGE_BYTES
+                && let Some((name, revision)) = specs.next()
+            {
+                let size = usize::try_from(revision.size).unwrap_or(usize::MAX);
+                (bytes, largest) = (bytes.saturating_add(size), largest.max(size));
+                names.push(name);
+            }
+            // First: many who wait must not hold documents meanwhile.
+            let turn = self.turn(bytes.saturating_add(room_for(largest))).await?;
+            let (project, look) = (project.clone(), look.clone());
+            let documents = self.read(move |tx| {
+                let mut documents = Vec::with_capacity(names.len());
+                for name in names {
+                    let key = SpecKey { project: project.clone(), name: name.clone() }.into();
+                    let document = tx.document(&key)?.filter(|document| !document.revision.deleted);
+                    documents.extend(document.map(|document| (name, document)));
                 }
                 Ok(documents)
-            })
-            .await?;
-        Ok(documents
-            .into_iter()
-            .filter_map(|(name, document)| {
-                let value = tree(&document.value).ok()?;
-                let claims = value.get("kind").is_some_and(|kind| kind == "contract");
-                let (version, updated_at) = (document.revision.version, document.revision.updated_at);
-                claims.then_some(Found { name, version, updated_at, value })
-            })
-            .collect())
+            });
+            let documents = documents.await?;
+            let looked = turn.work(move || {
+                let looked = documents.into_iter().filter_map(|(name, document)| look(&name, &document));
+                Ok(looked.collect::<Vec<_>>())
+            });
+            found.extend(looked.await?);
+        }
+        Ok(found)
     }
 
     /// Holds a payload against an endpoint of a contract.
@@ -170,23 +185,32 @@ impl Koor {
             return Err(Invalid::new("endpoint is required").into());
         }
         let document = self.contract_document(key).await?;
-        let contract = self.apart(room(&document.value), move || Ok(read_contract(&document)?)).await?;
         let TestRequest { endpoint, base_url, test_data } = request;
-        let test_data = test_data.map(|data| tree(data.as_str().as_bytes())).transpose()?;
-        let call = LiveCall::new(&endpoint, &base_url, test_data)?;
-        let mut test = ContractTest {
-            valid: false,
-            request_violations: call.check(&contract, &endpoint),
-            endpoint,
-            status_code: 0,
-            response_violations: Vec::new(),
-            error: String::new(),
+        let (of, data_room) =
+            (Arc::clone(&document), test_data.as_ref().map_or(0, |data| room(data.as_str().as_bytes())));
+        let prepare = move || {
+            let contract = read_contract(&of)?;
+            let test_data = test_data.map(|data| tree(data.as_str().as_bytes())).transpose()?;
+            let call = LiveCall::new(&endpoint, &base_url, test_data)?;
+            let test = ContractTest {
+                valid: false,
+                request_violations: call.check(&contract, &endpoint),
+                endpoint,
+                status_code: 0,
+                response_violations: Vec::new(),
+                error: String::new(),
+            };
+            Ok((test, call.into_outbound()?))
         };
+        let (mut test, outbound) = self.apart(room(&document.value) + data_room, prepare).await?;
         let sender = self.inner.sender.as_ref().ok_or_else(no_sender)?;
-        match sender.send(call.into_outbound()?).await {
+        match sender.send(outbound).await {
             Ok(answer) => {
                 test.status_code = answer.status;
-                test.response_violations = check_answer(&contract, &test.endpoint, &answer);
+                let endpoint = test.endpoint.clone();
+                // Read again: what waits for a service for ten seconds must not hold a contract meanwhile.
+                let check = move || Ok(check_answer(&read_contract(&document)?, &endpoint, &answer));
+                test.response_violations = self.apart(MOST_TREE, check).await?;
             }
             Err(error) => test.error = error.to_string(),
         }
@@ -200,14 +224,6 @@ impl Koor {
         );
         Ok(test)
     }
-}
-
-/// A spec that calls itself a contract.
-pub(crate) struct Found {
-    pub(crate) name: SpecName,
-    version: Version,
-    updated_at: Timestamp,
-    pub(crate) value: Value,
 }
 
 /// An endpoint, with test data put where it belongs.
@@ -323,7 +339,7 @@ fn check_answer(contract: &Contract, endpoint: &str, answer: &OutboundAnswer) ->
 
 /// The contract that a document is.
 fn read_contract(document: &Document) -> Result<Contract, Invalid> {
-    let reason = match tree(&document.value) {
+    let reason = match contract_parts(&document.value) {
         Ok(value) => match Contract::parse(&value) {
             Ok(contract) => return Ok(contract),
             Err(violations) => violations.first().map(describe).unwrap_or_default(),

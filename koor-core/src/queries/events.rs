@@ -15,7 +15,7 @@ use crate::{
     page::Limit,
     pattern::{Class, TopicFilter},
     ports::{Change, EVENT_PAGE_BYTES, EventChange, FactSet, Retention},
-    queries::state::check_wait,
+    queries::{event_pages::EventPages, state::check_wait},
     settings::Settings,
 };
 
@@ -46,24 +46,18 @@ pub struct Waited {
 }
 
 impl Koor {
-    /// Events of the log.
+    /// Events of the log, however large they are together; [`event_history_json`](Self::event_history_json) holds no
+    /// more than a page of them at a time.
     ///
     /// # Errors
     /// When the store can't be read.
     pub async fn event_history(&self, history: History) -> Result<Vec<Event>, Error> {
-        let History { filter, after, limit } = history;
-        self.read(move |tx| {
-            let Some(mut after) = after else { return tx.events_newest(&filter, limit.get()) };
-            let last = tx.log_bounds()?.last;
-            let mut found = Vec::new();
-            while found.len() < limit.get() && after < last {
-                let page = tx.events_after(after, &filter, limit.get() - found.len())?;
-                found.extend(page.events);
-                after = page.through;
-            }
-            Ok(found)
-        })
-        .await
+        let mut pages = EventPages::new(self.clone(), history);
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await? {
+            found.extend(page);
+        }
+        Ok(found)
     }
 
     /// Waits for matching events after `since` (without it: after now), at most so long; answers at once if there are

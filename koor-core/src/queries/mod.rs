@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod compliance;
 mod contracts;
+mod event_pages;
 mod events;
 mod instances;
 mod metrics;
@@ -15,6 +16,7 @@ mod usage;
 mod webhooks;
 
 pub use contracts::{ContractSummary, ContractTest, TestRequest};
+pub use event_pages::HistoryJson;
 pub use events::{History, Waited};
 pub use metrics::{Doings, ServerMetrics};
 pub use rules::{FileToCheck, Validation};

@@ -1,6 +1,8 @@
 //! Templates: found, packed and unpacked.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use crate::{
     app::Koor,
@@ -9,11 +11,14 @@ use crate::{
     commands::{ApplyTemplate, Brought, CreateTemplate, Payload, SchemaCheck, TemplateDraft},
     domain::{
         ContentType, RawJson,
-        rules::{Intake, RuleDraft, RuleFilter, RuleStatus},
-        templates::{Contents, Template, TemplateKind},
+        contracts::claims_to_be_contract,
+        json::room,
+        rules::{Intake, RULES_ROOM, Rule, RuleDraft, RuleFilter, RuleStatus},
+        state::Document,
+        templates::{Contents, Template, TemplateKind, TemplateSummary},
     },
-    error::Error,
-    ids::{DocumentKey, ProjectName, SpecKey, TemplateId},
+    error::{Error, Invalid},
+    ids::{ProjectName, SpecKey, SpecName, TemplateId},
     queries::specs::{TRIES, against},
 };
 
@@ -26,7 +31,7 @@ impl Koor {
         &self,
         kind: Option<TemplateKind>,
         tag: Option<String>,
-    ) -> Result<Vec<Template>, Error> {
+    ) -> Result<Vec<TemplateSummary>, Error> {
         self.read(move |tx| tx.templates(kind, tag.as_deref())).await
     }
 
@@ -97,40 +102,57 @@ impl Koor {
             status: Some(RuleStatus::Accepted),
             ..RuleFilter::default()
         };
-        let rules = json!(self.rules(rules).await?);
-        let (contracts, specs) = self.captured_specs(project).await?;
-        let data = match kind {
-            TemplateKind::Rules => rules,
-            TemplateKind::Contracts => Value::Object(contracts),
-            TemplateKind::Bundle => json!({"rules": rules, "contracts": contracts, "specs": specs}),
-        };
-        let draft = TemplateDraft { data: Some(RawJson::from(&data)), ..draft };
-        self.execute(caller, CreateTemplate::new(draft)?).await
+        let rules = self.rules(rules).await?;
+        let mut captured = Captured { rules, ..Captured::default() };
+        if kind != TemplateKind::Rules {
+            self.capture_specs(project, &mut captured).await?;
+        }
+        let data = self.apart(MOST_CAPTURED, move || Ok(captured.into_data(kind)?)).await?;
+        let draft = TemplateDraft { data: Some(data), ..draft };
+        let check_room = RULES_ROOM + room(draft.data.as_ref().map_or(&[], |data| data.as_str().as_bytes()));
+        let command = self.apart(check_room, move || Ok(CreateTemplate::new(draft)?)).await?;
+        self.execute(caller, command).await
     }
 
-    /// The contracts of a project, and its other specs.
-    async fn captured_specs(
-        &self,
-        project: &ProjectName,
-    ) -> Result<(Map<String, Value>, Map<String, Value>), Error> {
-        let contracts: Map<String, Value> = self
-            .contracts_of(project)
-            .await?
-            .into_iter()
-            .map(|found| (found.name.to_string(), found.value))
-            .collect();
-        let mut specs = Map::new();
-        for (name, _) in self.specs(project.clone()).await? {
-            if contracts.contains_key(name.as_str()) {
-                continue;
-            }
-            let key = DocumentKey::from(SpecKey { project: project.clone(), name: name.clone() });
-            if let Some(document) = self.newest(&key).await?
-                && let Ok(value) = serde_json::from_slice(&document.value)
-            {
-                specs.insert(name.to_string(), value);
-            }
+    /// Takes the contracts of a project, and its other specs.
+    async fn capture_specs(&self, project: &ProjectName, captured: &mut Captured) -> Result<(), Error> {
+        let size: u64 = self.specs(project.clone()).await?.iter().map(|(_, revision)| revision.size).sum();
+        if size > MOST_CAPTURED as u64 {
+            return Err(Invalid::new(format!(
+                "the specs of {project} have {size} bytes, at most {MOST_CAPTURED} fit into a template"
+            ))
+            .into());
         }
-        Ok((contracts, specs))
+        let take = |name: &SpecName, document: &Document| {
+            let text = std::str::from_utf8(&document.value).ok()?;
+            Some((claims_to_be_contract(&document.value), name.clone(), RawJson::parse(text).ok()?))
+        };
+        for (is_contract, name, value) in self.map_specs(project, take).await? {
+            let specs = if is_contract { &mut captured.contracts } else { &mut captured.specs };
+            specs.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// What the specs of a project may have in bytes to be packed into a template: as much as one that is sent.
+const MOST_CAPTURED: usize = 10 << 20;
+
+/// What a template is made of.
+#[derive(Default, Serialize)]
+struct Captured {
+    rules: Vec<Rule>,
+    contracts: BTreeMap<SpecName, RawJson>,
+    specs: BTreeMap<SpecName, RawJson>,
+}
+
+impl Captured {
+    /// As the data of a template of that kind.
+    fn into_data(self, kind: TemplateKind) -> Result<RawJson, Invalid> {
+        match kind {
+            TemplateKind::Rules => RawJson::of(&self.rules),
+            TemplateKind::Contracts => RawJson::of(&self.contracts),
+            TemplateKind::Bundle => RawJson::of(&self),
+        }
     }
 }

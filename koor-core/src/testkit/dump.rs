@@ -8,6 +8,7 @@ use crate::{
         metrics::MetricFilter, rules::RuleFilter,
     },
     execute::read,
+    ids::{Cursor, DocumentKey, Version},
     pattern::{Pattern, TopicFilter},
     ports::{EveryNoun, ReadTx, Store, StoreError, StoreResult},
 };
@@ -37,15 +38,26 @@ impl EveryNoun for Dump {
     type Error = StoreError;
 
     fn documents(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
-        self.add(&tx.documents_after(None, ALL)?);
-        Ok(())
+        let mut after: Option<(DocumentKey, Version)> = None;
+        loop {
+            let place = after.as_ref().map(|(key, version)| (key, *version));
+            let page = tx.documents_after(place, ALL)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some((last.key.clone(), last.revision.version));
+            self.add(&page);
+        }
     }
 
     fn events(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
         self.add(&[tx.log_bounds()?]);
         let every_topic = ["*", "$*"].map(|pattern| Pattern::new(pattern).unwrap());
         let every = EventFilter { topics: TopicFilter::new(every_topic.into()), ..EventFilter::default() };
-        self.add(&tx.events_newest(&every, ALL)?);
+        let mut through = tx.log_bounds()?.last;
+        while through > Cursor::START {
+            let page = tx.events_newest(Some(through), &every, ALL)?;
+            self.add(&page.events);
+            through = page.through;
+        }
         Ok(())
     }
 
@@ -74,7 +86,9 @@ impl EveryNoun for Dump {
     }
 
     fn templates(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
-        self.add(&tx.templates(None, None)?);
+        for listed in tx.templates(None, None)? {
+            self.add(tx.template(&listed.id)?.as_slice());
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use koor_core::{
     domain::{RawJson, events::EventFilter},
     ids::{Cursor, Topic},
     page::Limit,
-    queries::History,
+    queries::{History, HistoryJson},
 };
 use serde::Deserialize;
 use tokio::select;
@@ -39,7 +39,10 @@ pub(crate) async fn history(call: Call) -> Result<Answer, Failure> {
         EventFilter { topics: query.topics("topic")?, source: query.text("source")?, range: query.range()? };
     let after = query.number("after")?.map(Cursor::new);
     let history = History { filter, after, limit: query.limit("last")? };
-    response::json(&call.koor().event_history(history).await?)
+    Ok(match call.koor().event_history_json(history).await? {
+        HistoryJson::Whole(events) => response::json(&events)?,
+        HistoryJson::Pieces(pieces) => response::json_pieces(pieces),
+    })
 }
 
 /// How long a wait is, unless told.

@@ -1,12 +1,11 @@
 //! Templates.
 
 use koor_core::{
-    clock::Timestamp,
     commands::{CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft},
-    domain::{json, rules::RULES_ROOM, templates::TemplateKind},
+    domain::{json, rules::RULES_ROOM},
     ids::{ProjectName, TemplateId},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
@@ -15,36 +14,10 @@ use crate::{
     response::{self, Answer},
 };
 
-/// A template in a list: all of it but its data.
-#[derive(Serialize)]
-struct Listed<'a> {
-    id: &'a TemplateId,
-    name: &'a str,
-    description: &'a str,
-    kind: TemplateKind,
-    tags: &'a [String],
-    version: u64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
 pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
     let found = call.koor().templates(query.parse("kind")?, query.text("tag")?).await?;
-    let listed: Vec<_> = found
-        .iter()
-        .map(|template| Listed {
-            id: &template.id,
-            name: &template.name,
-            description: &template.description,
-            kind: template.kind,
-            tags: &template.tags,
-            version: template.version,
-            created_at: template.created_at,
-            updated_at: template.updated_at,
-        })
-        .collect();
-    response::json(&listed)
+    response::json(&found)
 }
 
 pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {

@@ -1,6 +1,6 @@
 //! `event` and `event_pruned`.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use koor_core::{
     domain::{
@@ -36,42 +36,51 @@ macro_rules! event {
     };
 }
 
-const SELECT_TOPIC_DOWN: &str =
-    concat!(event!(), "topic = ?1 AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT 0 + ?6");
-const SELECT_USER_DOWN: &str = concat!(
-    event!(),
-    "?1 IS NULL AND system = 0 AND id < ?5 AND ",
-    narrowed!(),
-    " ORDER BY id DESC LIMIT 0 + ?6"
-);
-const SELECT_SYSTEM_DOWN: &str = concat!(
-    event!(),
-    "?1 IS NULL AND system = 1 AND id < ?5 AND ",
-    narrowed!(),
-    " ORDER BY id DESC LIMIT 0 + ?6"
-);
-const SELECT_ALL_DOWN: &str =
-    concat!(event!(), "?1 IS NULL AND id < ?5 AND ", narrowed!(), " ORDER BY id DESC LIMIT 0 + ?6");
-/// A page of the events after `?5` and up to `?6`: as many as `?7`, or as are needed for `?8` bytes of data. How large a
-/// value is stands in the head of its row, so the values beyond the page are never read.
+/// A page of the events after `?5` and up to `?6`, from either end: as many as `?7`, or as are needed for `?8` bytes of
+/// data. How large a value is stands in the head of its row, so the values beyond the page are never read.
 macro_rules! page {
-    ($of:expr) => {
+    ($of:expr, $first:literal, $order:literal, $last:literal, $end:literal) => {
         concat!(
             event!(),
             $of,
-            " AND id > ?5 AND id <= coalesce((SELECT min(id) FROM (SELECT id, sum(size) OVER (ORDER BY id \
-             ROWS UNBOUNDED PRECEDING) AS total FROM (SELECT id, octet_length(data) AS size FROM event WHERE ",
+            " AND id > ?5 AND id <= ?6 AND id ",
+            $last,
+            " coalesce((SELECT ",
+            $first,
+            "(id) FROM (SELECT id, sum(size) OVER (ORDER BY id",
+            $order,
+            " ROWS UNBOUNDED PRECEDING) AS total FROM (SELECT id, octet_length(data) AS size FROM event WHERE ",
             $of,
-            " AND id > ?5 AND id <= ?6 ORDER BY id LIMIT 0 + ?7)) WHERE total >= ?8), ?6) ORDER BY id LIMIT 0 + ?7"
+            " AND id > ?5 AND id <= ?6 ORDER BY id",
+            $order,
+            " LIMIT 0 + ?7)) WHERE total >= ?8), ",
+            $end,
+            ") ORDER BY id",
+            $order,
+            " LIMIT 0 + ?7"
         )
     };
 }
+macro_rules! up {
+    ($of:expr) => {
+        page!($of, "min", "", "<=", "?6")
+    };
+}
+macro_rules! down {
+    ($of:expr) => {
+        page!($of, "max", " DESC", ">=", "?5")
+    };
+}
 
-const SELECT_TOPIC_UP: &str = page!(concat!("topic = ?1 AND ", narrowed!()));
+const SELECT_TOPIC_DOWN: &str = down!(concat!("topic = ?1 AND ", narrowed!()));
+const SELECT_USER_DOWN: &str = down!(concat!("?1 IS NULL AND system = 0 AND ", narrowed!()));
+const SELECT_SYSTEM_DOWN: &str = down!(concat!("?1 IS NULL AND system = 1 AND ", narrowed!()));
+const SELECT_ALL_DOWN: &str = down!(concat!("?1 IS NULL AND ", narrowed!()));
+const SELECT_TOPIC_UP: &str = up!(concat!("topic = ?1 AND ", narrowed!()));
 /// Not narrowed: how far the search has come is as important as what it finds.
-const SELECT_USER_UP: &str = page!("?1 IS NULL AND system = 0");
-const SELECT_SYSTEM_UP: &str = page!("?1 IS NULL AND system = 1");
-const SELECT_ALL_UP: &str = page!("?1 IS NULL");
+const SELECT_USER_UP: &str = up!("?1 IS NULL AND system = 0");
+const SELECT_SYSTEM_UP: &str = up!("?1 IS NULL AND system = 1");
+const SELECT_ALL_UP: &str = up!("?1 IS NULL");
 const SELECT_BOUNDS: &str = "SELECT coalesce((SELECT max(id) FROM event), 0) AS last, \
     (SELECT id FROM event_pruned WHERE system = 0) AS user, (SELECT id FROM event_pruned WHERE system = 1) AS system";
 const COUNT: &str = "SELECT count(*) AS n FROM event WHERE id > ? AND id <= ?";
@@ -146,32 +155,48 @@ fn narrowed(statement: Statement, filter: &EventFilter) -> Statement {
     statement.bind(filter.source.as_deref()).bind(from).bind(to)
 }
 
-/// The newest events that come out of a query that goes down from an id.
-fn newest(
+/// Asks for a page of the events behind `after` and up to `through`, of at most so many events and, the last one aside,
+/// bytes.
+fn page(
     conn: &mut Conn,
-    statement: impl Fn() -> Statement,
+    (sql, topic): (&'static str, Option<&str>),
     filter: &EventFilter,
-    most: usize,
+    (after, through): (Cursor, Cursor),
+    (most, bytes): (usize, usize),
 ) -> StoreResult<Vec<Event>> {
-    let mut found = Vec::new();
-    let mut below = i64::MAX;
-    while found.len() < most {
-        let chunk = (most - found.len()).saturating_mul(2).clamp(64, CHUNK);
-        let query = narrowed(statement(), filter).bind(below).bind(limit(chunk));
-        let events = conn.rows(query, TABLE, read)?;
-        let searched = events.len();
-        below = events.last().map_or(below, |event| int(event.id.get()));
-        found.extend(events.into_iter().filter(|event| filter.matches(event)));
-        if searched < chunk {
-            break;
-        }
-    }
-    found.truncate(most);
-    Ok(found)
+    let statement = narrowed(Statement::new("read events", sql).bind(topic), filter);
+    let statement = statement.bind(int(after.get())).bind(int(through.get()));
+    conn.rows(statement.bind(limit(most)).bind(limit(bytes)), TABLE, read)
 }
 
-fn weight(events: &[Event]) -> usize {
-    events.iter().map(|event| event.data.as_str().len()).sum()
+/// Everything before an event.
+fn before(event: &Event) -> Cursor {
+    Cursor::new(event.id.get() - 1)
+}
+
+/// How much one call may still look at.
+struct Search {
+    events: usize,
+    bytes: usize,
+}
+
+impl Search {
+    fn of(filter: &EventFilter) -> Self {
+        Self { events: MOST_SEARCHED.min(filter.topics.most_at_once()), bytes: EVENT_PAGE_BYTES }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.events > 0 && self.bytes > 0
+    }
+
+    /// Counts a chunk that was looked at; answers whether it was the last there is.
+    fn took(&mut self, events: &[Event], chunk: usize) -> bool {
+        let bytes = events.iter().map(|event| event.data.as_str().len()).sum();
+        self.events = self.events.saturating_sub(events.len());
+        let room = bytes < self.bytes;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        events.len() < chunk && room
+    }
 }
 
 /// Behind which of the events a page is full, if it is.
@@ -186,49 +211,72 @@ fn end_of_page(events: &[Event], most: usize) -> Option<usize> {
 }
 
 impl EventLog for Snapshot<'_> {
-    fn events_newest(&mut self, filter: &EventFilter, most: usize) -> StoreResult<Vec<Event>> {
-        const ATTEMPTED: &str = "read events";
+    fn events_newest(
+        &mut self,
+        through: Option<Cursor>,
+        filter: &EventFilter,
+        most: usize,
+    ) -> StoreResult<EventPage> {
+        let mut through = through.unwrap_or(Cursor::new(u64::MAX));
+        if most == 0 {
+            return Ok(EventPage { events: Vec::new(), through });
+        }
         let conn = &mut *self.conn;
-        match Place::of(&filter.topics) {
+        let sql = match Place::of(&filter.topics) {
             Place::Topics(topics) => {
-                let mut found = Vec::new();
+                let (mut events, mut after) = (Vec::new(), Cursor::START);
                 for topic in topics {
-                    let statement = || Statement::new(ATTEMPTED, SELECT_TOPIC_DOWN).bind(topic);
-                    found.extend(newest(conn, statement, filter, most)?);
+                    let query = (SELECT_TOPIC_DOWN, Some(topic));
+                    events.extend(page(conn, query, filter, (after, through), (most, EVENT_PAGE_BYTES))?);
+                    events.sort_unstable_by_key(|event| Reverse(event.id));
+                    if let Some(end) = end_of_page(&events, most) {
+                        events.truncate(end);
+                        after = events.last().map_or(after, before);
+                    }
                 }
-                found.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
-                found.truncate(most);
-                Ok(found)
+                events.retain(|event| filter.matches(event));
+                return Ok(EventPage { events, through: after });
             }
-            Place::Class(class) => {
-                let sql = match class {
-                    Class::User => SELECT_USER_DOWN,
-                    Class::System => SELECT_SYSTEM_DOWN,
-                    Class::Both => SELECT_ALL_DOWN,
-                };
-                let statement = || Statement::new(ATTEMPTED, sql).bind(None::<i64>);
-                newest(conn, statement, filter, most)
+            Place::Class(Class::User) => SELECT_USER_DOWN,
+            Place::Class(Class::System) => SELECT_SYSTEM_DOWN,
+            Place::Class(Class::Both) => SELECT_ALL_DOWN,
+        };
+        let mut found: Vec<Event> = Vec::new();
+        let mut search = Search::of(filter);
+        while search.goes_on() {
+            let chunk = (most - found.len()).saturating_mul(2).clamp(64, CHUNK);
+            let span = (Cursor::START, through);
+            let events = page(conn, (sql, None), filter, span, (chunk, search.bytes))?;
+            let at_end = search.took(&events, chunk);
+            for event in events {
+                through = before(&event);
+                if filter.matches(&event) {
+                    found.push(event);
+                    if found.len() == most {
+                        return Ok(EventPage { events: found, through });
+                    }
+                }
+            }
+            if at_end {
+                through = Cursor::START;
+                break;
             }
         }
+        Ok(EventPage { events: found, through })
     }
 
     fn events_after(&mut self, after: Cursor, filter: &EventFilter, most: usize) -> StoreResult<EventPage> {
-        const ATTEMPTED: &str = "read events after a cursor";
         if most == 0 {
             return Ok(EventPage { events: Vec::new(), through: after });
         }
         let last = self.log_bounds()?.last.max(after);
         let conn = &mut *self.conn;
-        let mut page = |sql, topic: Option<&str>, after: Cursor, through: Cursor, most| {
-            let statement = Statement::new(ATTEMPTED, sql).bind(topic);
-            let statement = narrowed(statement, filter).bind(int(after.get())).bind(int(through.get()));
-            conn.rows(statement.bind(limit(most)).bind(limit(EVENT_PAGE_BYTES)), TABLE, read)
-        };
         let sql = match Place::of(&filter.topics) {
             Place::Topics(topics) => {
                 let (mut events, mut through) = (Vec::new(), last);
                 for topic in topics {
-                    events.extend(page(SELECT_TOPIC_UP, Some(topic), after, through, most)?);
+                    let query = (SELECT_TOPIC_UP, Some(topic));
+                    events.extend(page(conn, query, filter, (after, through), (most, EVENT_PAGE_BYTES))?);
                     events.sort_unstable_by_key(|event| event.id);
                     // What does not fit is read again with the next page, and what lies beyond it not at all.
                     if let Some(end) = end_of_page(&events, most) {
@@ -245,13 +293,11 @@ impl EventLog for Snapshot<'_> {
         };
         let mut found: Vec<Event> = Vec::new();
         let mut through = after;
-        let (mut searched, mut bytes) = (0, 0);
-        while searched < MOST_SEARCHED && bytes < EVENT_PAGE_BYTES {
+        let mut search = Search::of(filter);
+        while search.goes_on() {
             let chunk = most.clamp(64, CHUNK);
-            let events = page(sql, None, through, last, chunk)?;
-            searched += events.len();
-            bytes += weight(&events);
-            let at_end = events.len() < chunk && bytes < EVENT_PAGE_BYTES;
+            let events = page(conn, (sql, None), filter, (through, last), (chunk, search.bytes))?;
+            let at_end = search.took(&events, chunk);
             for event in events {
                 through = event.id.into();
                 if filter.matches(&event) {

@@ -7,7 +7,7 @@ use koor_core::{
         state::{Document, Revision},
     },
     ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version},
-    ports::{StateRepo, StoreResult},
+    ports::{DOCUMENT_PAGE_BYTES, StateRepo, StoreResult},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 };
 
 const VERSIONS: &str = "document_version";
+
+const PAGE: u64 = DOCUMENT_PAGE_BYTES as u64;
 
 /// All of a version but its value.
 macro_rules! revision {
@@ -71,20 +73,45 @@ const SELECT_STATE_KEYS: &str = concat!(
 );
 const COUNT_STATE: &str = "SELECT count(*) AS n FROM document_key INDEXED BY document_key_live \
     WHERE live = 1 AND space = 0";
-const SELECT_REST_OF_KEY: &str = concat!(
-    "SELECT k.name, k.space, k.project, v.value, ",
-    revision!(),
-    " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
-    of_key!(),
-    " AND v.version > ? ORDER BY v.version LIMIT 0 + ?"
-);
-const SELECT_KEYS_AFTER: &str = concat!(
-    "SELECT k.name, k.space, k.project, v.value, ",
-    revision!(),
-    " FROM document_key k CROSS JOIN document_version v ON v.key_id = k.id \
-      WHERE (k.space, k.project, k.name) > (?, ?, ?) \
-      ORDER BY k.space, k.project, k.name, v.version LIMIT 0 + ?"
-);
+macro_rules! document {
+    () => {
+        concat!("SELECT k.name, k.space, k.project, v.value, ", revision!())
+    };
+}
+
+/// How large a value is stands in the head of its row: sizes are read without the values.
+macro_rules! size {
+    () => {
+        "SELECT v.size"
+    };
+}
+
+macro_rules! rest_of_key {
+    ($what:expr) => {
+        concat!(
+            $what,
+            " FROM document_key k JOIN document_version v ON v.key_id = k.id WHERE ",
+            of_key!(),
+            " AND v.version > ? ORDER BY v.version LIMIT 0 + ?"
+        )
+    };
+}
+
+macro_rules! keys_after {
+    ($what:expr) => {
+        concat!(
+            $what,
+            " FROM document_key k CROSS JOIN document_version v ON v.key_id = k.id \
+              WHERE (k.space, k.project, k.name) > (?, ?, ?) \
+              ORDER BY k.space, k.project, k.name, v.version LIMIT 0 + ?"
+        )
+    };
+}
+
+const SELECT_REST_OF_KEY: &str = rest_of_key!(document!());
+const SELECT_SIZES_OF_KEY: &str = rest_of_key!(size!());
+const SELECT_KEYS_AFTER: &str = keys_after!(document!());
+const SELECT_SIZES_AFTER: &str = keys_after!(size!());
 
 const SELECT_LAST_KEY: &str = "SELECT id FROM document_key ORDER BY id DESC LIMIT 1";
 
@@ -248,21 +275,56 @@ impl StateRepo for Snapshot<'_> {
         after: Option<(&DocumentKey, Version)>,
         most: usize,
     ) -> StoreResult<Vec<Document>> {
+        const ATTEMPTED: &str = "read documents";
         let conn = &mut *self.conn;
-        let read = |row: Row<'_>| read_document(row, read_key(row)?);
-        let keys_after = Statement::new("read documents", SELECT_KEYS_AFTER);
+        let mut page = Page { documents: Vec::new(), most, bytes: 0 };
         let Some((key, version)) = after else {
-            let statement = keys_after.bind(-1_i64).bind("").bind("").bind(limit(most));
-            return conn.rows(statement, VERSIONS, read);
+            let all = |sql| Statement::new(ATTEMPTED, sql).bind(-1_i64).bind("").bind("");
+            page.fill(conn, || all(SELECT_SIZES_AFTER), || all(SELECT_KEYS_AFTER))?;
+            return Ok(page.documents);
         };
-        let rest = of_key(Statement::new("read documents", SELECT_REST_OF_KEY), key)
-            .bind(int(version.get()))
-            .bind(limit(most));
-        let mut documents = conn.rows(rest, VERSIONS, read)?;
-        if documents.len() < most {
-            let statement = of_key(keys_after, key).bind(limit(most - documents.len()));
-            documents.extend(conn.rows(statement, VERSIONS, read)?);
+        let rest = |sql| of_key(Statement::new(ATTEMPTED, sql), key).bind(int(version.get()));
+        page.fill(conn, || rest(SELECT_SIZES_OF_KEY), || rest(SELECT_REST_OF_KEY))?;
+        let after = |sql| of_key(Statement::new(ATTEMPTED, sql), key);
+        page.fill(conn, || after(SELECT_SIZES_AFTER), || after(SELECT_KEYS_AFTER))?;
+        Ok(page.documents)
+    }
+}
+
+/// A page of documents that is being filled.
+struct Page {
+    documents: Vec<Document>,
+    /// How many documents it may hold.
+    most: usize,
+    bytes: u64,
+}
+
+impl Page {
+    /// Takes as many of the documents of a query as fit. Both statements lack their limit.
+    fn fill(
+        &mut self,
+        conn: &mut Conn,
+        sizes: impl FnOnce() -> Statement,
+        documents: impl FnOnce() -> Statement,
+    ) -> StoreResult<()> {
+        let room = self.most - self.documents.len();
+        if room == 0 || self.bytes >= PAGE {
+            return Ok(());
         }
-        Ok(documents)
+        let sizes = conn.rows(sizes().bind(limit(room)), VERSIONS, |row| row.count("size"))?;
+        let mut fit = 0;
+        for size in sizes {
+            fit += 1;
+            self.bytes += size;
+            if self.bytes >= PAGE {
+                break;
+            }
+        }
+        if fit > 0 {
+            let statement = documents().bind(limit(fit));
+            let read = |row: Row<'_>| read_document(row, read_key(row)?);
+            self.documents.extend(conn.rows(statement, VERSIONS, read)?);
+        }
+        Ok(())
     }
 }

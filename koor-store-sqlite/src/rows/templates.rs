@@ -3,7 +3,7 @@
 use koor_core::{
     domain::{
         RawJson,
-        templates::{Template, TemplateKind},
+        templates::{Template, TemplateKind, TemplateSummary},
     },
     ids::TemplateId,
     ports::{StoreResult, TemplateChange, TemplateRepo},
@@ -24,11 +24,9 @@ macro_rules! template {
 }
 
 const SELECT: &str = concat!(template!(), "WHERE id = ?");
-const SELECT_ALL: &str = concat!(
-    template!(),
-    "WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) AS tag \
-     WHERE tag.value = ?2)) ORDER BY updated_at DESC, id"
-);
+const SELECT_ALL: &str = "SELECT id, name, description, kind, tags, version, created_at, updated_at FROM template \
+     WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) AS tag \
+     WHERE tag.value = ?2)) ORDER BY updated_at DESC, id";
 const PUT: &str = "INSERT OR REPLACE INTO template (id, name, description, kind, data, tags, version, created_at, \
     updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const REMOVE: &str = "DELETE FROM template WHERE id = ?";
@@ -47,15 +45,32 @@ fn read(row: Row<'_>) -> StoreResult<Template> {
     })
 }
 
+fn read_summary(row: Row<'_>) -> StoreResult<TemplateSummary> {
+    Ok(TemplateSummary {
+        id: row.read("id", |name: &str| TemplateId::new(name))?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        kind: row.read("kind", str::parse::<TemplateKind>)?,
+        tags: row.json("tags")?,
+        version: row.get::<i64>("version")?.cast_unsigned(),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
+
 impl TemplateRepo for Snapshot<'_> {
     fn template(&mut self, id: &TemplateId) -> StoreResult<Option<Template>> {
         self.conn.row(Statement::new("read a template", SELECT).bind(id.as_str()), TABLE, read)
     }
 
-    fn templates(&mut self, kind: Option<TemplateKind>, tag: Option<&str>) -> StoreResult<Vec<Template>> {
+    fn templates(
+        &mut self,
+        kind: Option<TemplateKind>,
+        tag: Option<&str>,
+    ) -> StoreResult<Vec<TemplateSummary>> {
         let statement =
             Statement::new("list templates", SELECT_ALL).bind(kind.map(TemplateKind::as_str)).bind(tag);
-        self.conn.rows(statement, TABLE, read)
+        self.conn.rows(statement, TABLE, read_summary)
     }
 }
 

@@ -4,6 +4,7 @@
 //! doing, not who gets which processor.
 
 mod bodies;
+mod collected;
 mod rules;
 mod wire;
 

@@ -1,6 +1,7 @@
 //! Contracts: what an API promises, and whether a payload keeps it.
 
 mod contract;
+mod document;
 mod effort;
 mod fields;
 mod findings;
@@ -8,6 +9,7 @@ mod schema;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::document::{claims_to_be_contract, contract_parts};
 pub(in crate::domain) use self::findings::type_name;
 pub use self::{
     contract::{Check, Contract},

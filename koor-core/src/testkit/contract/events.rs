@@ -20,7 +20,7 @@ use crate::{
     ids::{Cursor, Topic},
     page::{Limit, TimeRange},
     ports::{EVENT_PAGE_BYTES, Retention},
-    queries::History,
+    queries::{History, HistoryJson},
     settings::Settings,
     testkit::{
         Ground, Scene,
@@ -197,7 +197,46 @@ pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
             assert!(page.through > after, "a page goes on: {patterns:?} after {after}");
             after = page.through;
         }
-        assert_eq!((&sizes[..], seen), (pages, all), "{patterns:?}");
+        assert_eq!((&sizes[..], seen), (pages, all.clone()), "{patterns:?}");
+        let (mut through, mut seen) = (None, Vec::new());
+        while through != Some(Cursor::START) {
+            let filter = by_topic(patterns);
+            let page = scene.koor.read(move |tx| tx.events_newest(through, &filter, 1_000)).await.unwrap();
+            assert!(page.events.len() <= 5, "{} events in a page: {patterns:?}", page.events.len());
+            seen.splice(0..0, ids(&page.events).into_iter().rev());
+            assert!(through.is_none_or(|before| page.through < before), "a page goes on: {patterns:?}");
+            through = Some(page.through);
+        }
+        assert_eq!(seen, all, "{patterns:?}, newest first");
+    }
+}
+
+pub(super) async fn a_large_history_comes_in_pieces(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    publish_large(&scene, 12, EVENT_PAGE_BYTES / 4).await;
+    scene.publish("a", 1).await;
+    for (after, last, expected) in [
+        (None, 11, (3..=13).rev().collect::<Vec<u64>>()),
+        (Some(2), 99, (3..=13).collect()),
+        (None, 1, vec![13]),
+    ] {
+        let limit = Limit::new("last", last).unwrap();
+        let asked = History { filter: EventFilter::default(), after: after.map(Cursor::new), limit };
+        let whole = scene.koor.event_history(asked.clone()).await.unwrap();
+        assert_eq!(ids(&whole), expected);
+        let mut text = Vec::new();
+        match scene.koor.event_history_json(asked).await.unwrap() {
+            HistoryJson::Whole(events) => {
+                assert_eq!(last, 1, "megabytes are no whole answer");
+                text = serde_json::to_vec(&events).unwrap();
+            }
+            HistoryJson::Pieces(mut pieces) => {
+                while let Some(piece) = pieces.recv().await {
+                    text.extend_from_slice(&piece.unwrap());
+                }
+            }
+        }
+        assert_eq!(text, serde_json::to_vec(&whole).unwrap(), "after {after:?}");
     }
 }
 

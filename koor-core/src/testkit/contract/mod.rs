@@ -79,6 +79,7 @@ macro_rules! each_contract_case {
             state::of_64_racing_writers_one_wins
             state::racing_writers_leave_no_holes
             state::keys_are_listed_in_pages
+            state::a_page_of_documents_is_bounded_in_bytes
             state::the_history_limit_keeps_the_newest
             state::state_and_specs_do_not_meet
             state::two_versions_are_compared
@@ -90,6 +91,7 @@ macro_rules! each_contract_case {
             events::each_class_has_its_own_retention
             events::a_subscriber_sees_each_event_once_and_in_order
             events::a_page_of_events_is_bounded_in_bytes
+            events::a_large_history_comes_in_pieces
             events::a_subscriber_that_fell_behind_catches_up
             events::a_subscriber_that_breaks_off_is_told_the_rest
             events::a_subscriber_is_told_what_it_missed
@@ -122,6 +124,7 @@ macro_rules! each_contract_case {
             transactions::a_snapshot_stands_still
             transactions::a_backup_brings_everything_back
             transactions::a_restore_loses_nothing_that_is_there
+            transactions::a_restored_value_passes_the_checks_of_a_new_one
             transactions::the_originals_backup_is_understood
         }
     };

@@ -14,8 +14,9 @@ use crate::{
         state::{Precondition, Tags},
     },
     error::{Error, ErrorKind},
-    ids::{Hash, StateKey},
+    ids::{DocumentKey, Hash, StateKey, Version},
     page::Limit,
+    ports::DOCUMENT_PAGE_BYTES,
     queries::Diff,
     queries::StateQuery,
     settings::Settings,
@@ -201,6 +202,31 @@ pub(super) async fn keys_are_listed_in_pages(ground: Ground) {
     assert_eq!(list("", Some("zz"), None).await, ["z\u{10ffff}", "ä", "日本"]);
     let metrics = scene.koor.server_metrics().await.unwrap();
     assert_eq!(metrics.state_keys, live.len() as u64);
+}
+
+pub(super) async fn a_page_of_documents_is_bounded_in_bytes(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    // Versions of one key, and one of each of several: stores may look for them in two steps.
+    for (n, size) in [("a", 3), ("a", 3), ("a", 8), ("a", 1), ("b", 3), ("c", 40), ("d", 0), ("e", 9)] {
+        scene.put(n, &format!("\"{}\"", "x".repeat(size * DOCUMENT_PAGE_BYTES / 8))).await;
+    }
+    let (mut after, mut pages) = (None, Vec::new());
+    loop {
+        let place = after.clone();
+        let page = scene.koor.read(move |tx| {
+            tx.documents_after(
+                place.as_ref().map(|(key, version): &(DocumentKey, Version)| (key, *version)),
+                256,
+            )
+        });
+        let page = page.await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.key.clone(), last.revision.version));
+        pages
+            .push(page.iter().map(|one| format!("{} {}", one.key, one.revision.version)).collect::<Vec<_>>());
+    }
+    let pages: Vec<_> = pages.iter().map(|page| page.join(", ")).collect();
+    assert_eq!(pages, ["a 1, a 2, a 3", "a 4, b 1, c 1", "d 1, e 1"]);
 }
 
 pub(super) async fn the_history_limit_keeps_the_newest(ground: Ground) {

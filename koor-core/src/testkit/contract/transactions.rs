@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -289,6 +289,61 @@ pub(super) async fn a_restore_loses_nothing_that_is_there(ground: Ground) {
     assert_eq!(scene.koor.document(&key("k")).await.unwrap().value, "\"saved\"");
     assert_eq!(scene.koor.document(&key("same")).await.unwrap().revision.version, version(1));
     assert_eq!(scene.koor.verify_audit().await.unwrap().entries, entries + 1);
+}
+
+pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(ground: Ground) {
+    let scene = Scene::on(ground).await;
+    let hash = crate::ids::Hash::of(b"1").to_string();
+    let version = |number: u64| {
+        json!({"state": [{"key": "k", "version": number, "hash": hash, "content_type": "application/json",
+            "updated_at": "2026-01-01T00:00:00Z", "text": "1"}]})
+    };
+    let most = crate::ids::Version::MAX_RESTORED;
+    let time = "2026-01-01T00:00:00Z";
+    let template = |name: &str, version: u64| {
+        json!({"templates": [{"id": "t", "name": name, "kind": "rules", "data": [], "version": version,
+            "created_at": time, "updated_at": time}]})
+    };
+    let instance = |name: &str| {
+        json!({"instances": [{"id": "00000000-0000-0000-0000-000000000001", "name": name, "status": "active",
+            "registered_at": time, "last_seen": time}]})
+    };
+    let usage = |model: &str, cost: f64| {
+        json!({"usage": [{"id": 1, "provider": "x", "model": model, "instance_id": "", "project": "",
+            "tokens_in": 1, "tokens_out": 1, "cost_usd": cost, "request_type": "x", "session_tag": "",
+            "created_at": time}]})
+    };
+    let spec = json!({"specs": [{"project": "p", "name": "s", "version": 1,
+        "hash": crate::ids::Hash::of(b"{").to_string(), "content_type": "application/json", "updated_at": time,
+        "text": "{"}]});
+    let hook = json!({"webhooks": [{"id": "w", "url": "http://x/", "patterns": vec!["*"; 101], "active": true,
+        "has_secret": false, "created_at": time}]});
+    let restore = async |backup: &Value| {
+        let backup: Backup = serde_json::from_value(backup.clone()).unwrap();
+        scene.run(RestoreBackup::new(backup, scene.koor.now())?).await.map(drop)
+    };
+    for (backup, said) in [
+        (version(most + 1), "key k version 9007199254740992: no version counts that far"),
+        (version(i64::MAX.unsigned_abs()), "key k version 9223372036854775807: no version counts that far"),
+        (template("a\u{7}", 1), "invalid name: control character '\\u{7}'"),
+        (template("a", u64::MAX), "template t: no version counts to 18446744073709551615"),
+        (instance("a\nb"), "invalid name: control character '\\n'"),
+        (instance(" "), "instance 00000000-0000-0000-0000-000000000001 has no name"),
+        (usage("", 0.0), "usage record 1: provider and model are required"),
+        (usage("m", -1.0), "usage record 1: cost_usd must not be negative"),
+        (spec, "spec p/s version 1: it is not JSON: EOF while parsing an object at line 1 column 1"),
+        (hook, "webhook w has 101 patterns, at most 100 are allowed"),
+    ] {
+        let before = scene.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
+        let before: Vec<_> = before.collect();
+        assert_eq!(restore(&backup).await.unwrap_err().to_string(), said);
+        let after = scene.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
+        assert_eq!(after.collect::<Vec<_>>(), before, "{said}");
+    }
+    for good in [version(most), template("a", 1), instance("a"), usage("m", 0.5)] {
+        restore(&good).await.unwrap();
+    }
+    assert_eq!(scene.put("k", "2").await.revision.version.get(), most + 1);
 }
 
 pub(super) async fn the_originals_backup_is_understood(ground: Ground) {
