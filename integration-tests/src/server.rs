@@ -121,6 +121,8 @@ impl Start {
                 command.env_remove(name);
             }
         }
+        // As the systemd unit and the image do: what is freed goes back to the system, and memory can be measured.
+        command.env("MALLOC_MMAP_THRESHOLD_", "1048576");
         command.envs(self.environment).stdin(self.stdin.unwrap_or_else(Stdio::null));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = Lines::follow(child.stdout.take().unwrap());

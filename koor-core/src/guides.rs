@@ -137,6 +137,6 @@ pub mod writing_a_store {}
 ///
 /// 6. **Promises** in `testkit/contract/`: a function for each, and its name in `each_contract_case!`. Break the code by hand once
 ///    and see it fail.
-/// 7. **SQLite**: a table in a new migration, and `rows/<noun>.rs` with the read trait for `Snapshot` and a `write` for the
+/// 7. **`SQLite`**: a table in a new migration, and `rows/<noun>.rs` with the read trait for `Snapshot` and a `write` for the
 ///    changes. Keep a database of the format before it with `koor-store-sqlite/tests/fixtures/make`.
 pub mod adding_a_noun {}

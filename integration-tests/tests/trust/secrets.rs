@@ -244,9 +244,11 @@ fn no_file_that_the_server_writes_is_for_others_to_read() {
         let mut seen = Vec::new();
         for entry in fs::read_dir(&data).unwrap() {
             let entry = entry.unwrap();
-            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            let metadata = entry.metadata().unwrap();
+            let mode = metadata.permissions().mode() & 0o777;
+            let most = if metadata.is_dir() { 0o700 } else { 0o600 };
             seen.push(entry.file_name().into_string().unwrap());
-            assert_eq!(mode & !0o600, 0, "umask {umask}: {} has {mode:o}", entry.path().display());
+            assert_eq!(mode & !most, 0, "umask {umask}: {} has {mode:o}", entry.path().display());
         }
         for expected in ["data.db", "data.db-wal", "data.lock"] {
             assert!(seen.iter().any(|name| name == expected), "{expected} is none of {seen:?}");
