@@ -195,9 +195,11 @@ fn a_live_service_is_called_and_held_against_its_contract() {
     let failed = site.post("/api/contracts/live/trucks/test", &nobody).ok();
     assert_eq!((&failed["valid"], &failed["status_code"]), (&json!(false), &json!(0)));
     assert!(failed["error"].as_str().is_some_and(|text| !text.is_empty()), "{failed}");
-    for url in ["ftp://x", "", "nonsense"] {
+    let bad =
+        [("ftp://x", "invalid base_url"), ("", "base_url is required"), ("nonsense", "invalid base_url")];
+    for (url, said) in bad {
         let body = json!({"endpoint": "GET /api/trucks", "base_url": url});
-        site.post("/api/contracts/live/trucks/test", &body).says(400, "invalid base_url");
+        site.post("/api/contracts/live/trucks/test", &body).says(400, said);
     }
 }
 

@@ -279,7 +279,7 @@ fn rules_are_imported_exported_and_listed_by_what_they_are() {
     assert_eq!(ids("/api/rules/export"), "a/x a/y");
     assert_eq!(ids("/api/rules/export?source=external"), "b/x");
     assert_eq!(ids("/api/rules/export?source=local,external"), "a/x b/x");
-    site.get("/api/rules/export?source=elsewhere").says(400, "source");
+    assert_eq!(site.get("/api/rules/export?source=elsewhere").ok(), json!([]));
     assert_eq!(ids("/api/rules"), "a/x a/y a/z b/x");
     assert_eq!(ids("/api/rules?status=proposed"), "a/z");
     assert_eq!(ids("/api/rules?project=a&status=accepted"), "a/x a/y");
