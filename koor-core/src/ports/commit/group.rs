@@ -64,7 +64,7 @@ impl<B: Backend> GroupCommit<B> {
         (group, sender, shared)
     }
 
-    /// Works until the [`Committer`] is closed and everything queued is done; answers the backend.
+    /// Works until the [`Committer`](crate::ports::Committer) is closed and everything queued is done; answers the backend.
     pub async fn run(mut self) -> B {
         while let Some(request) = self.next().await {
             self.serve(request).await;
