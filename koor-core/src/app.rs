@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::select;
-
 use crate::{
     activity::{Activity, Plane},
     caller::Caller,
@@ -20,10 +18,10 @@ use crate::{
     hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
     pattern::TopicFilter,
-    ports::{CommitObserver, FactSet, HttpSender, ReadTx, Store, StoreError, StoreHealth, StoreResult},
+    ports::{CommitObserver, FactSet, HttpSender, ReadTx, Store, StoreHealth, StoreResult},
     roster::Roster,
     settings::Settings,
-    workshop::{self, Turn, Workshop},
+    workshop::Workshop,
 };
 
 /// Koor: state, specs, events, instances and the rest, on the store it was opened with. Cheap to clone.
@@ -306,29 +304,6 @@ impl Koor {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
-    }
-}
-
-impl Koor {
-    /// Does work that takes long, or about so many bytes of memory, on a thread that nobody waits for, in its turn.
-    ///
-    /// # Errors
-    /// What the work says; [`StoreError::Busy`] when its turn does not come within ten seconds.
-    pub async fn apart<T: Send + 'static>(
-        &self,
-        room: usize,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.turn(room).await?.work(work).await
-    }
-
-    /// Waits for the right to do such work: for work that needs something large to begin with.
-    pub(crate) async fn turn(&self, room: usize) -> Result<Turn, Error> {
-        let turn = select! {
-            turn = self.inner.workshop.turn(room) => turn,
-            () = self.inner.clock.sleep(workshop::PATIENCE) => None,
-        };
-        Ok(turn.ok_or(StoreError::Busy)?)
     }
 }
 

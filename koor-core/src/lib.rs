@@ -47,6 +47,7 @@ mod invalid;
 mod memory;
 mod roster;
 mod settings;
+mod turns;
 mod workshop;
 
 pub use activity::Plane;

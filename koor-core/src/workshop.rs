@@ -3,12 +3,11 @@
 use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use tokio::{
-    select,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, spawn_blocking},
 };
 
-use crate::{app::Koor, error::Error, ports::StoreError};
+use crate::{error::Error, ports::StoreError};
 
 /// What all pieces of work may take up in memory together, in bytes.
 const ROOM: usize = 96 << 20;
@@ -121,36 +120,10 @@ fn units(bytes: usize, most: usize) -> u32 {
     u32::try_from(bytes.min(most).div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
-impl Koor {
-    /// Waits until a page that may be large can be read from the store.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] when that takes longer than ten seconds.
-    pub(crate) async fn reading_turn(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let turn = select! {
-            turn = self.inner.workshop.reading_turn() => turn,
-            () = self.inner.clock.sleep(PATIENCE) => None,
-        };
-        Ok(turn.ok_or(StoreError::Busy)?)
-    }
-
+impl Workshop {
     /// Waits for room for a part of a large answer.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] when that takes longer than ten seconds.
-    pub(crate) async fn answer_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        select! {
-            room = self.wait_for_answer_room(bytes) => Ok(room?),
-            () = self.inner.clock.sleep(PATIENCE) => Err(StoreError::Busy.into()),
-        }
-    }
-
-    /// The same for an answer that has begun, which must not be broken off: however long it takes.
-    pub(crate) async fn wait_for_answer_room(
-        &self,
-        bytes: usize,
-    ) -> Result<OwnedSemaphorePermit, StoreError> {
-        let answers = Arc::clone(&self.inner.workshop.answers);
+    pub(crate) async fn answer_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
+        let answers = Arc::clone(&self.answers);
         answers.acquire_many_owned(units(bytes, ANSWERS)).await.map_err(|_| StoreError::Closed)
     }
 }

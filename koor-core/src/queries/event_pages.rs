@@ -14,10 +14,21 @@ use crate::{
     },
     error::Error,
     ids::Cursor,
+    page::Limit,
     ports::{EVENT_PAGE_BYTES, StoreError, StoreResult},
-    queries::History,
     workshop::{part, shrink},
 };
+
+/// Which part of the log somebody wants.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Those that match.
+    pub filter: EventFilter,
+    /// Those after this place, oldest first; without it, the newest first.
+    pub after: Option<Cursor>,
+    /// So many, counted after filtering.
+    pub limit: Limit,
+}
 
 /// With no more data than this, an answer is made as a whole.
 const WHOLE: usize = 1 << 20;

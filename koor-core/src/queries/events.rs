@@ -8,31 +8,23 @@ use tokio::select;
 use crate::{
     app::Koor,
     command::CommandContext,
-    domain::events::{Event, EventClass, EventFilter, PrunePlan},
+    domain::events::{Event, EventClass, PrunePlan},
     error::Error,
     hub::Delivery,
     ids::{Cursor, EventId},
     page::Limit,
     pattern::{Class, TopicFilter},
     ports::{Change, EVENT_PAGE_BYTES, EventChange, FactSet, Retention},
-    queries::{event_pages::EventPages, state::check_wait},
+    queries::{
+        event_pages::{EventPages, History},
+        state::check_wait,
+    },
     settings::Settings,
 };
 
 /// With more events in one transaction, everybody who writes would wait for it: after a minute of many changes there are
 /// hundreds of thousands to forget.
 const PRUNED_AT_ONCE: u64 = 2048;
-
-/// Which part of the log somebody wants.
-#[derive(Debug, Clone, Default)]
-pub struct History {
-    /// Those that match.
-    pub filter: EventFilter,
-    /// Those after this place, oldest first; without it, the newest first.
-    pub after: Option<Cursor>,
-    /// So many, counted after filtering.
-    pub limit: Limit,
-}
 
 /// What came while somebody waited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

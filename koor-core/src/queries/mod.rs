@@ -16,8 +16,8 @@ mod usage;
 mod webhooks;
 
 pub use contracts::{ContractSummary, ContractTest, TestRequest};
-pub use event_pages::HistoryJson;
-pub use events::{History, Waited};
+pub use event_pages::{History, HistoryJson};
+pub use events::Waited;
 pub use metrics::{Doings, ServerMetrics};
 pub use rules::{FileToCheck, Validation};
 pub use state::{Diff, StateQuery};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     app::Koor,
@@ -124,8 +125,9 @@ impl Koor {
             .into());
         }
         let take = |name: &SpecName, document: &Document| {
-            let text = std::str::from_utf8(&document.value).ok()?;
-            Some((claims_to_be_contract(&document.value), name.clone(), RawJson::parse(text).ok()?))
+            // Without the spaces and line ends of the spec: an answer is one line.
+            let value: Value = serde_json::from_slice(&document.value).ok()?;
+            Some((claims_to_be_contract(&document.value), name.clone(), RawJson::from(&value)))
         };
         for (is_contract, name, value) in self.map_specs(project, take).await? {
             let specs = if is_contract { &mut captured.contracts } else { &mut captured.specs };
