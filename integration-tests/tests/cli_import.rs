@@ -100,7 +100,7 @@ fn every_noun_is_what_it_was_byte_by_byte() {
         site.get("/api/instances").ok(),
         json!([{
             "id": agent, "name": "goth", "workspace": "/home/me/Truck-Wash", "intent": "forms", "stack": "goth",
-            "capabilities": ["review", "test"], "status": "active",
+            "capabilities": ["review", "test"], "status": "stale",
             "registered_at": "2026-02-09T13:00:00.000Z", "last_seen": "2026-02-09T16:00:00.000Z",
         }])
     );
