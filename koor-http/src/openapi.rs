@@ -164,12 +164,15 @@ fn named(schema: &str) -> Value {
 }
 
 fn path_parameters(route: &Route) -> impl Iterator<Item = Value> {
-    let is_instance = route.path.starts_with("/api/instances/") || route.path.starts_with("/api/metrics/");
+    let is_instance = route.path.starts_with("/api/instances/");
+    // Counters are kept under any id, also of instances that are gone: an unknown one has none.
+    let is_any = route.path.starts_with("/api/metrics/");
     route.path.split('/').filter_map(move |segment| {
         let name = segment.strip_prefix('{')?.strip_suffix('}')?;
         let (name, schema) = match name {
             "key*" => ("key", named("StateKey")),
             "id" if is_instance => ("id", json!({"type": "string", "format": "uuid"})),
+            "id" if is_any => ("id", json!({"type": "string", "minLength": 1})),
             name => (name, named("Name")),
         };
         Some(json!({"name": name, "in": "path", "required": true, "schema": schema}))
