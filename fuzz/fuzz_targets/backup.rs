@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use koor_core::{Caller, ErrorKind, Koor, clock::Timestamp, commands::RestoreBackup, domain::backup::Backup};
+use koor_core::{Caller, ErrorKind, Koor, clock::Timestamp, use_cases::RestoreBackup, domain::backup::Backup};
 use koor_fuzz::{koor, runtime};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;

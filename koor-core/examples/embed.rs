@@ -4,11 +4,11 @@
 
 use koor_core::{
     Caller, Delivery, Koor, MemoryStore,
-    commands::{PublishEvent, PutDocument, RollbackDocument},
     domain::{ContentType, RawJson, audit::AuditFilter, state::Precondition},
     ids::{Cursor, DocumentKey, StateKey, Version},
     page::{Limit, TimeRange},
     pattern::{Pattern, TopicFilter},
+    use_cases::{PublishEvent, PutDocument, RollbackDocument},
 };
 
 #[tokio::main(flavor = "current_thread")]

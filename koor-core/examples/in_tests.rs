@@ -4,9 +4,9 @@
 
 use koor_core::{
     Caller, Error, Koor, MemoryStore,
-    commands::PutDocument,
     domain::{ContentType, state::Precondition},
     ids::{DocumentKey, StateKey},
+    use_cases::PutDocument,
 };
 
 /// Takes a task, unless somebody else has it: whether it is ours now.

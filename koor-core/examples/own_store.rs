@@ -15,10 +15,10 @@ use std::{
 use async_trait::async_trait;
 use koor_core::{
     Caller, Koor, MemoryStore,
-    commands::PutDocument,
     domain::ContentType,
     ids::StateKey,
     ports::{Backend, Basis, Change, FactSet, Facts, Outcome, Point, StoreResult},
+    use_cases::PutDocument,
 };
 
 /// Time that is added up.
@@ -91,9 +91,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use koor_core::testkit::Ground;
+    use koor_core::testkit::StoreFixture;
 
     use super::*;
 
-    koor_core::contract_suite!(Ground::of(timed_store(&Arc::default())));
+    koor_core::contract_suite!(StoreFixture::of(timed_store(&Arc::default())));
 }

@@ -7,7 +7,7 @@ use crate::{
     caller::Caller,
     clock::{Clock, IdSource, SystemClock, SystemIds, Timestamp},
     command::{Applied, Command, CommandContext, Committed, Housekeeping, Operation},
-    commands::ResetMetrics,
+    cpu_limiter::CpuLimiter,
     domain::{
         events::Event,
         metrics::{Metric, TokenTax},
@@ -17,11 +17,11 @@ use crate::{
     execute::{execute, read},
     hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
+    instance_cache::InstanceCache,
     pattern::TopicFilter,
     ports::{CommitObserver, FactSet, HttpSender, ReadTx, Store, StoreHealth, StoreResult},
-    roster::Roster,
     settings::Settings,
-    workshop::Workshop,
+    use_cases::ResetMetrics,
 };
 
 /// Koor: state, specs, events, instances and the rest, on the store it was opened with. Cheap to clone.
@@ -37,7 +37,7 @@ pub(crate) struct Inner {
     pub(crate) sender: Option<Arc<dyn HttpSender>>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) engine: RuleEngine,
-    pub(crate) workshop: Workshop,
+    pub(crate) cpu: CpuLimiter,
     pub(crate) activity: Activity,
     pub(crate) live: Arc<Live>,
     started: Timestamp,
@@ -46,7 +46,7 @@ pub(crate) struct Inner {
 /// What has to know of every commit.
 pub(crate) struct Live {
     hub: Arc<Hub>,
-    pub(crate) roster: Roster,
+    pub(crate) instances: InstanceCache,
 }
 
 impl Live {
@@ -59,7 +59,7 @@ impl Live {
 impl CommitObserver for Live {
     fn committed(&self, events: &[Event]) {
         // First: whoever is woken by the hub must not meet an instance as it was before.
-        self.roster.forget(events);
+        self.instances.forget(events);
         self.hub.announce(events);
     }
 }
@@ -109,7 +109,7 @@ impl Builder {
     pub async fn open(self) -> Result<Koor, Error> {
         let last = read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
         let hub = Arc::new(Hub::new(last, self.settings.tail_events, self.settings.tail_bytes));
-        let live = Arc::new(Live { hub, roster: Roster::default() });
+        let live = Arc::new(Live { hub, instances: InstanceCache::default() });
         self.store.committer().set_commit_observer(Arc::clone(&live) as Arc<dyn CommitObserver>);
         let started = self.clock.now();
         Ok(Koor {
@@ -120,7 +120,7 @@ impl Builder {
                 sender: self.sender,
                 settings: Arc::new(self.settings),
                 engine: RuleEngine::default(),
-                workshop: Workshop::default(),
+                cpu: CpuLimiter::default(),
                 activity: Activity::default(),
                 live,
                 started,
@@ -209,7 +209,7 @@ impl Koor {
     pub fn subscribe(&self, topics: TopicFilter, since: Option<Cursor>) -> Subscription {
         let inner = &self.inner;
         let (store, hub) = (Arc::clone(&inner.store), Arc::clone(&inner.live.hub));
-        Subscription::new(store, hub, topics, since, inner.workshop.clone())
+        Subscription::new(store, hub, topics, since, inner.cpu.clone())
     }
 
     /// Tells every subscriber that nothing will follow, writes down what is noted, and closes the store.

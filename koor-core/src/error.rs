@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// Well-formed, but not what a schema or a contract asks for.
     #[error("{what} has {} violation{}", violations.len(), if violations.len() == 1 { "" } else { "s" })]
-    Unacceptable {
+    SchemaViolations {
         /// What was checked.
         what: String,
         /// Everything that was found.
@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// What the change was checked against has changed in the meantime; nothing was done.
     #[error("{0} changed while this was being checked, try again")]
-    Moved(String),
+    StaleCheck(String),
     /// The machine gave no randomness for a secret.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -131,9 +131,9 @@ impl Error {
             Self::NotFound { .. } | Self::NoSuchVersion { .. } => ErrorKind::NotFound,
             Self::Exists { .. } => ErrorKind::Conflict,
             Self::VersionConflict { .. } => ErrorKind::Precondition,
-            Self::Unacceptable { .. } => ErrorKind::Unprocessable,
+            Self::SchemaViolations { .. } => ErrorKind::Unprocessable,
             Self::CursorExpired { .. } | Self::CursorBeyond { .. } => ErrorKind::Gone,
-            Self::Moved(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
+            Self::StaleCheck(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
             Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
             Self::Randomness(_)
             | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::NotFetched) => {

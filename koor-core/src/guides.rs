@@ -16,7 +16,7 @@
 /// use async_trait::async_trait;
 /// use koor_core::{
 ///     Caller, Koor, MemoryStore,
-///     commands::PutDocument,
+///     use_cases::PutDocument,
 ///     domain::ContentType,
 ///     ids::StateKey,
 ///     ports::{Backend, Basis, Change, DocumentChange, FactSet, Facts, Outcome, Point, StoreResult},
@@ -68,8 +68,8 @@
 /// **The judge** is the contract suite (feature `testkit`), which makes a test of each promise:
 ///
 /// ```text
-/// koor_core::contract_suite!(Ground::of(MyStore::default()));
-/// koor_core::contract_suite!(Ground::reopening(|| MyStore::open("data")).await, restarts);
+/// koor_core::contract_suite!(StoreFixture::of(MyStore::default()));
+/// koor_core::contract_suite!(StoreFixture::reopening(|| MyStore::open("data")).await, restarts);
 /// ```
 ///
 /// `examples/own_store.rs` is a wrapping backend with the suite, `examples/log_store` a complete store in one file.
@@ -88,7 +88,7 @@ pub mod writing_a_store {}
 /// 4. **Questions** in `ports/<noun>.rs`: a read trait that snapshots implement, added to
 ///    [`ReadTx`](crate::ports::ReadTx); and a method of [`EveryNoun`](crate::ports::EveryNoun), without which backups and dumps
 ///    no longer compile.
-/// 5. **Commands** in `commands/<noun>.rs`: what a caller can ask for. A command names what it looks at, decides, and leaves
+/// 5. **Commands** in `use_cases/<noun>/commands.rs`: what a caller can ask for. A command names what it looks at, decides, and leaves
 ///    changes:
 ///
 /// ```

@@ -14,12 +14,12 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
+    cpu_limiter::CpuLimiter,
     domain::events::{Event, EventFilter, EventPage, LogBounds},
     error::Error,
     ids::{Cursor, Topic},
     pattern::TopicFilter,
     ports::{Store, StoreError},
-    workshop::Workshop,
 };
 
 /// An event on its way to subscribers: written as JSON once, for all of them.
@@ -248,11 +248,11 @@ pub struct Subscription {
     told: Cursor,
     /// How many events of the log it takes at a time, as far as is known.
     takes: usize,
-    workshop: Workshop,
+    cpu: CpuLimiter,
     /// What to say first: that the place to read on from is not one of this log.
-    astray: Option<Gap>,
+    initial_gap: Option<Gap>,
     /// Its place among those who are counted.
-    _seat: Option<Arc<()>>,
+    _guard: Option<Arc<()>>,
 }
 
 impl Subscription {
@@ -262,13 +262,13 @@ impl Subscription {
         hub: Arc<Hub>,
         topics: TopicFilter,
         since: Option<Cursor>,
-        workshop: Workshop,
+        cpu: CpuLimiter,
     ) -> Self {
         let head = hub.head.subscribe();
         let last = hub.last();
         // A place beyond the end is of another log, as when a server began anew: waiting for the ids to come round
         // would lose everything in between without a word.
-        let astray =
+        let initial_gap =
             since.filter(|since| *since > last).map(|_| Gap { missed: 0, resume_from: last.next().get() });
         let cursor = since.filter(|since| *since <= last).unwrap_or(last);
         let seat = Some(Arc::clone(&hub.audience));
@@ -280,15 +280,15 @@ impl Subscription {
             cursor,
             told: Cursor::START,
             takes: usize::MAX,
-            workshop,
-            astray,
-            _seat: seat,
+            cpu,
+            initial_gap,
+            _guard: seat,
         }
     }
 
     /// The same, not counted as a subscriber: for the server's own jobs.
     pub(crate) fn uncounted(self) -> Self {
-        Self { _seat: None, ..self }
+        Self { _guard: None, ..self }
     }
 
     /// Everything up to here has been told, or was not asked for.
@@ -361,13 +361,13 @@ impl Subscription {
         }
     }
 
-    /// A stretch of what is there: may be nothing even though there is more further on.
+    /// A page of what is there: may be nothing even though there is more further on.
     async fn ready(
         &mut self,
         most: usize,
         each: &mut impl FnMut(Told<'_>) -> ControlFlow<()>,
     ) -> Result<bool, Error> {
-        if let Some(gap) = self.astray.take() {
+        if let Some(gap) = self.initial_gap.take() {
             // There is nothing behind it to break off from.
             _ = each(Told::Gap(gap));
             return Ok(true);
@@ -418,7 +418,7 @@ impl Subscription {
         let Some(frames) = unmatched else { return Ok(None) };
         let Some(last) = frames.last().map(|last| last.event.id.into()) else { return Ok(Some(false)) };
         let topics = self.topics.clone();
-        let matched = self.workshop.match_apart(move || {
+        let matched = self.cpu.run_matching(move || {
             let matches = frames.into_iter().filter(|frame| topics.matches(&frame.event.topic));
             matches.take(most).collect::<Vec<_>>()
         });
@@ -439,7 +439,7 @@ impl Subscription {
         let filter = EventFilter { topics: self.topics.clone(), ..EventFilter::default() };
         let (cursor, told) = (self.cursor, self.told);
         let class = self.topics.class();
-        let _turn = self.workshop.reading_turn().await;
+        let _turn = self.cpu.reading_permit().await;
         let announced = self.hub.last();
         let (bounds, gap, page) = crate::execute::read(&*self.store, move |tx| {
             let bounds = tx.log_bounds()?;

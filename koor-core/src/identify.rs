@@ -8,7 +8,7 @@ use crate::{
     domain::{instances::Instance, webhooks::Secret},
     error::Error,
     ids::{Hash, InstanceId},
-    roster::Known,
+    instance_cache::Known,
 };
 
 /// What a request shows of who made it.
@@ -80,29 +80,29 @@ impl Koor {
     }
 
     async fn known_by_token(&self, token: Hash) -> Result<Option<Known>, Error> {
-        let roster = &self.inner.live.roster;
-        if let Some(known) = roster.by_token(token) {
+        let instances = &self.inner.live.instances;
+        if let Some(known) = instances.by_token(token) {
             return Ok(Some(known));
         }
-        let ticket = roster.ticket();
+        let epoch = instances.epoch();
         let found = self.read(move |tx| tx.instance_by_token(token)).await?;
         Ok(found.map(|instance| {
             let known = Known::new((&instance).into(), instance.status);
-            roster.remember(ticket, Some(token), known.clone());
+            instances.remember(epoch, Some(token), known.clone());
             known
         }))
     }
 
     async fn known_by_id(&self, id: InstanceId) -> Result<Option<Known>, Error> {
-        let roster = &self.inner.live.roster;
-        if let Some(known) = roster.by_id(id) {
+        let instances = &self.inner.live.instances;
+        if let Some(known) = instances.by_id(id) {
             return Ok(Some(known));
         }
-        let ticket = roster.ticket();
+        let epoch = instances.epoch();
         let found = self.read(move |tx| tx.instance(id)).await?;
         Ok(found.map(|instance| {
             let known = Known::new((&instance).into(), instance.status);
-            roster.remember(ticket, None, known.clone());
+            instances.remember(epoch, None, known.clone());
             known
         }))
     }

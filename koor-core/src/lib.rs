@@ -2,10 +2,10 @@
 //!
 //! No HTTP, no SQL, no command line in here: those are adapters, and they know the core, never the reverse.
 //!
-//! A program that embeds Koor opens a store, holds a [`Koor`], gives it [`commands`] and asks it questions:
+//! A program that embeds Koor opens a store, holds a [`Koor`], gives it commands ([`use_cases`]) and asks it questions:
 //!
 //! ```
-//! use koor_core::{Caller, Koor, MemoryStore, commands::PutDocument, domain::ContentType, ids::StateKey};
+//! use koor_core::{Caller, Koor, MemoryStore, use_cases::PutDocument, domain::ContentType, ids::StateKey};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +20,6 @@
 //! ```
 
 pub mod clock;
-pub mod commands;
 pub mod diff;
 pub mod domain;
 pub mod guides;
@@ -29,26 +28,26 @@ pub mod jobs;
 pub mod page;
 pub mod pattern;
 pub mod ports;
-pub mod queries;
 pub mod signature;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod use_cases;
 
 mod activity;
 mod announcement;
 mod app;
 mod caller;
 mod command;
+mod cpu_limiter;
 mod error;
 mod execute;
 mod hub;
 mod identify;
+mod instance_cache;
 mod invalid;
 mod memory;
-mod roster;
+mod run_limited;
 mod settings;
-mod turns;
-mod workshop;
 
 pub use activity::Plane;
 pub use announcement::SystemTopic;

@@ -9,14 +9,14 @@ use koor_core::{
         Backend, Basis, Change, DocumentChange, EventChange, FactSet, Facts, InstanceChange, Outcome, Point,
         StoreResult,
     },
-    testkit::{CASES, Ground, Intercept, intercepted_store},
+    testkit::{CASES, Intercept, StoreFixture, intercepted_store},
 };
 
 /// Runs the whole suite on a broken store, and answers which cases failed.
 async fn caught(broken: impl Fn() -> MemoryStore) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for case in CASES {
-        let run = tokio::spawn(case.run(Ground::of(broken())));
+        let run = tokio::spawn(case.run(StoreFixture::of(broken())));
         // On a broken store, a case may wait for what never comes. Time is paused: an idle hour is over at once.
         match tokio::time::timeout(Duration::from_hours(1), run).await {
             Ok(Ok(())) => {}

@@ -15,10 +15,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use koor_core::{
     Caller, Jobs, Koor, Plane, Role, Settings,
-    commands::{
-        ActivateInstance, CreateWebhook, DeleteWebhook, EnableWebhook, PublishEvent, PutDocument,
-        RegisterInstance, WebhookDraft,
-    },
     domain::{
         RawJson,
         compliance::RunFilter,
@@ -30,8 +26,12 @@ use koor_core::{
     ports::{
         Change, HttpSender, Outbound, OutboundAnswer, OutboundError, Outcome, Store, StoreError, StoreResult,
     },
-    queries::History,
     testkit::{FakeClock, FakeIds, Intercept, intercepted_store},
+    use_cases::History,
+    use_cases::{
+        ActivateInstance, CreateWebhook, DeleteWebhook, EnableWebhook, PublishEvent, PutDocument,
+        RegisterInstance, WebhookDraft,
+    },
 };
 use serde_json::{Value, json};
 use tokio::task::yield_now;

@@ -2,17 +2,17 @@
 
 use koor_core::{
     MemoryStore,
-    testkit::{Ground, Scene, play},
+    testkit::{Harness, StoreFixture, run_random},
 };
 
-koor_core::contract_suite!(Ground::of(MemoryStore::default()));
+koor_core::contract_suite!(StoreFixture::of(MemoryStore::default()));
 
 #[tokio::test]
 async fn the_same_commands_leave_the_same_traces() {
-    let scenes = [(); 2].map(|()| Scene::on(Ground::of(MemoryStore::default())));
+    let scenes = [(); 2].map(|()| Harness::on(StoreFixture::of(MemoryStore::default())));
     let [one, two] = scenes;
     let (one, two) = (one.await, two.await);
-    assert_eq!(play(&one, 7, 500).await, play(&two, 7, 500).await);
+    assert_eq!(run_random(&one, 7, 500).await, run_random(&two, 7, 500).await);
     assert_eq!(one.dump().await, two.dump().await);
-    assert_ne!(play(&one, 8, 50).await, play(&two, 9, 50).await);
+    assert_ne!(run_random(&one, 8, 50).await, run_random(&two, 9, 50).await);
 }

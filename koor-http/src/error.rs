@@ -163,7 +163,7 @@ impl Failure {
                 body["version"] = json!(version.map_or(0, Version::get));
                 body["hash"] = json!(hash.map_or_else(String::new, |hash| hash.to_string()));
             }
-            Error::Unacceptable { violations, .. } => body["violations"] = json!(violations),
+            Error::SchemaViolations { violations, .. } => body["violations"] = json!(violations),
             Error::CursorExpired { oldest } | Error::CursorBeyond { oldest, .. } => {
                 body["oldest"] = json!(oldest);
             }
@@ -173,7 +173,7 @@ impl Failure {
             | Error::NotFound { .. }
             | Error::NoSuchVersion { .. }
             | Error::Exists { .. }
-            | Error::Moved(_)
+            | Error::StaleCheck(_)
             | Error::Randomness(_)
             | Error::Store(_) => {}
         }

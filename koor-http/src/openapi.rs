@@ -279,7 +279,7 @@ fn responses(route: &Route) -> Value {
             412 => ("Conflict", "The condition does not hold."),
             413 => ("Error", "The body is too large."),
             414 => ("Error", "The path and the query are too long."),
-            422 => ("Unacceptable", "Not what a schema asks for."),
+            422 => ("SchemaViolations", "Not what a schema asks for."),
             426 => ("Error", "Only for WebSockets."),
             431 => ("Error", "The headers are too long, or too many."),
             503 if route.path == "/health" => ("Degraded", "The store cannot write."),

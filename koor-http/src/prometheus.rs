@@ -10,7 +10,7 @@ use std::{
 };
 
 use hyper::StatusCode;
-use koor_core::{ports::Commits, queries::Doings};
+use koor_core::{ports::Commits, use_cases::RuntimeStats};
 
 use crate::table::ROUTES;
 
@@ -76,7 +76,7 @@ pub(crate) struct Gauges {
     pub(crate) instances: u64,
     pub(crate) store_bytes: u64,
     pub(crate) writable: bool,
-    pub(crate) doings: Doings,
+    pub(crate) runtime_stats: RuntimeStats,
 }
 
 impl Default for Meters {
@@ -171,8 +171,10 @@ impl Meters {
         let delivered = self.delivered.load(Relaxed);
         let (gaps, missed) = (self.gaps.load(Relaxed), self.missed.load(Relaxed));
         let up = gauges.uptime.as_secs();
-        let Gauges { subscribers, last_event, state_keys, instances, store_bytes, doings, .. } = *gauges;
-        let Doings { commits: Commits { commits, jobs }, deliveries, failed_deliveries } = doings;
+        let Gauges { subscribers, last_event, state_keys, instances, store_bytes, runtime_stats, .. } =
+            *gauges;
+        let RuntimeStats { commits: Commits { commits, jobs }, deliveries, failed_deliveries } =
+            runtime_stats;
         writeln!(
             out,
             "# HELP koor_write_batch_size Changes that shared a commit.\n# TYPE koor_write_batch_size summary\n\
@@ -222,7 +224,11 @@ mod tests {
             instances: 0,
             store_bytes: 0,
             writable: true,
-            doings: Doings { commits: Commits { commits: 2, jobs: 9 }, deliveries: 4, failed_deliveries: 1 },
+            runtime_stats: RuntimeStats {
+                commits: Commits { commits: 2, jobs: 9 },
+                deliveries: 4,
+                failed_deliveries: 1,
+            },
         }
     }
 

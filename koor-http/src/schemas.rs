@@ -118,7 +118,7 @@ fn basics() -> Schemas {
         ("Error", object(error.clone(), [])),
         ("Conflict", object([message.clone(), code.clone(), ("version", whole()), ("hash", text())], [])),
         ("Expired", object([message.clone(), code.clone(), ("oldest", whole())], [])),
-        ("Unacceptable", object([message, code, ("violations", list_of("Violation"))], [])),
+        ("SchemaViolations", object([message, code, ("violations", list_of("Violation"))], [])),
         ("Violation", object([("path", text()), ("message", text())], [])),
         ("Anything", json!({})),
         ("Deleted", object([("deleted", text())], [])),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Answer, Client, Plan, Site, TOKEN};
 use futures_util::StreamExt as _;
-use koor_core::{Caller, Koor, commands::PublishEvent, domain::RawJson, ids::Topic};
+use koor_core::{Caller, Koor, domain::RawJson, ids::Topic, use_cases::PublishEvent};
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 use tokio_tungstenite::{

@@ -409,7 +409,7 @@ async fn a_backup_comes_back_on_another_server() {
         site.koor
             .execute(
                 &koor_core::Caller::local(),
-                koor_core::commands::PutDocument::state(
+                koor_core::use_cases::PutDocument::state(
                     koor_core::ids::StateKey::new(format!("k{n}")).unwrap(),
                     "x".repeat(1000),
                     koor_core::domain::ContentType::json(),

@@ -3,12 +3,12 @@
 use http::request::Parts;
 use koor_core::{
     Caller, Error, InstanceRef, Koor, Role,
-    commands::{ProposeRule, RegisterInstance, Registered, SetIntent},
     domain::{
         instances::{Instance, InstanceFilter, InstanceStatus},
         rules::RuleDraft,
     },
     ids::InstanceId,
+    use_cases::{ProposeRule, RegisterInstance, Registered, SetIntent},
 };
 use serde_json::{Map, Value, json};
 

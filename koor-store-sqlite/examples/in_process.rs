@@ -4,10 +4,10 @@
 
 use koor_core::{
     Caller, Delivery, Koor,
-    commands::{PublishEvent, PutDocument},
     domain::{ContentType, RawJson},
     ids::{Cursor, DocumentKey, StateKey},
     pattern::{Pattern, TopicFilter},
+    use_cases::{PublishEvent, PutDocument},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 

@@ -38,7 +38,7 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// What is known of a stretch of the log without reading it: the entries after one id, and up to another.
+/// What is known of a page of the log without reading it: the entries after one id, and up to another.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
     pub(crate) after: i64,

@@ -105,7 +105,7 @@ impl Cache {
         Epoch { epoch: self.read(key).epoch }
     }
 
-    /// Adds what a snapshot shows, unless something was written since the ticket was taken.
+    /// Adds what a snapshot shows, unless something was written since the epoch was taken.
     pub(crate) fn fill(&self, document: &Arc<Document>, epoch: Epoch) {
         if document.value.len() > MAX_VALUE_BYTES {
             return;

@@ -23,7 +23,7 @@ use koor_core::{
     ids::{InstanceId, ProjectName},
     page::TimeRange,
     ports::Store as _,
-    testkit::{CASES, Ground, RESTART_CASES, Scene, play},
+    testkit::{CASES, Harness, RESTART_CASES, StoreFixture, run_random},
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -67,9 +67,9 @@ const IS_THE_ANSWER: &str = "the answer is all of it, or what the core filters o
 const NOT_SENT: [&str; 2] = ["try to write", "measure the database"];
 
 /// A store in a directory of its own, which lives as long as it can be opened again.
-async fn ground() -> Ground {
+async fn fixture() -> StoreFixture {
     let directory = Arc::new(TempDir::new().unwrap());
-    Ground::reopening(move || {
+    StoreFixture::reopening(move || {
         let directory = directory.clone();
         async move {
             // So that the index of the audit log is brought on, too.
@@ -162,13 +162,13 @@ async fn walked(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_walked_through_that_need_not_be() {
     for case in CASES.iter().chain(RESTART_CASES) {
-        case.run(ground().await).await;
+        case.run(fixture().await).await;
     }
-    let scene = Scene::on(ground().await).await;
+    let harness = Harness::on(fixture().await).await;
     for seed in 0..4 {
-        play(&scene, seed, 200).await;
+        run_random(&harness, seed, 200).await;
     }
-    ask_in_every_way(&scene.koor).await;
+    ask_in_every_way(&harness.koor).await;
 
     let directory = TempDir::new().unwrap();
     let options = SqliteOptions { max_bytes: Some(1 << 30), ..SqliteOptions::new(directory.path()) };

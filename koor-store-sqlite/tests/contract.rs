@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use koor_core::{
     MemoryStore, contract_suite,
-    testkit::{Ground, Scene, play},
+    testkit::{Harness, StoreFixture, run_random},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 /// A store in a directory of its own, which lives as long as it can be opened again.
-async fn ground() -> Ground {
+async fn fixture() -> StoreFixture {
     ground_with(|options| options).await
 }
 
-async fn ground_with(set: fn(SqliteOptions) -> SqliteOptions) -> Ground {
+async fn ground_with(set: fn(SqliteOptions) -> SqliteOptions) -> StoreFixture {
     let directory = Arc::new(TempDir::new().unwrap());
-    Ground::reopening(move || {
+    StoreFixture::reopening(move || {
         let directory = directory.clone();
         async move { SqliteStore::open(set(SqliteOptions::new(directory.path()))).await.unwrap() }
     })
@@ -26,11 +26,11 @@ async fn ground_with(set: fn(SqliteOptions) -> SqliteOptions) -> Ground {
 }
 
 /// So that what is asked of the audit log lies on both sides of the end of its index.
-async fn indexing() -> Ground {
+async fn indexing() -> StoreFixture {
     ground_with(|options| SqliteOptions { index_after: 3, ..options }).await
 }
 
-contract_suite!(ground().await, restarts);
+contract_suite!(fixture().await, restarts);
 
 mod with_an_index_that_moves {
     use super::*;
@@ -41,12 +41,12 @@ mod with_an_index_that_moves {
 #[tokio::test(flavor = "multi_thread")]
 async fn random_commands_leave_the_same_traces_as_in_memory() {
     for seed in 0..8 {
-        let ground = if seed % 2 == 0 { ground().await } else { indexing().await };
-        let mut sqlite = Scene::on(ground).await;
-        let memory = Scene::on(Ground::of(MemoryStore::default())).await;
+        let fixture = if seed % 2 == 0 { fixture().await } else { indexing().await };
+        let mut sqlite = Harness::on(fixture).await;
+        let memory = Harness::on(StoreFixture::of(MemoryStore::default())).await;
         for part in 0..4 {
             let seed = seed * 100 + part;
-            let (ours, theirs) = (play(&sqlite, seed, 60).await, play(&memory, seed, 60).await);
+            let (ours, theirs) = (run_random(&sqlite, seed, 60).await, run_random(&memory, seed, 60).await);
             for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
                 assert_eq!(ours, theirs, "command {index} of seed {seed}");
             }

@@ -10,11 +10,11 @@ use std::{
 
 use koor_core::{
     Caller, Error, Koor, MemoryStore,
-    commands::{Imported, Takeover, Unfit},
     domain::audit::AuditFilter,
     ids::{DocumentKey, StateKey, Version},
     page::Limit,
-    queries::History,
+    use_cases::History,
+    use_cases::{Imported, Takeover, Unfit},
 };
 use koor_store_sqlite::{OriginalError, SqliteOptions, SqliteStore, read_original};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};

@@ -17,7 +17,6 @@ use std::{
 
 use koor_core::{
     Caller, Error, Koor,
-    commands::{DeleteDocument, PutDocument, Written},
     domain::{
         ContentType,
         audit::{AuditFilter, ChainWalk, Outcome},
@@ -27,6 +26,7 @@ use koor_core::{
     ids::{Cursor, DocumentKey, StateKey, Version},
     pattern::{Pattern, TopicFilter},
     ports::{ReadTx, StoreResult},
+    use_cases::{DeleteDocument, PutDocument, Written},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::{Connection as _, Row as _, SqliteConnection};

@@ -6,7 +6,7 @@ use clap::Args;
 use koor_core::{
     Caller, Koor,
     clock::{Clock as _, SystemClock},
-    commands::{Imported, Takeover, Unfit},
+    use_cases::{Imported, Takeover, Unfit},
 };
 use koor_store_sqlite::{SqliteOptions, SqliteStore, read_original};
 use serde_json::json;

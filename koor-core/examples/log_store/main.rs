@@ -23,13 +23,13 @@ use async_trait::async_trait;
 use journal::Journal;
 use koor_core::{
     Caller, Koor, MemoryBackend, MemoryStore,
-    commands::PutDocument,
     domain::{ContentType, state::Document},
     ids::{DocumentKey, StateKey},
     ports::{
         Backend, Basis, Change, Committer, FactSet, Facts, Outcome, Point, ReadJob, Store, StoreError,
         StoreResult,
     },
+    use_cases::PutDocument,
 };
 use write::Write;
 
@@ -133,22 +133,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use koor_core::testkit::Ground;
+    use koor_core::testkit::StoreFixture;
     use tempfile::TempDir;
 
     use super::*;
 
     /// A store in a directory that goes when the last one who knows it does.
-    async fn ground() -> Ground {
+    async fn fixture() -> StoreFixture {
         let directory = Arc::new(TempDir::new().unwrap());
-        Ground::reopening(move || {
+        StoreFixture::reopening(move || {
             let directory = Arc::clone(&directory);
             async move { LogStore::open(&directory.path().join("koor.log")).unwrap() }
         })
         .await
     }
 
-    koor_core::contract_suite!(ground().await, restarts);
+    koor_core::contract_suite!(fixture().await, restarts);
 
     #[tokio::test]
     async fn a_change_that_was_cut_off_on_its_way_to_the_file_was_never_there() {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     clock::Timestamp,
-    domain::{Actor, line, prose, words},
+    domain::{Actor, line, prose, string_enum},
     error::Invalid,
     ids::{AuditId, Hash},
     page::TimeRange,
@@ -48,7 +48,7 @@ actions! {
     BackupCreate = "backup.create", BackupRestore = "backup.restore", BackupImport = "backup.import",
 }
 
-words! {
+string_enum! {
     /// How it went.
     Outcome, "outcome", {
         /// It was done.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    domain::{line, prose, words},
+    domain::{line, prose, string_enum},
     error::Invalid,
     ids::InstanceId,
 };
@@ -41,7 +41,7 @@ pub struct Instance {
     pub last_seen: Timestamp,
 }
 
-words! {
+string_enum! {
     /// Where an instance stands.
     InstanceStatus, "status", {
         /// Registered, and not activated yet.

@@ -15,10 +15,10 @@ pub mod templates;
 pub mod usage;
 pub mod webhooks;
 
+mod string_enum;
 mod text;
-mod words;
 
 pub use json::RawJson;
+pub(crate) use string_enum::string_enum;
 pub use text::{Actor, ContentType};
 pub(crate) use text::{line, prose};
-pub(crate) use words::words;

@@ -12,7 +12,7 @@ use crate::{
         RawJson,
         contracts::{Contract, type_name},
         rules::{Intake, RuleDraft},
-        words,
+        string_enum,
     },
     error::Invalid,
     ids::{ProjectName, SpecName, TemplateId},
@@ -81,7 +81,7 @@ impl From<&Template> for TemplateSummary {
     }
 }
 
-words! {
+string_enum! {
     /// What the data of a template is.
     #[derive(Default)]
     TemplateKind, "kind", {

@@ -68,7 +68,7 @@ impl Jobs {
         self.tasks.spawn(supervise(name, clock, move || {
             let (koor, mut stopping) = (koor.clone(), stopping.clone());
             async move {
-                let mut mood = Mood::of(name);
+                let mut failures = FailureLog::of(name);
                 let After(mut wait) = first;
                 loop {
                     select! {
@@ -76,7 +76,7 @@ impl Jobs {
                         () = told_to_stop(&mut stopping) => return,
                     }
                     wait = pause;
-                    mood.note(&turn(koor.clone()).await);
+                    failures.note(&turn(koor.clone()).await);
                 }
             }
         }));
@@ -127,12 +127,12 @@ where
 }
 
 /// Whether a job fares well or ill: said when it changes, not every time.
-struct Mood {
+struct FailureLog {
     job: &'static str,
     failing: bool,
 }
 
-impl Mood {
+impl FailureLog {
     fn of(job: &'static str) -> Self {
         Self { job, failing: false }
     }

@@ -12,9 +12,9 @@ use crate::{
     app::Koor,
     error::Error,
     ids::{Cursor, WebhookId},
-    jobs::{Mood, supervise},
+    jobs::{FailureLog, supervise},
     pattern::TopicFilter,
-    queries::Step,
+    use_cases::Step,
 };
 
 /// How many receivers are called at once: each takes a socket and a little memory. Far more than a server has that
@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// How long the store is left alone after it failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-struct Courier {
+struct DeliveryTask {
     wake: Arc<Notify>,
     task: AbortHandle,
 }
@@ -37,15 +37,15 @@ struct Courier {
 pub(super) async fn run(koor: Koor) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
-    let mut couriers: HashMap<WebhookId, Courier> = HashMap::new();
-    let mut mood = Mood::of("webhooks");
+    let mut deliveries: HashMap<WebhookId, DeliveryTask> = HashMap::new();
+    let mut failures = FailureLog::of("webhooks");
     // Before the first look: what happens after it is not missed.
     let mut signs = koor.inner.live.webhook_signs();
     loop {
         let active = active(&koor).await;
-        mood.note(&active);
+        failures.note(&active);
         for id in active.unwrap_or_default() {
-            if let Some(courier) = couriers.get(&id) {
+            if let Some(courier) = deliveries.get(&id) {
                 courier.wake.notify_one();
                 continue;
             }
@@ -57,14 +57,14 @@ pub(super) async fn run(koor: Koor) {
                     deliver(koor.clone(), id.clone(), Arc::clone(&wake), Arc::clone(&slots))
                 }))
             };
-            couriers.insert(id, Courier { wake, task });
+            deliveries.insert(id, DeliveryTask { wake, task });
         }
         select! {
             more = signs.next() => if !more {
                 return;
             },
             // One that has ended may have missed that its webhook was switched on again: the next look tells.
-            Some(_) = tasks.join_next() => couriers.retain(|_, courier| !courier.task.is_finished()),
+            Some(_) = tasks.join_next() => deliveries.retain(|_, courier| !courier.task.is_finished()),
             () = koor.inner.clock.sleep(LOOK_AGAIN) => {}
         }
     }
@@ -81,7 +81,7 @@ async fn active(koor: &Koor) -> Result<Vec<WebhookId>, Error> {
 /// Tells one webhook everything, in order, until it is switched off or gone.
 async fn deliver(koor: Koor, id: WebhookId, wake: Arc<Notify>, slots: Arc<Semaphore>) {
     let clock = Arc::clone(&koor.inner.clock);
-    let mut mood = Mood::of("webhook delivery");
+    let mut failures = FailureLog::of("webhook delivery");
     loop {
         // Before the store is asked: what comes after this has perhaps not been looked at.
         let seen = koor.last_event();
@@ -89,7 +89,7 @@ async fn deliver(koor: Koor, id: WebhookId, wake: Arc<Notify>, slots: Arc<Semaph
             let _slot = slots.acquire().await;
             koor.deliver_next(&id).await
         };
-        mood.note(&step);
+        failures.note(&step);
         match step {
             Ok(Step::Delivered) => {}
             Ok(Step::Off) => return,

@@ -9,7 +9,6 @@ use crate::{
     caller::Caller,
     clock::Clock as _,
     command::{Command, CommandContext, Housekeeping},
-    commands::PutDocument,
     domain::{
         Actor, ContentType,
         state::{Document, Precondition, Revision},
@@ -19,6 +18,7 @@ use crate::{
     ids::{DocumentKey, Hash, StateKey, Version},
     ports::{FactSet, ReadTx, Store, StoreError, StoreResult},
     settings::Settings,
+    use_cases::PutDocument,
 };
 
 /// Runs a command on a bare store, for a caller named `tester`, at the time at which a [`FakeClock`] begins.

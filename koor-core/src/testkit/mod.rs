@@ -4,7 +4,7 @@
 //! An adapter runs the suite with [`contract_suite!`](crate::contract_suite), which makes a test of each promise:
 //!
 //! ```text
-//! koor_core::contract_suite!(Ground::of(MemoryStore::default()));
+//! koor_core::contract_suite!(StoreFixture::of(MemoryStore::default()));
 //! ```
 
 #![expect(
@@ -22,13 +22,13 @@ pub mod bare;
 mod clock;
 pub mod contract;
 mod dump;
+mod harness;
 mod intercept;
 mod model;
-mod scene;
 
 pub use clock::{FakeClock, FakeIds};
 pub use contract::{CASES, Case, RESTART_CASES};
 pub use dump::dump;
+pub use harness::{Harness, StoreFixture};
 pub use intercept::{Intercept, intercepted_store};
-pub use model::play;
-pub use scene::{Ground, Scene};
+pub use model::run_random;

@@ -3,20 +3,20 @@
 use serde_json::json;
 
 use super::{
-    Scene,
-    scene::{key, put, rule, version},
+    Harness,
+    harness::{key, put, rule, version},
 };
 use crate::{
     caller::Caller,
     command::Command,
-    commands::{
+    domain::{instances::InstanceFilter, state::Precondition},
+    error::Error,
+    page::Limit,
+    use_cases::{
         ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteDocument, DeleteRule, DeleteWebhook,
         DeregisterInstance, ImportRules, ProposeRule, PutRules, RecordUsage, RegisterInstance, RenewToken,
         RollbackDocument, SetIntent, UsageDraft, WebhookDraft,
     },
-    domain::{instances::InstanceFilter, state::Precondition},
-    error::Error,
-    page::Limit,
 };
 
 /// Numbers that look random, and are the same in every run.
@@ -38,57 +38,57 @@ impl Dice {
 }
 
 /// Gives a core so many random commands and questions, and answers what it said to each.
-pub async fn play(scene: &Scene, seed: u64, steps: usize) -> Vec<String> {
+pub async fn run_random(harness: &Harness, seed: u64, steps: usize) -> Vec<String> {
     let mut dice = Dice(seed);
     let mut answers = Vec::with_capacity(steps);
     for _ in 0..steps {
-        scene.clock.advance(std::time::Duration::from_millis(dice.roll(40_000)));
-        answers.push(step(scene, &mut dice).await);
+        harness.clock.advance(std::time::Duration::from_millis(dice.roll(40_000)));
+        answers.push(step(harness, &mut dice).await);
     }
     answers
 }
 
-async fn step(scene: &Scene, dice: &mut Dice) -> String {
+async fn step(harness: &Harness, dice: &mut Dice) -> String {
     let name = dice.pick(&["a", "a/b", "a/c", "b%", "ü"]);
     let project = dice.pick(&["p", "q", "_global"]);
     let id = dice.pick(&["one", "two"]);
     let number = dice.roll(6);
     match dice.roll(22) {
-        0..=3 => said(scene, put(name, &json!({"n": number}).to_string())).await,
+        0..=3 => said(harness, put(name, &json!({"n": number}).to_string())).await,
         4 => {
             let condition = Precondition { version: Some(number), ..Precondition::default() };
-            said(scene, put(name, "[]").only_if(condition)).await
+            said(harness, put(name, "[]").only_if(condition)).await
         }
-        5 => said(scene, DeleteDocument::new(key(name))).await,
-        6 => said(scene, RollbackDocument::new(key(name), version(number + 1))).await,
-        7 => format!("{:?}", scene.put_spec(&format!("{project}/{id}"), &json!([number])).await),
+        5 => said(harness, DeleteDocument::new(key(name))).await,
+        6 => said(harness, RollbackDocument::new(key(name), version(number + 1))).await,
+        7 => format!("{:?}", harness.put_spec(&format!("{project}/{id}"), &json!([number])).await),
         8 => {
             let schema = json!({"contains": {"const": number}});
-            format!("{:?}", scene.put_spec(&format!("{project}/{id}.schema"), &schema).await)
+            format!("{:?}", harness.put_spec(&format!("{project}/{id}.schema"), &schema).await)
         }
-        9 => format!("{:?}", scene.publish(dice.pick(&["x", "x.y", "z"]), number).await),
-        10 => format!("{:?}", scene.koor.prune_events().await),
+        9 => format!("{:?}", harness.publish(dice.pick(&["x", "x.y", "z"]), number).await),
+        10 => format!("{:?}", harness.koor.prune_events().await),
         11 => {
-            let register = RegisterInstance::new(&scene.koor, id, project, "", name, &[]).unwrap();
-            said(scene, register).await
+            let register = RegisterInstance::new(&harness.koor, id, project, "", name, &[]).unwrap();
+            said(harness, register).await
         }
-        12..=14 => some_instance(scene, dice, number).await,
-        15 => said(scene, PutRules::new(project.parse().unwrap(), vec![rule("", id)]).unwrap()).await,
-        16 => said(scene, ImportRules::new(vec![rule(project, id), rule("p", "three")]).unwrap()).await,
-        17 => said(scene, ProposeRule::new(&Caller::local(), rule(project, id)).unwrap()).await,
+        12..=14 => some_instance(harness, dice, number).await,
+        15 => said(harness, PutRules::new(project.parse().unwrap(), vec![rule("", id)]).unwrap()).await,
+        16 => said(harness, ImportRules::new(vec![rule(project, id), rule("p", "three")]).unwrap()).await,
+        17 => said(harness, ProposeRule::new(&Caller::local(), rule(project, id)).unwrap()).await,
         18 => {
             let decision = if number.is_multiple_of(2) { Decision::Accept } else { Decision::Reject };
             let (project, rule_id) = (project.parse().unwrap(), id.parse().unwrap());
-            said(scene, DecideRule { project, rule_id, decision }).await
+            said(harness, DecideRule { project, rule_id, decision }).await
         }
         19 => {
             let (project, rule_id) = (project.parse().unwrap(), id.parse().unwrap());
-            said(scene, DeleteRule { project, rule_id }).await
+            said(harness, DeleteRule { project, rule_id }).await
         }
-        20 if number.is_multiple_of(2) => said(scene, DeleteWebhook(id.parse().unwrap())).await,
+        20 if number.is_multiple_of(2) => said(harness, DeleteWebhook(id.parse().unwrap())).await,
         20 => {
             let draft = WebhookDraft { id: id.into(), url: "http://x/".into(), ..WebhookDraft::default() };
-            said(scene, CreateWebhook::new(draft).unwrap()).await
+            said(harness, CreateWebhook::new(draft).unwrap()).await
         }
         _ => {
             let draft = UsageDraft {
@@ -97,32 +97,32 @@ async fn step(scene: &Scene, dice: &mut Dice) -> String {
                 tokens_in: i64::try_from(number).unwrap(),
                 ..UsageDraft::default()
             };
-            said(scene, RecordUsage::new(&Caller::local(), draft).unwrap()).await
+            said(harness, RecordUsage::new(&Caller::local(), draft).unwrap()).await
         }
     }
 }
 
 /// Does something with one of the instances there are, or asks about the documents.
-async fn some_instance(scene: &Scene, dice: &mut Dice, number: u64) -> String {
-    let all = scene.koor.instances(InstanceFilter::default()).await.unwrap();
+async fn some_instance(harness: &Harness, dice: &mut Dice, number: u64) -> String {
+    let all = harness.koor.instances(InstanceFilter::default()).await.unwrap();
     if all.is_empty() {
-        return format!("{:?}", scene.koor.history(&key("a"), Limit::default()).await);
+        return format!("{:?}", harness.koor.history(&key("a"), Limit::default()).await);
     }
     let id = all[usize::try_from(dice.roll(all.len() as u64)).unwrap()].id;
     match number {
-        0 => said(scene, ActivateInstance(id)).await,
-        1 => said(scene, SetIntent::new(id, "something").unwrap()).await,
-        2 => said(scene, DeregisterInstance(id)).await,
-        3 => said(scene, RenewToken::new(&scene.koor, id).unwrap()).await,
-        4 => format!("{:?}", scene.koor.heartbeat(&Caller::local(), id).await),
-        _ => format!("{:?}", scene.koor.watch_liveness().await),
+        0 => said(harness, ActivateInstance(id)).await,
+        1 => said(harness, SetIntent::new(id, "something").unwrap()).await,
+        2 => said(harness, DeregisterInstance(id)).await,
+        3 => said(harness, RenewToken::new(&harness.koor, id).unwrap()).await,
+        4 => format!("{:?}", harness.koor.heartbeat(&Caller::local(), id).await),
+        _ => format!("{:?}", harness.koor.watch_liveness().await),
     }
 }
 
-async fn said<C: Command>(scene: &Scene, command: C) -> String
+async fn said<C: Command>(harness: &Harness, command: C) -> String
 where
     C::Output: std::fmt::Debug,
 {
-    let answer: Result<_, Error> = scene.koor.execute(&Caller::local(), command).await;
+    let answer: Result<_, Error> = harness.koor.execute(&Caller::local(), command).await;
     format!("{answer:?}")
 }

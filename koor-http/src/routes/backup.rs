@@ -10,8 +10,8 @@ use hyper::{
 };
 use koor_core::{
     Command as _,
-    commands::{CreateBackup, RestoreBackup},
     domain::backup::Backup,
+    use_cases::{CreateBackup, RestoreBackup},
 };
 use tokio::{sync::mpsc, time::timeout};
 

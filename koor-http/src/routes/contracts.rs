@@ -1,6 +1,6 @@
 //! Contracts, held against payloads and live services.
 
-use koor_core::{domain::RawJson, ids::ProjectName, queries::TestRequest};
+use koor_core::{domain::RawJson, ids::ProjectName, use_cases::TestRequest};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -8,7 +8,6 @@ use hyper::{
 };
 use koor_core::{
     clock::Timestamp,
-    commands::DeleteDocument,
     diff::Change,
     domain::{
         Actor, ContentType,
@@ -16,7 +15,8 @@ use koor_core::{
     },
     ids::{DocumentKey, Hash, Version},
     page::Limit,
-    queries::Diff,
+    use_cases::DeleteDocument,
+    use_cases::Diff,
 };
 use serde::Serialize;
 use serde_json::json;

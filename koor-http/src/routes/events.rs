@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use koor_core::{
-    commands::PublishEvent,
     domain::{RawJson, events::EventFilter},
     ids::{Cursor, Topic},
     page::Limit,
-    queries::{History, HistoryJson},
+    use_cases::PublishEvent,
+    use_cases::{History, HistoryJson},
 };
 use serde::Deserialize;
 use tokio::select;

@@ -2,12 +2,12 @@
 
 use koor_core::{
     Committed, Error,
-    commands::{
+    domain::instances::{Instance, InstanceFilter, InstanceStatus},
+    ids::InstanceId,
+    use_cases::{
         ActivateInstance, DeregisterInstance, RegisterInstance, Registered, RenewToken, SetCapabilities,
         SetIntent,
     },
-    domain::instances::{Instance, InstanceFilter, InstanceStatus},
-    ids::InstanceId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -74,7 +74,7 @@ pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
         instances: found.instances,
         store_bytes: koor.store_size().await?,
         writable: koor.health().await == StoreHealth::Ok,
-        doings: koor.doings(),
+        runtime_stats: koor.runtime_stats(),
     };
     let mut answer = Answer::new(Body::Full(call.app().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

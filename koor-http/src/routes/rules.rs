@@ -2,10 +2,10 @@
 
 use koor_core::{
     Committed,
-    commands::{DecideRule, Decision, DeleteRule, ImportRules, ProposeRule, PutRules},
     domain::rules::{RULES_ROOM, RuleDraft, RuleFilter, RuleSource},
     ids::ProjectName,
-    queries::FileToCheck,
+    use_cases::FileToCheck,
+    use_cases::{DecideRule, Decision, DeleteRule, ImportRules, ProposeRule, PutRules},
 };
 use serde_json::json;
 
@@ -46,14 +46,14 @@ pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
     let project: ProjectName = call.name(0)?;
     let of = project.clone();
     // Compiling thousands of regexes takes a second.
-    let command = call.koor().apart(RULES_ROOM, move || Ok(PutRules::new(of, drafts)?)).await?;
+    let command = call.koor().run_limited(RULES_ROOM, move || Ok(PutRules::new(of, drafts)?)).await?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|count| json!({"project": project, "count": count})))
 }
 
 pub(crate) async fn import(mut call: Call) -> Result<Answer, Failure> {
     let drafts: Vec<RuleDraft> = call.objects().await?;
-    let command = call.koor().apart(RULES_ROOM, move || Ok(ImportRules::new(drafts)?)).await?;
+    let command = call.koor().run_limited(RULES_ROOM, move || Ok(ImportRules::new(drafts)?)).await?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|imported| json!({"imported": imported})))
 }
@@ -74,7 +74,7 @@ pub(crate) async fn export(call: Call) -> Result<Answer, Failure> {
 
 pub(crate) async fn propose(mut call: Call) -> Result<Answer, Failure> {
     let (draft, caller): (RuleDraft, _) = (call.object().await?, call.caller.clone());
-    let command = call.koor().apart(RULES_ROOM, move || Ok(ProposeRule::new(&caller, draft)?)).await?;
+    let command = call.koor().run_limited(RULES_ROOM, move || Ok(ProposeRule::new(&caller, draft)?)).await?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(
         &done.map(|rule| json!({"project": rule.project, "rule_id": rule.rule_id, "status": rule.status})),

@@ -3,8 +3,8 @@
 use koor_core::{
     Committed,
     clock::Timestamp,
-    commands::{RollbackDocument, Written},
     ids::{ProjectName, SpecKey, SpecName, Version},
+    use_cases::{RollbackDocument, Written},
 };
 use serde::Serialize;
 use serde_json::{Value, json};

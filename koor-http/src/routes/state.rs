@@ -3,10 +3,10 @@
 use hyper::header::CONTENT_TYPE;
 use koor_core::{
     clock::Timestamp,
-    commands::{PutDocument, RollbackDocument},
     domain::{Actor, ContentType},
     ids::{Hash, StateKey, Version},
-    queries::StateQuery,
+    use_cases::StateQuery,
+    use_cases::{PutDocument, RollbackDocument},
 };
 use serde::{Serialize, de::IgnoredAny};
 use serde_json::json;

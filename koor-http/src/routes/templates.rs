@@ -1,9 +1,9 @@
 //! Templates.
 
 use koor_core::{
-    commands::{CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft},
     domain::{json, rules::RULES_ROOM},
     ids::{ProjectName, TemplateId},
+    use_cases::{CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -26,14 +26,15 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
 
 pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
     let draft: TemplateDraft = call.object_kept().await?;
-    let command = call.koor().apart(room(&draft), move || Ok(CreateTemplate::new(draft)?)).await?;
+    let command = call.koor().run_limited(room(&draft), move || Ok(CreateTemplate::new(draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }
 
 pub(crate) async fn replace(mut call: Call) -> Result<Answer, Failure> {
     let draft: TemplateDraft = call.object_kept().await?;
     let id: TemplateId = call.name(0)?;
-    let command = call.koor().apart(room(&draft), move || Ok(ReplaceTemplate::new(&id, draft)?)).await?;
+    let command =
+        call.koor().run_limited(room(&draft), move || Ok(ReplaceTemplate::new(&id, draft)?)).await?;
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }
 

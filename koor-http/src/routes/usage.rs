@@ -1,8 +1,8 @@
 //! What models cost.
 
 use koor_core::{
-    commands::{RecordUsage, UsageDraft},
     domain::usage::{UsageFilter, UsageTotal},
+    use_cases::{RecordUsage, UsageDraft},
 };
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use koor_core::{
     clock::Timestamp,
-    commands::{CreateWebhook, DeleteWebhook, EnableWebhook, WebhookDraft},
     domain::webhooks::Webhook,
     ids::{Cursor, WebhookId},
     pattern::Pattern,
+    use_cases::{CreateWebhook, DeleteWebhook, EnableWebhook, WebhookDraft},
 };
 use serde::Serialize;
 use serde_json::json;

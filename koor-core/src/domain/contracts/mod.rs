@@ -15,7 +15,7 @@ pub use self::{
     contract::{Check, Contract},
     schema::Schema,
 };
-use crate::domain::words;
+use crate::domain::string_enum;
 
 /// One place where a payload is not what was promised.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Violation {
     pub message: String,
 }
 
-words! {
+string_enum! {
     /// Which part of a call a payload is; the word for it is also where the paths of its violations begin.
     #[derive(Default)]
     Direction, "direction", {

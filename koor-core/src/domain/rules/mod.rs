@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     clock::Timestamp,
-    domain::words,
+    domain::string_enum,
     ids::{ProjectName, RuleId},
     pattern::Pattern,
 };
@@ -91,7 +91,7 @@ impl Rule {
     }
 }
 
-words! {
+string_enum! {
     /// How much a violation matters.
     Severity, "severity", {
         /// It must be put right.
@@ -100,7 +100,7 @@ words! {
         Warning = "warning",
     }, "error or warning"
 }
-words! {
+string_enum! {
     /// How a rule uses its pattern.
     MatchType, "match_type", {
         /// A violation on every line that matches.
@@ -111,7 +111,7 @@ words! {
         Custom = "custom",
     }, "regex, missing, or custom"
 }
-words! {
+string_enum! {
     /// Where a rule came from.
     RuleSource, "source", {
         /// The project's own.
@@ -122,7 +122,7 @@ words! {
         External = "external",
     }, "local, learned, or external"
 }
-words! {
+string_enum! {
     /// Whether a rule is in force.
     RuleStatus, "status", {
         /// Waits for somebody to accept or reject it.

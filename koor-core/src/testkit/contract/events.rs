@@ -7,10 +7,6 @@ use tokio::task::JoinSet;
 
 use super::state::sleeping;
 use crate::{
-    commands::{
-        ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteRule, DeregisterInstance, ProposeRule,
-        PublishEvent, PutRules, RecordUsage, UsageDraft, WebhookDraft,
-    },
     domain::{
         RawJson,
         events::{Event, EventClass, EventFilter},
@@ -20,17 +16,21 @@ use crate::{
     ids::{Cursor, Topic},
     page::{Limit, TimeRange},
     ports::{EVENT_PAGE_BYTES, Retention},
-    queries::{History, HistoryJson},
     settings::Settings,
     testkit::{
-        Ground, Scene,
-        scene::{rule, topics},
+        Harness, StoreFixture,
+        harness::{rule, topics},
     },
+    use_cases::{
+        ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteRule, DeregisterInstance, ProposeRule,
+        PublishEvent, PutRules, RecordUsage, UsageDraft, WebhookDraft,
+    },
+    use_cases::{History, HistoryJson},
 };
 
-async fn history(scene: &Scene, filter: EventFilter, after: Option<u64>, limit: u64) -> Vec<Event> {
+async fn history(harness: &Harness, filter: EventFilter, after: Option<u64>, limit: u64) -> Vec<Event> {
     let limit = Limit::new("last", limit).unwrap();
-    scene.koor.event_history(History { filter, after: after.map(Cursor::new), limit }).await.unwrap()
+    harness.koor.event_history(History { filter, after: after.map(Cursor::new), limit }).await.unwrap()
 }
 
 fn by_topic(patterns: &[&str]) -> EventFilter {
@@ -49,69 +49,69 @@ fn told(deliveries: &[Delivery]) -> Vec<Result<u64, Gap>> {
     deliveries.iter().map(one).collect()
 }
 
-pub(super) async fn ids_grow_without_holes(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn ids_grow_without_holes(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let mut publishers = JoinSet::new();
     for publisher in 0..16 {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         publishers.spawn(async move {
             let mut last = 0;
             for n in 0..25 {
-                let id = scene.publish(&format!("topic.{publisher}"), n).await.id.get();
+                let id = harness.publish(&format!("topic.{publisher}"), n).await.id.get();
                 assert!(id > last);
                 last = id;
             }
         });
     }
     publishers.join_all().await;
-    let all = history(&scene, EventFilter::default(), Some(0), 10_000).await;
+    let all = history(&harness, EventFilter::default(), Some(0), 10_000).await;
     assert_eq!(ids(&all), (1..=400).collect::<Vec<_>>());
-    let newest = history(&scene, EventFilter::default(), None, 3).await;
+    let newest = history(&harness, EventFilter::default(), None, 3).await;
     assert_eq!(ids(&newest), [400, 399, 398]);
 }
 
-pub(super) async fn filters_combine(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    let start = scene.koor.now();
+pub(super) async fn filters_combine(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    let start = harness.koor.now();
     for n in 0..300 {
-        scene.clock.advance(Duration::from_secs(1));
-        scene.publish(["api.change", "api.change.contract", "build"][n % 3], n as u64).await;
+        harness.clock.advance(Duration::from_secs(1));
+        harness.publish(["api.change", "api.change.contract", "build"][n % 3], n as u64).await;
     }
     let range = TimeRange {
         from: Some(start.plus(Duration::from_secs(10))),
         to: Some(start.plus(Duration::from_secs(100))),
     };
     let filter = EventFilter { range, ..by_topic(&["api.*"]) };
-    let found = history(&scene, filter.clone(), None, 4).await;
+    let found = history(&harness, filter.clone(), None, 4).await;
     assert_eq!(ids(&found), [100, 98, 97, 95]);
-    assert_eq!(ids(&history(&scene, filter.clone(), Some(10), 3).await), [11, 13, 14]);
-    assert_eq!(ids(&history(&scene, by_topic(&["build"]), None, 2).await), [300, 297]);
+    assert_eq!(ids(&history(&harness, filter.clone(), Some(10), 3).await), [11, 13, 14]);
+    assert_eq!(ids(&history(&harness, by_topic(&["build"]), None, 2).await), [300, 297]);
     assert_eq!(
-        ids(&history(&scene, by_topic(&["build", "api.change"]), Some(295), 9).await),
+        ids(&history(&harness, by_topic(&["build", "api.change"]), Some(295), 9).await),
         [297, 298, 300]
     );
     let nobody = EventFilter { source: Some("nobody".into()), ..EventFilter::default() };
-    assert_eq!(history(&scene, nobody, None, 9).await, []);
+    assert_eq!(history(&harness, nobody, None, 9).await, []);
     let inclusive = TimeRange { from: range.to, to: range.to };
     assert_eq!(
-        ids(&history(&scene, EventFilter { range: inclusive, ..EventFilter::default() }, None, 9).await),
+        ids(&history(&harness, EventFilter { range: inclusive, ..EventFilter::default() }, None, 9).await),
         [100]
     );
 }
 
-pub(super) async fn each_class_has_its_own_retention(ground: Ground) {
+pub(super) async fn each_class_has_its_own_retention(fixture: StoreFixture) {
     let settings = Settings { event_retention: 5, change_retention: 3, ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
+    let harness = Harness::with(fixture, settings).await;
     for n in 0..10 {
-        scene.publish("user", n).await;
-        scene.put("k", &n.to_string()).await;
+        harness.publish("user", n).await;
+        harness.put("k", &n.to_string()).await;
     }
-    assert_eq!(scene.koor.prune_events().await.unwrap(), 12);
-    assert_eq!(ids(&history(&scene, by_topic(&["*"]), Some(0), 99).await), [11, 13, 15, 17, 19]);
-    assert_eq!(ids(&history(&scene, by_topic(&["$*"]), Some(0), 99).await), [16, 18, 20]);
-    let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
+    assert_eq!(harness.koor.prune_events().await.unwrap(), 12);
+    assert_eq!(ids(&history(&harness, by_topic(&["*"]), Some(0), 99).await), [11, 13, 15, 17, 19]);
+    assert_eq!(ids(&history(&harness, by_topic(&["$*"]), Some(0), 99).await), [16, 18, 20]);
+    let bounds = harness.koor.read(|tx| tx.log_bounds()).await.unwrap();
     assert_eq!((bounds.last.get(), bounds.pruned_user.get(), bounds.pruned_system.get()), (20, 9, 14));
-    assert_eq!(scene.koor.prune_events().await.unwrap(), 0);
+    assert_eq!(harness.koor.prune_events().await.unwrap(), 0);
     for (class, keep, limit, gone) in [
         (EventClass::User, 2, 0, 0),
         (EventClass::User, 2, 2, 2),
@@ -121,27 +121,27 @@ pub(super) async fn each_class_has_its_own_retention(ground: Ground) {
         (EventClass::System, 1, 9, 1),
     ] {
         let retention = Retention { class, keep, limit };
-        assert_eq!(scene.koor.prune_some(retention).await.unwrap(), gone, "{retention:?}");
+        assert_eq!(harness.koor.prune_some(retention).await.unwrap(), gone, "{retention:?}");
     }
-    assert_eq!(ids(&history(&scene, by_topic(&["*", "$*"]), Some(0), 99).await), [19, 20]);
-    assert_eq!(scene.publish("user", 10).await.id.get(), 21);
+    assert_eq!(ids(&history(&harness, by_topic(&["*", "$*"]), Some(0), 99).await), [19, 20]);
+    assert_eq!(harness.publish("user", 10).await.id.get(), 21);
 }
 
-pub(super) async fn a_subscriber_sees_each_event_once_and_in_order(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_subscriber_sees_each_event_once_and_in_order(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     for n in 0..20 {
-        scene.publish("before", n).await;
+        harness.publish("before", n).await;
     }
-    let from_start = scene.koor.subscribe(topics(&["*"]), Some(Cursor::START));
-    let from_now = scene.koor.subscribe(topics(&["a.*"]), None);
-    let both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(10)));
+    let from_start = harness.koor.subscribe(topics(&["*"]), Some(Cursor::START));
+    let from_now = harness.koor.subscribe(topics(&["a.*"]), None);
+    let both = harness.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(10)));
     let mut publishers = JoinSet::new();
     for publisher in 0..8 {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         publishers.spawn(async move {
             for n in 0..50 {
-                scene.publish(["a.x", "b.x"][publisher % 2], n).await;
-                scene.put("k", "1").await;
+                harness.publish(["a.x", "b.x"][publisher % 2], n).await;
+                harness.put("k", "1").await;
             }
         });
     }
@@ -151,9 +151,9 @@ pub(super) async fn a_subscriber_sees_each_event_once_and_in_order(ground: Groun
     publishers.join_all().await;
     assert!(everything.is_sorted() && some.is_sorted());
     assert_eq!(all, (11..=820).collect::<Vec<_>>());
-    let kept = ids(&history(&scene, by_topic(&["*"]), Some(0), 999).await);
+    let kept = ids(&history(&harness, by_topic(&["*"]), Some(0), 999).await);
     assert_eq!(everything, kept);
-    assert_eq!(some, ids(&history(&scene, by_topic(&["a.*"]), Some(0), 999).await));
+    assert_eq!(some, ids(&history(&harness, by_topic(&["a.*"]), Some(0), 999).await));
 }
 
 /// The ids of the next events, so many of them; a gap is a failure.
@@ -169,19 +169,19 @@ async fn collect(mut subscription: Subscription, count: usize) -> Vec<u64> {
 }
 
 /// Publishes events of so many bytes each, in turn under `a` and `b`.
-async fn publish_large(scene: &Scene, count: usize, bytes: usize) {
+async fn publish_large(harness: &Harness, count: usize, bytes: usize) {
     for n in 0..count {
         let data = RawJson::of(&"x".repeat(bytes - 2)).unwrap();
         let topic = Topic::new(["a", "b"][n % 2]).unwrap();
-        scene.run(PublishEvent::new(topic, data, None).unwrap()).await.unwrap();
+        harness.run(PublishEvent::new(topic, data, None).unwrap()).await.unwrap();
     }
 }
 
-pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn a_page_of_events_is_bounded_in_bytes(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let most = EVENT_PAGE_BYTES / 4;
-    publish_large(&scene, 12, most).await;
-    scene.publish("a", 1).await;
+    publish_large(&harness, 12, most).await;
+    harness.publish("a", 1).await;
     // By class, by one topic and by several: stores may look in different places for each.
     for (patterns, pages, all) in [
         (&["*"][..], &[4, 4, 4, 1][..], (1..=13).collect::<Vec<u64>>()),
@@ -191,7 +191,7 @@ pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
         let (mut after, mut sizes, mut seen) = (Cursor::START, Vec::new(), Vec::new());
         while after.get() < 13 {
             let filter = by_topic(patterns);
-            let page = scene.koor.read(move |tx| tx.events_after(after, &filter, 1_000)).await.unwrap();
+            let page = harness.koor.read(move |tx| tx.events_after(after, &filter, 1_000)).await.unwrap();
             sizes.push(page.events.len());
             seen.extend(ids(&page.events));
             assert!(page.through > after, "a page goes on: {patterns:?} after {after}");
@@ -201,7 +201,7 @@ pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
         let (mut through, mut seen) = (None, Vec::new());
         while through != Some(Cursor::START) {
             let filter = by_topic(patterns);
-            let page = scene.koor.read(move |tx| tx.events_newest(through, &filter, 1_000)).await.unwrap();
+            let page = harness.koor.read(move |tx| tx.events_newest(through, &filter, 1_000)).await.unwrap();
             assert!(page.events.len() <= 5, "{} events in a page: {patterns:?}", page.events.len());
             seen.splice(0..0, ids(&page.events).into_iter().rev());
             assert!(through.is_none_or(|before| page.through < before), "a page goes on: {patterns:?}");
@@ -211,10 +211,10 @@ pub(super) async fn a_page_of_events_is_bounded_in_bytes(ground: Ground) {
     }
 }
 
-pub(super) async fn a_large_history_comes_in_pieces(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    publish_large(&scene, 12, EVENT_PAGE_BYTES / 4).await;
-    scene.publish("a", 1).await;
+pub(super) async fn a_large_history_comes_in_pieces(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    publish_large(&harness, 12, EVENT_PAGE_BYTES / 4).await;
+    harness.publish("a", 1).await;
     for (after, last, expected) in [
         (None, 11, (3..=13).rev().collect::<Vec<u64>>()),
         (Some(2), 99, (3..=13).collect()),
@@ -222,10 +222,10 @@ pub(super) async fn a_large_history_comes_in_pieces(ground: Ground) {
     ] {
         let limit = Limit::new("last", last).unwrap();
         let asked = History { filter: EventFilter::default(), after: after.map(Cursor::new), limit };
-        let whole = scene.koor.event_history(asked.clone()).await.unwrap();
+        let whole = harness.koor.event_history(asked.clone()).await.unwrap();
         assert_eq!(ids(&whole), expected);
         let mut text = Vec::new();
-        match scene.koor.event_history_json(asked).await.unwrap() {
+        match harness.koor.event_history_json(asked).await.unwrap() {
             HistoryJson::Whole(events) => {
                 assert_eq!(last, 1, "megabytes are no whole answer");
                 text = serde_json::to_vec(&events).unwrap();
@@ -240,13 +240,13 @@ pub(super) async fn a_large_history_comes_in_pieces(ground: Ground) {
     }
 }
 
-pub(super) async fn a_wait_that_leaves_events_out_says_so(ground: Ground) {
+pub(super) async fn a_wait_that_leaves_events_out_says_so(fixture: StoreFixture) {
     // Nothing stays in the tail: all of it is read from the log.
-    let scene = Scene::with(ground, Settings { tail_bytes: 0, ..Settings::default() }).await;
-    publish_large(&scene, 6, EVENT_PAGE_BYTES / 4).await;
+    let harness = Harness::with(fixture, Settings { tail_bytes: 0, ..Settings::default() }).await;
+    publish_large(&harness, 6, EVENT_PAGE_BYTES / 4).await;
     let (mut since, mut answers) = (0, Vec::new());
     loop {
-        let waited = scene.koor.wait_for_events(
+        let waited = harness.koor.wait_for_events(
             topics(&["*"]),
             Some(Cursor::new(since)),
             Duration::ZERO,
@@ -262,26 +262,26 @@ pub(super) async fn a_wait_that_leaves_events_out_says_so(ground: Ground) {
     assert_eq!(answers, [(vec![1, 2, 3, 4], 4, true), (vec![5, 6], 6, false)]);
 }
 
-pub(super) async fn a_subscriber_that_fell_behind_catches_up(ground: Ground) {
+pub(super) async fn a_subscriber_that_fell_behind_catches_up(fixture: StoreFixture) {
     let settings = Settings { tail_events: 8, ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
-    let slow = scene.koor.subscribe(topics(&["*"]), None);
+    let harness = Harness::with(fixture, settings).await;
+    let slow = harness.koor.subscribe(topics(&["*"]), None);
     for n in 0..500 {
-        scene.publish("t", n).await;
+        harness.publish("t", n).await;
     }
     assert_eq!(collect(slow, 500).await, (1..=500).collect::<Vec<_>>());
 }
 
-pub(super) async fn a_subscriber_that_breaks_off_is_told_the_rest(ground: Ground) {
+pub(super) async fn a_subscriber_that_breaks_off_is_told_the_rest(fixture: StoreFixture) {
     let settings = Settings { tail_events: 16, ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
+    let harness = Harness::with(fixture, settings).await;
     // The one has fallen behind, and begins with the log; the other is told of what is in memory only.
-    let mut subscriptions = vec![scene.koor.subscribe(topics(&["t"]), None)];
+    let mut subscriptions = vec![harness.koor.subscribe(topics(&["t"]), None)];
     for n in 0..100 {
         if n == 90 {
-            subscriptions.push(scene.koor.subscribe(topics(&["t"]), None));
+            subscriptions.push(harness.koor.subscribe(topics(&["t"]), None));
         }
-        scene.publish(["t", "other"][n % 2], 1).await;
+        harness.publish(["t", "other"][n % 2], 1).await;
     }
     for (mut subscription, first) in subscriptions.into_iter().zip([1, 91]) {
         let mut seen = Vec::new();
@@ -299,17 +299,17 @@ pub(super) async fn a_subscriber_that_breaks_off_is_told_the_rest(ground: Ground
     }
 }
 
-pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {
+pub(super) async fn a_subscriber_is_told_what_it_missed(fixture: StoreFixture) {
     let settings =
         Settings { tail_events: 4, event_retention: 5, change_retention: 4, ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
-    let mut users = scene.koor.subscribe(topics(&["*"]), Some(Cursor::START));
+    let harness = Harness::with(fixture, settings).await;
+    let mut users = harness.koor.subscribe(topics(&["*"]), Some(Cursor::START));
     for n in 0..10 {
-        scene.put("k", "1").await;
-        scene.publish("t", n).await;
+        harness.put("k", "1").await;
+        harness.publish("t", n).await;
     }
-    let mut both = scene.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(2)));
-    scene.koor.prune_events().await.unwrap();
+    let mut both = harness.koor.subscribe(topics(&["*", "$*"]), Some(Cursor::new(2)));
+    harness.koor.prune_events().await.unwrap();
     // Kept: users 12, 14, 16, 18, 20, and changes 13, 15, 17, 19.
     let gap = Err(Gap { missed: 10, resume_from: 12 });
     assert_eq!(told(&users.now(99).await.unwrap()), [gap, Ok(12), Ok(14), Ok(16), Ok(18), Ok(20)]);
@@ -317,21 +317,21 @@ pub(super) async fn a_subscriber_is_told_what_it_missed(ground: Ground) {
     assert_eq!(first[0], Err(Gap { missed: 9, resume_from: 12 }));
     let rest: Vec<u64> = first[1..].iter().map(|one| one.unwrap()).collect();
     assert_eq!(rest, (12..=20).collect::<Vec<_>>());
-    let mut astray = scene.koor.subscribe(topics(&["*"]), Some(Cursor::new(1_000)));
-    scene.publish("t", 10).await;
+    let mut initial_gap = harness.koor.subscribe(topics(&["*"]), Some(Cursor::new(1_000)));
+    harness.publish("t", 10).await;
     assert_eq!(told(&users.next(99).await.unwrap()), [Ok(21)]);
-    assert_eq!(told(&astray.next(99).await.unwrap()), [Err(Gap { missed: 0, resume_from: 21 })]);
-    assert_eq!(told(&astray.next(99).await.unwrap()), [Ok(21)]);
+    assert_eq!(told(&initial_gap.next(99).await.unwrap()), [Err(Gap { missed: 0, resume_from: 21 })]);
+    assert_eq!(told(&initial_gap.next(99).await.unwrap()), [Ok(21)]);
 }
 
-pub(super) async fn an_event_is_kept_before_anybody_sees_it(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
-    let mut live = scene.koor.subscribe(topics(&["*"]), None);
+pub(super) async fn an_event_is_kept_before_anybody_sees_it(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
+    let mut live = harness.koor.subscribe(topics(&["*"]), None);
     let publisher = {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         tokio::spawn(async move {
             for n in 0..100 {
-                scene.publish("t", n).await;
+                harness.publish("t", n).await;
             }
         })
     };
@@ -340,7 +340,7 @@ pub(super) async fn an_event_is_kept_before_anybody_sees_it(ground: Ground) {
         for delivery in live.next(10).await.unwrap() {
             let Delivery::Event(frame) = delivery else { panic!("a gap") };
             let before = frame.event().id.get() - 1;
-            let kept = history(&scene, EventFilter::default(), Some(before), 1).await;
+            let kept = history(&harness, EventFilter::default(), Some(before), 1).await;
             assert_eq!(kept, [frame.event().clone()]);
             let json: Value = serde_json::from_slice(frame.json()).unwrap();
             assert_eq!(json, serde_json::to_value(frame.event()).unwrap());
@@ -350,15 +350,15 @@ pub(super) async fn an_event_is_kept_before_anybody_sees_it(ground: Ground) {
     publisher.await.unwrap();
 }
 
-pub(super) async fn a_wait_answers_with_what_came(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_wait_answers_with_what_came(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let (minute, two) = (Duration::from_mins(1), Limit::new("limit", 2).unwrap());
     for n in 0..3 {
-        scene.publish("t", n).await;
-        scene.put("k", "1").await;
+        harness.publish("t", n).await;
+        harness.put("k", "1").await;
     }
     let wait = |since: Option<u64>| {
-        let koor = scene.koor.clone();
+        let koor = harness.koor.clone();
         async move { koor.wait_for_events(topics(&["t"]), since.map(Cursor::new), minute, two).await.unwrap() }
     };
     let first = wait(Some(0)).await;
@@ -366,31 +366,31 @@ pub(super) async fn a_wait_answers_with_what_came(ground: Ground) {
     let second = wait(Some(3)).await;
     assert_eq!((ids(&second.events), second.cursor.get(), second.more), (vec![5], 6, false));
     let waiting = tokio::spawn(wait(Some(6)));
-    sleeping(&scene, 1).await;
-    scene.put("k", "2").await;
-    scene.publish("t", 3).await;
+    sleeping(&harness, 1).await;
+    harness.put("k", "2").await;
+    harness.publish("t", 3).await;
     let third = waiting.await.unwrap();
     assert_eq!((ids(&third.events), third.cursor.get(), third.more), (vec![8], 8, false));
     let waiting = tokio::spawn(wait(None));
-    sleeping(&scene, 1).await;
-    scene.clock.advance(minute);
+    sleeping(&harness, 1).await;
+    harness.clock.advance(minute);
     let nothing = waiting.await.unwrap();
     assert_eq!((nothing.events.len(), nothing.cursor.get(), nothing.more), (0, 8, false));
 }
 
-pub(super) async fn an_expired_cursor_is_refused(ground: Ground) {
+pub(super) async fn an_expired_cursor_is_refused(fixture: StoreFixture) {
     let settings = Settings { event_retention: 2, ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
+    let harness = Harness::with(fixture, settings).await;
     for n in 0..5 {
-        scene.publish("t", n).await;
+        harness.publish("t", n).await;
     }
-    scene.koor.prune_events().await.unwrap();
+    harness.koor.prune_events().await.unwrap();
     for (since, said) in [
         (2, Some("cursor expired")),
         (3, None),
         (6, Some("cursor expired: it is beyond the end of the log, which is at 5")),
     ] {
-        let waited = scene
+        let waited = harness
             .koor
             .wait_for_events(topics(&["*"]), Some(Cursor::new(since)), Duration::ZERO, Limit::default())
             .await;
@@ -405,39 +405,39 @@ pub(super) async fn an_expired_cursor_is_refused(ground: Ground) {
         }
     }
     // Changes have lost nothing: whoever waits for them has not either.
-    let changes = scene
+    let changes = harness
         .koor
         .wait_for_events(topics(&["$*"]), Some(Cursor::START), Duration::ZERO, Limit::default())
         .await
         .unwrap();
     assert_eq!((changes.events.len(), changes.cursor.get()), (0, 5));
     let long =
-        scene.koor.wait_for_events(topics(&["*"]), None, Duration::from_secs(301), Limit::default()).await;
+        harness.koor.wait_for_events(topics(&["*"]), None, Duration::from_secs(301), Limit::default()).await;
     assert_eq!(long.unwrap_err().kind(), ErrorKind::Invalid);
 }
 
-pub(super) async fn every_change_is_announced(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    let put = scene.put("a", "1").await;
-    scene.delete("a").await;
-    scene.put_spec("p/s", &json!({})).await.unwrap();
-    let agent = scene.agent("worker", "p").await;
+pub(super) async fn every_change_is_announced(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    let put = harness.put("a", "1").await;
+    harness.delete("a").await;
+    harness.put_spec("p/s", &json!({})).await.unwrap();
+    let agent = harness.agent("worker", "p").await;
     let project = || "p".parse().unwrap();
-    scene.run(PutRules::new(project(), vec![rule("p", "r1")]).unwrap()).await.unwrap();
+    harness.run(PutRules::new(project(), vec![rule("p", "r1")]).unwrap()).await.unwrap();
     let caller = crate::caller::Caller::local();
     for (id, decision) in [("r2", Decision::Accept), ("r3", Decision::Reject)] {
-        scene.run(ProposeRule::new(&caller, rule("p", id)).unwrap()).await.unwrap();
+        harness.run(ProposeRule::new(&caller, rule("p", id)).unwrap()).await.unwrap();
         let rule_id = id.parse().unwrap();
-        scene.run(DecideRule { project: project(), rule_id, decision }).await.unwrap();
+        harness.run(DecideRule { project: project(), rule_id, decision }).await.unwrap();
     }
-    scene.run(DeleteRule { project: project(), rule_id: "r1".parse().unwrap() }).await.unwrap();
+    harness.run(DeleteRule { project: project(), rule_id: "r1".parse().unwrap() }).await.unwrap();
     let webhook = WebhookDraft { id: "w".into(), url: "http://x/".into(), ..WebhookDraft::default() };
-    scene.run(CreateWebhook::new(webhook).unwrap()).await.unwrap();
+    harness.run(CreateWebhook::new(webhook).unwrap()).await.unwrap();
     let usage = UsageDraft { provider: "x".into(), model: "y".into(), tokens_in: 3, ..UsageDraft::default() };
-    scene.run(RecordUsage::new(&caller, usage).unwrap()).await.unwrap();
-    scene.run(ActivateInstance(agent.instance.id)).await.unwrap();
-    scene.run(DeregisterInstance(agent.instance.id)).await.unwrap();
-    let all = history(&scene, by_topic(&["*", "$*"]), Some(0), 99).await;
+    harness.run(RecordUsage::new(&caller, usage).unwrap()).await.unwrap();
+    harness.run(ActivateInstance(agent.instance.id)).await.unwrap();
+    harness.run(DeregisterInstance(agent.instance.id)).await.unwrap();
+    let all = history(&harness, by_topic(&["*", "$*"]), Some(0), 99).await;
     let topics: Vec<&str> = all.iter().map(|event| event.topic.as_str()).collect();
     assert_eq!(
         topics,

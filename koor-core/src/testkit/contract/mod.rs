@@ -10,13 +10,13 @@ mod transactions;
 
 use std::{future::Future, pin::Pin};
 
-use super::Ground;
+use super::StoreFixture;
 
 /// One promise, as a test.
 pub struct Case {
     /// The promise.
     pub name: &'static str,
-    run: fn(Ground) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    run: fn(StoreFixture) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Case {
@@ -24,32 +24,32 @@ impl Case {
     ///
     /// # Panics
     /// When the promise is not kept.
-    pub async fn run(&self, ground: Ground) {
-        (self.run)(ground).await;
+    pub async fn run(&self, fixture: StoreFixture) {
+        (self.run)(fixture).await;
     }
 }
 
-/// Makes a test of each promise, for the store that `$ground` opens: an expression of type [`Ground`], evaluated in
+/// Makes a test of each promise, for the store that `$fixture` opens: an expression of type [`StoreFixture`], evaluated in
 /// each test anew. With `restarts`, of those that only stores make that outlive the process, too.
 #[macro_export]
 macro_rules! contract_suite {
-    ($ground:expr) => {
-        $crate::each_contract_case! { make_contract_tests; CASES, $ground }
+    ($fixture:expr) => {
+        $crate::each_contract_case! { make_contract_tests; CASES, $fixture }
     };
-    ($ground:expr, restarts) => {
-        $crate::contract_suite!($ground);
-        $crate::each_restart_case! { make_contract_tests; RESTART_CASES, $ground }
+    ($fixture:expr, restarts) => {
+        $crate::contract_suite!($fixture);
+        $crate::each_restart_case! { make_contract_tests; RESTART_CASES, $fixture }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! make_contract_tests {
-    (($list:ident, $ground:expr) $($module:ident::$case:ident)+) => {
+    (($list:ident, $fixture:expr) $($module:ident::$case:ident)+) => {
         $(#[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
             let mut cases = $crate::testkit::$list.iter();
-            cases.find(|case| case.name == stringify!($case)).expect("a case").run($ground).await;
+            cases.find(|case| case.name == stringify!($case)).expect("a case").run($fixture).await;
         })+
     };
 }
@@ -60,7 +60,7 @@ macro_rules! list_contract_cases {
     (($list:ident) $($module:ident::$case:ident)+) => {
         /// The promises, by name.
         pub const $list: &[Case] =
-            &[$(Case { name: stringify!($case), run: |ground| Box::pin($module::$case(ground)) }),+];
+            &[$(Case { name: stringify!($case), run: |fixture| Box::pin($module::$case(fixture)) }),+];
     };
 }
 

@@ -7,7 +7,6 @@ use tokio::task::JoinSet;
 
 use crate::{
     caller::Caller,
-    commands::{DeleteDocument, ImportRules, PutDocument, RollbackDocument},
     domain::{
         ContentType,
         audit::Outcome,
@@ -17,100 +16,106 @@ use crate::{
     ids::{DocumentKey, Hash, StateKey, Version},
     page::Limit,
     ports::DOCUMENT_PAGE_BYTES,
-    queries::Diff,
-    queries::StateQuery,
     settings::Settings,
     testkit::{
-        Ground, Scene,
-        scene::{key, rule, spec, version},
+        Harness, StoreFixture,
+        harness::{key, rule, spec, version},
     },
+    use_cases::Diff,
+    use_cases::StateQuery,
+    use_cases::{DeleteDocument, ImportRules, PutDocument, RollbackDocument},
 };
 
-pub(super) async fn a_version_is_never_used_again(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    assert_eq!(scene.put("k", "1").await.revision.version, version(1));
-    assert_eq!(scene.delete("k").await.revision.version, version(2));
-    assert_eq!(scene.put("k", "2").await.revision.version, version(3));
-    assert_eq!(scene.delete("k").await.revision.version, version(4));
-    let back = scene.run(RollbackDocument::new(key("k"), version(1))).await.unwrap();
+pub(super) async fn a_version_is_never_used_again(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    assert_eq!(harness.put("k", "1").await.revision.version, version(1));
+    assert_eq!(harness.delete("k").await.revision.version, version(2));
+    assert_eq!(harness.put("k", "2").await.revision.version, version(3));
+    assert_eq!(harness.delete("k").await.revision.version, version(4));
+    let back = harness.run(RollbackDocument::new(key("k"), version(1))).await.unwrap();
     assert_eq!(back.revision.version, version(5));
-    let history = scene.koor.history(&key("k"), Limit::default()).await.unwrap();
+    let history = harness.koor.history(&key("k"), Limit::default()).await.unwrap();
     let versions: Vec<(u64, bool)> = history.iter().map(|one| (one.version.get(), one.deleted)).collect();
     assert_eq!(versions, [(5, false), (4, true), (3, false), (2, true), (1, false)]);
 }
 
-pub(super) async fn what_was_written_is_read(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn what_was_written_is_read(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     for n in 1..=100 {
-        let written = scene.put("k", &n.to_string()).await;
-        let read = scene.koor.document(&key("k")).await.unwrap();
+        let written = harness.put("k", &n.to_string()).await;
+        let read = harness.koor.document(&key("k")).await.unwrap();
         assert_eq!((read.revision.clone(), &read.value[..]), (written.revision, n.to_string().as_bytes()));
     }
-    scene.delete("k").await;
-    let gone = scene.koor.document(&key("k")).await.unwrap_err();
+    harness.delete("k").await;
+    let gone = harness.koor.document(&key("k")).await.unwrap_err();
     assert_eq!(gone.to_string(), "key not found: k");
-    let never = scene.koor.document_at(&key("k"), version(102)).await.unwrap_err();
+    let never = harness.koor.document_at(&key("k"), version(102)).await.unwrap_err();
     assert_eq!(never.to_string(), "version 102 not found for key: k");
-    assert_eq!(scene.koor.document_at(&key("k"), version(7)).await.unwrap().value, "7");
+    assert_eq!(harness.koor.document_at(&key("k"), version(7)).await.unwrap().value, "7");
 }
 
-pub(super) async fn bytes_are_kept_exactly(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn bytes_are_kept_exactly(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let values = [vec![0_u8, 255, 10, 13, 0], b"{\"a\" : 1.0 }\n".to_vec(), vec![b'x'; 3 << 20]];
     for (index, value) in values.iter().enumerate() {
         let name = StateKey::new(format!("bytes/{index}")).unwrap();
         let media = ContentType::new("application/octet-stream; q=\"x\"").unwrap();
-        let written =
-            scene.run(PutDocument::state(name.clone(), value.clone(), media.clone()).unwrap()).await.unwrap();
-        let read = scene.koor.document(&name.clone().into()).await.unwrap();
+        let written = harness
+            .run(PutDocument::state(name.clone(), value.clone(), media.clone()).unwrap())
+            .await
+            .unwrap();
+        let read = harness.koor.document(&name.clone().into()).await.unwrap();
         assert!(read.value == *value, "value {index} has changed");
         assert_eq!(read.revision, written.revision);
         assert_eq!((read.revision.hash, &read.revision.content_type), (Hash::of(value), &media));
-        let old = scene.koor.document_at(&name.into(), version(1)).await.unwrap();
+        let old = harness.koor.document_at(&name.into(), version(1)).await.unwrap();
         assert!(old == *read, "version 1 of value {index} is another");
     }
 }
 
-pub(super) async fn history_is_newest_first(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn history_is_newest_first(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let mut written = Vec::new();
     for n in 1..=5 {
-        scene.clock.advance(Duration::from_secs(1));
-        written.insert(0, scene.put("k", &n.to_string()).await.revision);
+        harness.clock.advance(Duration::from_secs(1));
+        written.insert(0, harness.put("k", &n.to_string()).await.revision);
     }
     let two = Limit::new("limit", 2).unwrap();
-    assert_eq!(scene.koor.history(&key("k"), Limit::default()).await.unwrap(), written);
-    assert_eq!(scene.koor.history(&key("k"), two).await.unwrap(), written[..2]);
-    assert_eq!(scene.koor.history(&key("never"), Limit::default()).await.unwrap(), []);
+    assert_eq!(harness.koor.history(&key("k"), Limit::default()).await.unwrap(), written);
+    assert_eq!(harness.koor.history(&key("k"), two).await.unwrap(), written[..2]);
+    assert_eq!(harness.koor.history(&key("never"), Limit::default()).await.unwrap(), []);
 }
 
-pub(super) async fn a_rollback_brings_back_what_was_deleted(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn a_rollback_brings_back_what_was_deleted(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let media = ContentType::new("text/plain").unwrap();
-    scene.run(PutDocument::state(StateKey::new("k").unwrap(), "one", media.clone()).unwrap()).await.unwrap();
-    scene.put("k", "2").await;
-    scene.delete("k").await;
-    let back = scene.run(RollbackDocument::new(key("k"), version(1))).await.unwrap();
+    harness
+        .run(PutDocument::state(StateKey::new("k").unwrap(), "one", media.clone()).unwrap())
+        .await
+        .unwrap();
+    harness.put("k", "2").await;
+    harness.delete("k").await;
+    let back = harness.run(RollbackDocument::new(key("k"), version(1))).await.unwrap();
     assert_eq!((back.revision.version, &back.revision.content_type), (version(4), &media));
-    assert_eq!(scene.koor.document(&key("k")).await.unwrap().value, "one");
-    let before = scene.dump().await;
+    assert_eq!(harness.koor.document(&key("k")).await.unwrap().value, "one");
+    let before = harness.dump().await;
     for missing in [3, 9] {
-        let refused = scene.run(RollbackDocument::new(key("k"), version(missing))).await.unwrap_err();
+        let refused = harness.run(RollbackDocument::new(key("k"), version(missing))).await.unwrap_err();
         assert_eq!(refused.to_string(), format!("version {missing} not found for key: k"));
     }
-    assert_eq!(scene.dump().await, before);
+    assert_eq!(harness.dump().await, before);
 }
 
-pub(super) async fn a_condition_that_does_not_hold_changes_nothing(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    let live = scene.put("k", "1").await.revision;
+pub(super) async fn a_condition_that_does_not_hold_changes_nothing(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    let live = harness.put("k", "1").await.revision;
     let tags = |tags| Precondition { matches: Some(tags), ..Precondition::default() };
     let wrong = [Precondition::absent(), Precondition::at(version(2)), tags(Tags::Of(vec![Hash::of(b"2")]))];
     for condition in wrong {
         for refused in [
-            scene.put_if("k", "2", condition.clone()).await.unwrap_err(),
-            scene.run(DeleteDocument::new(key("k")).only_if(condition.clone())).await.unwrap_err(),
-            scene
+            harness.put_if("k", "2", condition.clone()).await.unwrap_err(),
+            harness.run(DeleteDocument::new(key("k")).only_if(condition.clone())).await.unwrap_err(),
+            harness
                 .run(RollbackDocument::new(key("k"), version(1)).only_if(condition.clone()))
                 .await
                 .unwrap_err(),
@@ -119,76 +124,76 @@ pub(super) async fn a_condition_that_does_not_hold_changes_nothing(ground: Groun
             assert_eq!((name.as_str(), version, hash), ("k", Some(live.version), Some(live.hash)));
         }
     }
-    let absent = scene.put_if("new", "1", tags(Tags::Any)).await.unwrap_err();
+    let absent = harness.put_if("new", "1", tags(Tags::Any)).await.unwrap_err();
     assert_eq!(absent.to_string(), "version conflict: new is at version 0");
-    assert_eq!(scene.koor.history(&key("k"), Limit::default()).await.unwrap(), std::slice::from_ref(&live));
-    assert_eq!(scene.koor.history(&key("new"), Limit::default()).await.unwrap(), []);
-    let second = scene.put_if("k", "2", tags(Tags::Of(vec![live.hash]))).await.unwrap();
+    assert_eq!(harness.koor.history(&key("k"), Limit::default()).await.unwrap(), std::slice::from_ref(&live));
+    assert_eq!(harness.koor.history(&key("new"), Limit::default()).await.unwrap(), []);
+    let second = harness.put_if("k", "2", tags(Tags::Of(vec![live.hash]))).await.unwrap();
     assert_eq!(second.revision.version, version(2));
-    scene.delete("k").await;
-    scene.put_if("k", "3", Precondition::absent()).await.unwrap();
+    harness.delete("k").await;
+    harness.put_if("k", "3", Precondition::absent()).await.unwrap();
 }
 
-pub(super) async fn of_64_racing_writers_one_wins(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn of_64_racing_writers_one_wins(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     for round in 0..4_u64 {
         let condition = Precondition { version: Some(round), ..Precondition::default() };
         let mut writers = JoinSet::new();
         for writer in 0..64 {
-            let (scene, condition) = (Arc::clone(&scene), condition.clone());
-            writers.spawn(async move { scene.put_if("k", &writer.to_string(), condition).await });
+            let (harness, condition) = (Arc::clone(&harness), condition.clone());
+            writers.spawn(async move { harness.put_if("k", &writer.to_string(), condition).await });
         }
         let answers = writers.join_all().await;
         let winners: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
         assert_eq!(winners.len(), 1, "in round {round}");
         assert_eq!(winners[0].revision.version, version(round + 1));
-        let read = scene.koor.document(&key("k")).await.unwrap();
+        let read = harness.koor.document(&key("k")).await.unwrap();
         assert_eq!(read.revision, winners[0].revision);
         for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
             assert_eq!(refused.kind(), ErrorKind::Precondition, "{refused}");
         }
     }
-    let history = scene.koor.history(&key("k"), Limit::MAX).await.unwrap();
+    let history = harness.koor.history(&key("k"), Limit::MAX).await.unwrap();
     assert_eq!(history.len(), 4);
 }
 
-pub(super) async fn racing_writers_leave_no_holes(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn racing_writers_leave_no_holes(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let mut writers = JoinSet::new();
     for writer in 0..16 {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         writers.spawn(async move {
             for n in 0..20 {
                 if n % 5 == 4 {
                     // Another writer may have been first: then there is nothing to delete.
-                    drop(scene.run(DeleteDocument::new(key("shared"))).await);
+                    drop(harness.run(DeleteDocument::new(key("shared"))).await);
                 } else {
-                    scene.put("shared", &format!("[{writer},{n}]")).await;
+                    harness.put("shared", &format!("[{writer},{n}]")).await;
                 }
             }
         });
     }
     writers.join_all().await;
-    let history = scene.koor.history(&key("shared"), Limit::MAX).await.unwrap();
+    let history = harness.koor.history(&key("shared"), Limit::MAX).await.unwrap();
     let versions: Vec<u64> = history.iter().rev().map(|one| one.version.get()).collect();
     assert_eq!(versions, (1..=history.len() as u64).collect::<Vec<_>>());
     assert!(history.len() >= 256, "only {} versions", history.len());
 }
 
-pub(super) async fn keys_are_listed_in_pages(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn keys_are_listed_in_pages(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let names = ["a", "a%b", "a/1", "a/2", "a_b", "ab", "b", "gone", "z\u{10ffff}", "ä", "日本"];
     for name in names.iter().rev() {
-        scene.put(name, "1").await;
+        harness.put(name, "1").await;
     }
-    scene.delete("gone").await;
+    harness.delete("gone").await;
     let list = async |prefix: &str, after: Option<&str>, limit: Option<u64>| -> Vec<String> {
         let query = StateQuery {
             prefix: prefix.to_owned(),
             after: after.map(|after| StateKey::new(after).unwrap()),
             limit: limit.map(|limit| Limit::new("limit", limit).unwrap()),
         };
-        scene.koor.state_list(query).await.unwrap().into_iter().map(|(key, _)| key.to_string()).collect()
+        harness.koor.state_list(query).await.unwrap().into_iter().map(|(key, _)| key.to_string()).collect()
     };
     let mut live: Vec<&str> = names.into_iter().filter(|name| *name != "gone").collect();
     live.sort_unstable();
@@ -200,20 +205,20 @@ pub(super) async fn keys_are_listed_in_pages(ground: Ground) {
     assert_eq!(list("z\u{10ffff}", None, None).await, ["z\u{10ffff}"]);
     assert_eq!(list("", Some("a/2"), Some(2)).await, ["a_b", "ab"]);
     assert_eq!(list("", Some("zz"), None).await, ["z\u{10ffff}", "ä", "日本"]);
-    let metrics = scene.koor.server_metrics().await.unwrap();
+    let metrics = harness.koor.server_metrics().await.unwrap();
     assert_eq!(metrics.state_keys, live.len() as u64);
 }
 
-pub(super) async fn a_page_of_documents_is_bounded_in_bytes(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn a_page_of_documents_is_bounded_in_bytes(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     // Versions of one key, and one of each of several: stores may look for them in two steps.
     for (n, size) in [("a", 3), ("a", 3), ("a", 8), ("a", 1), ("b", 3), ("c", 40), ("d", 0), ("e", 9)] {
-        scene.put(n, &format!("\"{}\"", "x".repeat(size * DOCUMENT_PAGE_BYTES / 8))).await;
+        harness.put(n, &format!("\"{}\"", "x".repeat(size * DOCUMENT_PAGE_BYTES / 8))).await;
     }
     let (mut after, mut pages) = (None, Vec::new());
     loop {
         let place = after.clone();
-        let page = scene.koor.read(move |tx| {
+        let page = harness.koor.read(move |tx| {
             tx.documents_after(
                 place.as_ref().map(|(key, version): &(DocumentKey, Version)| (key, *version)),
                 256,
@@ -229,39 +234,39 @@ pub(super) async fn a_page_of_documents_is_bounded_in_bytes(ground: Ground) {
     assert_eq!(pages, ["a 1, a 2, a 3", "a 4, b 1, c 1", "d 1, e 1"]);
 }
 
-pub(super) async fn the_history_limit_keeps_the_newest(ground: Ground) {
+pub(super) async fn the_history_limit_keeps_the_newest(fixture: StoreFixture) {
     let settings = Settings { history_limit: Some(2), ..Settings::default() };
-    let scene = Scene::with(ground, settings).await;
+    let harness = Harness::with(fixture, settings).await;
     for n in 1..=6 {
-        scene.put("k", &n.to_string()).await;
+        harness.put("k", &n.to_string()).await;
     }
-    let history = scene.koor.history(&key("k"), Limit::default()).await.unwrap();
+    let history = harness.koor.history(&key("k"), Limit::default()).await.unwrap();
     let versions: Vec<u64> = history.iter().map(|one| one.version.get()).collect();
     assert_eq!(versions, [6, 5, 4]);
-    assert!(scene.koor.document_at(&key("k"), version(3)).await.is_err());
-    scene.delete("k").await;
-    assert_eq!(scene.put("k", "8").await.revision.version, version(8));
+    assert!(harness.koor.document_at(&key("k"), version(3)).await.is_err());
+    harness.delete("k").await;
+    assert_eq!(harness.put("k", "8").await.revision.version, version(8));
 }
 
-pub(super) async fn state_and_specs_do_not_meet(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    scene.put("p/n", "1").await;
-    scene.put("p/n", "2").await;
-    let written = scene.put_spec("p/n", &json!({"spec": true})).await.unwrap();
+pub(super) async fn state_and_specs_do_not_meet(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    harness.put("p/n", "1").await;
+    harness.put("p/n", "2").await;
+    let written = harness.put_spec("p/n", &json!({"spec": true})).await.unwrap();
     assert_eq!(written.revision.version, version(1));
-    assert_eq!(scene.koor.document(&key("p/n")).await.unwrap().value, "2");
-    scene.run(DeleteDocument::new(spec("p/n"))).await.unwrap();
-    assert_eq!(scene.koor.document(&key("p/n")).await.unwrap().value, "2");
-    let gone = scene.koor.document(&spec("p/n").into()).await.unwrap_err();
+    assert_eq!(harness.koor.document(&key("p/n")).await.unwrap().value, "2");
+    harness.run(DeleteDocument::new(spec("p/n"))).await.unwrap();
+    assert_eq!(harness.koor.document(&key("p/n")).await.unwrap().value, "2");
+    let gone = harness.koor.document(&spec("p/n").into()).await.unwrap_err();
     assert_eq!(gone.to_string(), "spec not found: p/n");
 }
 
-pub(super) async fn two_versions_are_compared(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    scene.put("k", r#"{"a":{"b":[1,2]},"c":true}"#).await;
-    scene.put("k", r#"{"a":{"b":[1,3,4]}}"#).await;
-    scene.put("k", "not json").await;
-    let diff = scene.koor.compare(&key("k"), version(1), version(2), Diff::clone).await.unwrap();
+pub(super) async fn two_versions_are_compared(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    harness.put("k", r#"{"a":{"b":[1,2]},"c":true}"#).await;
+    harness.put("k", r#"{"a":{"b":[1,3,4]}}"#).await;
+    harness.put("k", "not json").await;
+    let diff = harness.koor.compare(&key("k"), version(1), version(2), Diff::clone).await.unwrap();
     assert_eq!(
         serde_json::to_value(diff.changes()).unwrap(),
         json!([
@@ -270,81 +275,81 @@ pub(super) async fn two_versions_are_compared(ground: Ground) {
             {"path": "c", "kind": "removed", "old": true},
         ])
     );
-    let wrong = scene.koor.compare(&key("k"), version(1), version(3), Diff::clone).await.unwrap_err();
+    let wrong = harness.koor.compare(&key("k"), version(1), version(3), Diff::clone).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Invalid);
-    let missing = scene.koor.compare(&key("k"), version(1), version(4), Diff::clone).await.unwrap_err();
+    let missing = harness.koor.compare(&key("k"), version(1), version(4), Diff::clone).await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 }
 
-pub(super) async fn a_wait_ends_with_the_change(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_wait_ends_with_the_change(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let minute = Duration::from_mins(1);
-    let at_once = scene.put("k", "1").await;
-    let there = scene.koor.wait_for(&key("k"), Some(0), minute).await.unwrap().unwrap();
+    let at_once = harness.put("k", "1").await;
+    let there = harness.koor.wait_for(&key("k"), Some(0), minute).await.unwrap().unwrap();
     assert_eq!(there.revision, at_once.revision);
     let waiting = {
-        let scene = Arc::clone(&scene);
-        tokio::spawn(async move { scene.koor.wait_for(&key("k"), None, minute).await })
+        let harness = Arc::clone(&harness);
+        tokio::spawn(async move { harness.koor.wait_for(&key("k"), None, minute).await })
     };
-    sleeping(&scene, 1).await;
-    scene.put("other", "1").await;
-    let changed = scene.put("k", "2").await;
+    sleeping(&harness, 1).await;
+    harness.put("other", "1").await;
+    let changed = harness.put("k", "2").await;
     assert_eq!(waiting.await.unwrap().unwrap().unwrap().revision, changed.revision);
     let waiting = {
-        let scene = Arc::clone(&scene);
-        tokio::spawn(async move { scene.koor.wait_for(&key("k"), None, minute).await })
+        let harness = Arc::clone(&harness);
+        tokio::spawn(async move { harness.koor.wait_for(&key("k"), None, minute).await })
     };
-    sleeping(&scene, 1).await;
-    scene.clock.advance(minute);
+    sleeping(&harness, 1).await;
+    harness.clock.advance(minute);
     assert!(waiting.await.unwrap().unwrap().is_none());
-    scene.delete("k").await;
-    let gone = scene.koor.wait_for(&key("k"), Some(2), minute).await.unwrap_err();
+    harness.delete("k").await;
+    let gone = harness.koor.wait_for(&key("k"), Some(2), minute).await.unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NotFound);
-    let long = scene.koor.wait_for(&key("k"), None, minute * 6).await.unwrap_err();
+    let long = harness.koor.wait_for(&key("k"), None, minute * 6).await.unwrap_err();
     assert_eq!(long.kind(), ErrorKind::Invalid);
 }
 
 /// Until so many wait for the clock.
-pub(super) async fn sleeping(scene: &Scene, sleepers: usize) {
-    while scene.clock.sleepers() < sleepers {
+pub(super) async fn sleeping(harness: &Harness, sleepers: usize) {
+    while harness.clock.sleepers() < sleepers {
         tokio::task::yield_now().await;
     }
 }
 
-pub(super) async fn specs_are_listed_by_project(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn specs_are_listed_by_project(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     for name in ["p/b", "p/a", "q/a", "p/gone"] {
-        scene.put_spec(name, &json!({})).await.unwrap();
+        harness.put_spec(name, &json!({})).await.unwrap();
     }
-    scene.run(DeleteDocument::new(spec("p/gone"))).await.unwrap();
+    harness.run(DeleteDocument::new(spec("p/gone"))).await.unwrap();
     let import = ImportRules::new(vec![rule("r", "x")]).unwrap();
-    scene.run(import).await.unwrap();
-    let specs = scene.koor.specs("p".parse().unwrap()).await.unwrap();
+    harness.run(import).await.unwrap();
+    let specs = harness.koor.specs("p".parse().unwrap()).await.unwrap();
     let names: Vec<String> = specs.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(names, ["a", "b"]);
-    assert_eq!(scene.koor.specs("unknown".parse().unwrap()).await.unwrap(), []);
-    let projects = scene.koor.projects().await.unwrap();
+    assert_eq!(harness.koor.specs("unknown".parse().unwrap()).await.unwrap(), []);
+    let projects = harness.koor.projects().await.unwrap();
     let counts: Vec<(String, u64, u64)> =
         projects.iter().map(|one| (one.project.to_string(), one.specs, one.rules)).collect();
     assert_eq!(counts, [("p".into(), 2, 0), ("q".into(), 1, 0), ("r".into(), 0, 1)]);
 }
 
-pub(super) async fn a_spec_satisfies_the_schema_beside_it(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn a_spec_satisfies_the_schema_beside_it(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let schema = json!({"type": "object", "required": ["port"], "properties": {"port": {"type": "integer"}}});
-    let broken = scene.put_spec("p/api.schema", &json!({"type": "nonsense"})).await.unwrap_err();
+    let broken = harness.put_spec("p/api.schema", &json!({"type": "nonsense"})).await.unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::Unprocessable);
-    scene.put_spec("p/api.schema", &schema).await.unwrap();
-    scene.put_spec("p/api", &json!({"port": 80})).await.unwrap();
-    let refused = scene.put_spec("p/api", &json!({"port": "x"})).await.unwrap_err();
-    let Error::Unacceptable { violations, .. } = refused else { panic!("{refused}") };
+    harness.put_spec("p/api.schema", &schema).await.unwrap();
+    harness.put_spec("p/api", &json!({"port": 80})).await.unwrap();
+    let refused = harness.put_spec("p/api", &json!({"port": "x"})).await.unwrap_err();
+    let Error::SchemaViolations { violations, .. } = refused else { panic!("{refused}") };
     assert_eq!(violations.len(), 1);
     assert_eq!(violations[0].path, "port");
-    assert_eq!(scene.audit(1).await[0].outcome, Outcome::Error);
-    let newest = scene.koor.document(&spec("p/api").into()).await.unwrap();
+    assert_eq!(harness.audit(1).await[0].outcome, Outcome::Error);
+    let newest = harness.koor.document(&spec("p/api").into()).await.unwrap();
     assert_eq!(newest.revision.version, version(1));
-    scene.put_spec("q/api", &json!("no schema here")).await.unwrap();
-    let text = scene
+    harness.put_spec("q/api", &json!("no schema here")).await.unwrap();
+    let text = harness
         .koor
         .put_spec(&Caller::local(), &spec("q/api"), "{".into(), Precondition::default())
         .await

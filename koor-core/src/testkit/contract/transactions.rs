@@ -8,11 +8,6 @@ use tokio::sync::oneshot;
 use crate::{
     caller::Caller,
     command::{Applied, Command, CommandContext, Operation},
-    commands::{
-        ActivateInstance, CheckLiveness, CreateTemplate, CreateWebhook, DeleteDocument, ImportRules,
-        PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup, RollbackDocument,
-        TemplateDraft, UsageDraft, WebhookDraft,
-    },
     domain::{
         Actor, RawJson,
         audit::{Action, AuditEntry, Outcome},
@@ -26,17 +21,22 @@ use crate::{
     ports::{Change, FactSet},
     settings::Settings,
     testkit::{
-        Ground, Scene,
-        scene::{key, put, rule, version},
+        Harness, StoreFixture,
+        harness::{key, put, rule, version},
+    },
+    use_cases::{
+        ActivateInstance, CheckLiveness, CreateTemplate, CreateWebhook, DeleteDocument, ImportRules,
+        PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup, RollbackDocument,
+        TemplateDraft, UsageDraft, WebhookDraft,
     },
 };
 
-pub(super) async fn a_fault_at_any_step_leaves_nothing(ground: Ground) {
-    let scene = Scene::with(ground, Settings { history_limit: Some(1), ..Settings::default() }).await;
-    scene.put("k", "1").await;
-    scene.put("k", "2").await;
-    let silent = scene.agent("silent", "w").await.instance.id;
-    scene.clock.advance(scene.koor.settings().stale_after * 2);
+pub(super) async fn a_fault_at_any_step_leaves_nothing(fixture: StoreFixture) {
+    let harness = Harness::with(fixture, Settings { history_limit: Some(1), ..Settings::default() }).await;
+    harness.put("k", "1").await;
+    harness.put("k", "2").await;
+    let silent = harness.agent("silent", "w").await.instance.id;
+    harness.clock.advance(harness.koor.settings().stale_after * 2);
     let backup = r#"{"state":{"r1":1,"r2":2},"rules":[{"project":"p","rule_id":"x","pattern":"x"}]}"#;
     let backup: Backup = serde_json::from_str(backup).unwrap();
     let topic = "t".parse().unwrap();
@@ -44,40 +44,40 @@ pub(super) async fn a_fault_at_any_step_leaves_nothing(ground: Ground) {
     let hook = WebhookDraft { id: "w".into(), url: "http://x/".into(), ..WebhookDraft::default() };
     let usage = UsageDraft { provider: "x".into(), model: "y".into(), ..UsageDraft::default() };
     let local = Caller::local();
-    let register = RegisterInstance::new(&scene.koor, "new", "", "", "", &[]).unwrap();
+    let register = RegisterInstance::new(&harness.koor, "new", "", "", "", &[]).unwrap();
     let rules = || vec![rule("p", "a"), rule("p", "b")];
     let mut steps = 0;
-    steps += fails_whole(&scene, put("k", "3")).await;
-    steps += fails_whole(&scene, RollbackDocument::new(key("k"), version(2))).await;
-    steps += fails_whole(&scene, DeleteDocument::new(key("k"))).await;
-    steps += fails_whole(&scene, PublishEvent::new(topic, RawJson::null(), None).unwrap()).await;
-    steps += fails_whole(&scene, register).await;
-    steps += fails_whole(&scene, CheckLiveness).await;
-    steps += fails_whole(&scene, ActivateInstance(silent)).await;
-    steps += fails_whole(&scene, ImportRules::new(rules()).unwrap()).await;
-    steps += fails_whole(&scene, PutRules::new("p".parse().unwrap(), rules()).unwrap()).await;
-    steps += fails_whole(&scene, CreateTemplate::new(draft).unwrap()).await;
-    steps += fails_whole(&scene, CreateWebhook::new(hook).unwrap()).await;
-    steps += fails_whole(&scene, RecordUsage::new(&local, usage).unwrap()).await;
-    steps += fails_whole(&scene, RestoreBackup::new(backup, scene.koor.now()).unwrap()).await;
+    steps += fails_whole(&harness, put("k", "3")).await;
+    steps += fails_whole(&harness, RollbackDocument::new(key("k"), version(2))).await;
+    steps += fails_whole(&harness, DeleteDocument::new(key("k"))).await;
+    steps += fails_whole(&harness, PublishEvent::new(topic, RawJson::null(), None).unwrap()).await;
+    steps += fails_whole(&harness, register).await;
+    steps += fails_whole(&harness, CheckLiveness).await;
+    steps += fails_whole(&harness, ActivateInstance(silent)).await;
+    steps += fails_whole(&harness, ImportRules::new(rules()).unwrap()).await;
+    steps += fails_whole(&harness, PutRules::new("p".parse().unwrap(), rules()).unwrap()).await;
+    steps += fails_whole(&harness, CreateTemplate::new(draft).unwrap()).await;
+    steps += fails_whole(&harness, CreateWebhook::new(hook).unwrap()).await;
+    steps += fails_whole(&harness, RecordUsage::new(&local, usage).unwrap()).await;
+    steps += fails_whole(&harness, RestoreBackup::new(backup, harness.koor.now()).unwrap()).await;
     assert!(steps > 30, "only {steps} steps could fail");
-    assert!(scene.koor.verify_audit().await.unwrap().valid);
+    assert!(harness.koor.verify_audit().await.unwrap().valid);
 }
 
 /// Lets the commit of a command fail before its first change, before its second and so on, until it is done; answers how
 /// often it failed.
-async fn fails_whole<C: Command>(scene: &Scene, command: C) -> usize {
+async fn fails_whole<C: Command>(harness: &Harness, command: C) -> usize {
     let command = Arc::new(command);
-    let before = scene.dump().await;
+    let before = harness.dump().await;
     for at in 0.. {
         let poisoned = Poisoned { command: Arc::clone(&command), at };
-        let Err(error) = scene.run(poisoned).await else {
+        let Err(error) = harness.run(poisoned).await else {
             assert!(at >= 1, "{:?} changes nothing", command.operation());
-            assert_ne!(scene.dump().await, before);
+            assert_ne!(harness.dump().await, before);
             return at;
         };
         assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
-        assert_eq!(scene.dump().await, before, "{:?} after {at} changes", command.operation());
+        assert_eq!(harness.dump().await, before, "{:?} after {at} changes", command.operation());
     }
     unreachable!("a command ends")
 }
@@ -132,49 +132,49 @@ impl Command for WriteThen {
     }
 }
 
-pub(super) async fn a_job_that_panics_fails_alone(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_job_that_panics_fails_alone(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let mut jobs = tokio::task::JoinSet::new();
     for n in 0..20 {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         jobs.spawn(async move {
             if n % 5 == 0 {
-                let failed = scene.run(WriteThen(|| panic!("this job is meant to panic"))).await;
+                let failed = harness.run(WriteThen(|| panic!("this job is meant to panic"))).await;
                 assert_eq!(failed.unwrap_err().kind(), ErrorKind::Internal);
             } else {
-                scene.put(&format!("k{n}"), "1").await;
+                harness.put(&format!("k{n}"), "1").await;
             }
         });
     }
     while let Some(done) = jobs.join_next().await {
         done.unwrap();
     }
-    assert_eq!(scene.koor.server_metrics().await.unwrap().state_keys, 16);
-    let bounds = scene.koor.read(|tx| tx.log_bounds()).await.unwrap();
+    assert_eq!(harness.koor.server_metrics().await.unwrap().state_keys, 16);
+    let bounds = harness.koor.read(|tx| tx.log_bounds()).await.unwrap();
     assert_eq!(bounds.last.get(), 16);
-    assert!(scene.koor.verify_audit().await.unwrap().valid);
+    assert!(harness.koor.verify_audit().await.unwrap().valid);
 }
 
-pub(super) async fn a_refusal_after_a_write_undoes_it(ground: Ground) {
-    let scene = Scene::on(ground).await;
-    scene.put("k", "1").await;
-    let before = scene.dump().await;
-    let refused = scene.run(WriteThen(|| Err(Invalid::new("no").into()))).await.unwrap_err();
+pub(super) async fn a_refusal_after_a_write_undoes_it(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    harness.put("k", "1").await;
+    let before = harness.dump().await;
+    let refused = harness.run(WriteThen(|| Err(Invalid::new("no").into()))).await.unwrap_err();
     assert_eq!(refused.to_string(), "no");
-    assert_eq!(scene.dump().await, before);
+    assert_eq!(harness.dump().await, before);
     let conflict = || Err(Error::Exists { what: "thing", name: "x".into() });
-    scene.run(WriteThen(conflict)).await.unwrap_err();
-    assert_eq!(scene.dump().await.len(), before.len() + 1);
-    assert_eq!(scene.audit(1).await[0].detail, r#"{"error":"thing already exists: x"}"#);
-    assert_eq!(scene.publish("t", 1).await.id.get(), 2);
+    harness.run(WriteThen(conflict)).await.unwrap_err();
+    assert_eq!(harness.dump().await.len(), before.len() + 1);
+    assert_eq!(harness.audit(1).await[0].detail, r#"{"error":"thing already exists: x"}"#);
+    assert_eq!(harness.publish("t", 1).await.id.get(), 2);
 }
 
-pub(super) async fn a_caller_that_goes_away_takes_nothing_with_it(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_caller_that_goes_away_takes_nothing_with_it(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let mut callers = Vec::new();
     for n in 0..50 {
-        let scene = Arc::clone(&scene);
-        callers.push(tokio::spawn(async move { scene.put(&format!("k{n}"), "1").await }));
+        let harness = Arc::clone(&harness);
+        callers.push(tokio::spawn(async move { harness.put(&format!("k{n}"), "1").await }));
         if n % 2 == 0 {
             tokio::task::yield_now().await;
             callers[n].abort();
@@ -185,22 +185,22 @@ pub(super) async fn a_caller_that_goes_away_takes_nothing_with_it(ground: Ground
             caller.await.unwrap();
         }
     }
-    scene.put("last", "1").await;
+    harness.put("last", "1").await;
     // Each is there as a whole, or not at all: as many documents as events and audit entries.
-    let keys = scene.koor.server_metrics().await.unwrap();
-    let entries = scene.koor.verify_audit().await.unwrap();
+    let keys = harness.koor.server_metrics().await.unwrap();
+    let entries = harness.koor.verify_audit().await.unwrap();
     assert!(entries.valid);
     assert_eq!((keys.state_keys, keys.last_event_id.get()), (entries.entries, entries.entries));
     assert!(keys.state_keys >= 26);
 }
 
-pub(super) async fn a_snapshot_stands_still(ground: Ground) {
-    let scene = Arc::new(Scene::on(ground).await);
+pub(super) async fn a_snapshot_stands_still(fixture: StoreFixture) {
+    let harness = Arc::new(Harness::on(fixture).await);
     let writer = {
-        let scene = Arc::clone(&scene);
+        let harness = Arc::clone(&harness);
         tokio::spawn(async move {
             for n in 0..500 {
-                scene.put("k", &n.to_string()).await;
+                harness.put("k", &n.to_string()).await;
             }
         })
     };
@@ -212,12 +212,12 @@ pub(super) async fn a_snapshot_stands_still(ground: Ground) {
         Ok((version, entries, tx.log_bounds()?.last.get()))
     };
     for _ in 0..200 {
-        let (version, entries, events) = read(scene.store(), count).await.unwrap();
+        let (version, entries, events) = read(harness.store(), count).await.unwrap();
         assert_eq!((version, version), (entries, events));
     }
     let (sender, receiver) = oneshot::channel();
     let sender = Mutex::new(Some(sender));
-    let job = scene.store().read_detached(Box::new(move |tx| {
+    let job = harness.store().read_detached(Box::new(move |tx| {
         let counted = count(tx)?;
         sender.lock().unwrap().take().unwrap().send(counted).unwrap();
         Ok(())
@@ -226,11 +226,11 @@ pub(super) async fn a_snapshot_stands_still(ground: Ground) {
     let (version, entries, events) = receiver.await.unwrap();
     assert_eq!((version, version), (entries, events));
     writer.await.unwrap();
-    assert_eq!(scene.koor.document(&key("k")).await.unwrap().revision.version, self::version(500));
+    assert_eq!(harness.koor.document(&key("k")).await.unwrap().revision.version, self::version(500));
 }
 
-async fn backup_of(scene: &Scene) -> String {
-    let mut pieces = scene.koor.backup(&Caller::local()).await.unwrap();
+async fn backup_of(harness: &Harness) -> String {
+    let mut pieces = harness.koor.backup(&Caller::local()).await.unwrap();
     let mut text = Vec::new();
     while let Some(piece) = pieces.recv().await {
         text.extend_from_slice(&piece.unwrap());
@@ -238,8 +238,8 @@ async fn backup_of(scene: &Scene) -> String {
     String::from_utf8(text).unwrap()
 }
 
-pub(super) async fn a_backup_brings_everything_back(ground: Ground) {
-    let from = Scene::on(Ground::of(MemoryStore::default())).await;
+pub(super) async fn a_backup_brings_everything_back(fixture: StoreFixture) {
+    let from = Harness::on(StoreFixture::of(MemoryStore::default())).await;
     from.put("k", "1").await;
     from.put("k", "2").await;
     from.put("gone", "1").await;
@@ -251,10 +251,10 @@ pub(super) async fn a_backup_brings_everything_back(ground: Ground) {
     from.run(RecordUsage::new(&Caller::local(), usage).unwrap()).await.unwrap();
     let text = backup_of(&from).await;
     assert!(!text.contains("secret-"), "a token is in the backup");
-    let scene = Scene::on(ground).await;
-    scene.clock.advance(std::time::Duration::from_hours(1));
+    let harness = Harness::on(fixture).await;
+    harness.clock.advance(std::time::Duration::from_hours(1));
     let backup: Backup = serde_json::from_str(&text).unwrap();
-    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    let restored = harness.run(RestoreBackup::new(backup, harness.koor.now()).unwrap()).await.unwrap();
     assert_eq!((restored.state, restored.state_versions, restored.specs), (2, 4, 1));
     assert_eq!((restored.rules, restored.instances, restored.usage), (1, 1, 1));
     // All that is not an event or the restore's own entry is what it was.
@@ -267,33 +267,33 @@ pub(super) async fn a_backup_brings_everything_back(ground: Ground) {
             .filter(|line| !line.contains("backup.restore") && !line.contains("backup.create"))
             .collect()
     };
-    assert_eq!(kept(scene.dump().await), kept(from.dump().await));
-    assert!(scene.koor.verify_audit().await.unwrap().valid);
-    assert_eq!(scene.put("gone", "2").await.revision.version, version(3));
+    assert_eq!(kept(harness.dump().await), kept(from.dump().await));
+    assert!(harness.koor.verify_audit().await.unwrap().valid);
+    assert_eq!(harness.put("gone", "2").await.revision.version, version(3));
 }
 
-pub(super) async fn a_restore_loses_nothing_that_is_there(ground: Ground) {
-    let from = Scene::on(Ground::of(MemoryStore::default())).await;
+pub(super) async fn a_restore_loses_nothing_that_is_there(fixture: StoreFixture) {
+    let from = Harness::on(StoreFixture::of(MemoryStore::default())).await;
     from.put("k", "\"saved\"").await;
     from.put("same", "1").await;
     let backup: Backup = serde_json::from_str(&backup_of(&from).await).unwrap();
-    let scene = Scene::on(ground).await;
+    let harness = Harness::on(fixture).await;
     for n in 1..=3 {
-        scene.put("k", &n.to_string()).await;
+        harness.put("k", &n.to_string()).await;
     }
-    scene.put("same", "1").await;
-    let entries = scene.koor.verify_audit().await.unwrap().entries;
-    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    harness.put("same", "1").await;
+    let entries = harness.koor.verify_audit().await.unwrap().entries;
+    let restored = harness.run(RestoreBackup::new(backup, harness.koor.now()).unwrap()).await.unwrap();
     assert_eq!((restored.state, restored.state_versions, restored.audit), (1, 1, 0));
-    let history = scene.koor.history(&key("k"), Limit::default()).await.unwrap();
+    let history = harness.koor.history(&key("k"), Limit::default()).await.unwrap();
     assert_eq!(history.len(), 4);
-    assert_eq!(scene.koor.document(&key("k")).await.unwrap().value, "\"saved\"");
-    assert_eq!(scene.koor.document(&key("same")).await.unwrap().revision.version, version(1));
-    assert_eq!(scene.koor.verify_audit().await.unwrap().entries, entries + 1);
+    assert_eq!(harness.koor.document(&key("k")).await.unwrap().value, "\"saved\"");
+    assert_eq!(harness.koor.document(&key("same")).await.unwrap().revision.version, version(1));
+    assert_eq!(harness.koor.verify_audit().await.unwrap().entries, entries + 1);
 }
 
-pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let hash = crate::ids::Hash::of(b"1").to_string();
     let version = |number: u64| {
         json!({"state": [{"key": "k", "version": number, "hash": hash, "content_type": "application/json",
@@ -321,7 +321,7 @@ pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(ground: Grou
         "has_secret": false, "created_at": time}]});
     let restore = async |backup: &Value| {
         let backup: Backup = serde_json::from_value(backup.clone()).unwrap();
-        scene.run(RestoreBackup::new(backup, scene.koor.now())?).await.map(drop)
+        harness.run(RestoreBackup::new(backup, harness.koor.now())?).await.map(drop)
     };
     for (backup, said) in [
         (version(most + 1), "key k version 9007199254740992: no version counts that far"),
@@ -335,27 +335,27 @@ pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(ground: Grou
         (spec, "spec p/s version 1: it is not JSON: EOF while parsing an object at line 1 column 1"),
         (hook, "webhook w has 101 patterns, at most 100 are allowed"),
     ] {
-        let before = scene.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
+        let before = harness.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
         let before: Vec<_> = before.collect();
         assert_eq!(restore(&backup).await.unwrap_err().to_string(), said);
-        let after = scene.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
+        let after = harness.dump().await.into_iter().filter(|line| !line.contains("backup.restore"));
         assert_eq!(after.collect::<Vec<_>>(), before, "{said}");
     }
     for good in [version(most), template("a", 1), instance("a"), usage("m", 0.5)] {
         restore(&good).await.unwrap();
     }
-    assert_eq!(scene.put("k", "2").await.revision.version.get(), most + 1);
+    assert_eq!(harness.put("k", "2").await.revision.version.get(), most + 1);
 }
 
-pub(super) async fn the_originals_backup_is_understood(ground: Ground) {
-    let scene = Scene::on(ground).await;
+pub(super) async fn the_originals_backup_is_understood(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
     let text = r#"{"state":{"a/b":{"x": 1.0},"c":"text"},"rules":[{"project":"p","rule_id":"r","severity":"error",
         "match_type":"regex","pattern":"x","message":"m","stack":"","applies_to":["*"],"source":"local",
         "status":"accepted"}]}"#;
     let backup: Backup = serde_json::from_str(text).unwrap();
-    let restored = scene.run(RestoreBackup::new(backup, scene.koor.now()).unwrap()).await.unwrap();
+    let restored = harness.run(RestoreBackup::new(backup, harness.koor.now()).unwrap()).await.unwrap();
     assert_eq!((restored.state, restored.rules), (2, 1));
-    assert_eq!(scene.koor.document(&key("a/b")).await.unwrap().value, r#"{"x": 1.0}"#);
+    assert_eq!(harness.koor.document(&key("a/b")).await.unwrap().value, r#"{"x": 1.0}"#);
     let broken = r#"{"state":[{"key":"k","version":1,"hash":"00","content_type":"x","updated_at":"x"}]}"#;
     assert!(serde_json::from_str::<Backup>(broken).is_err());
 }

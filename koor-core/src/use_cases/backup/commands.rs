@@ -1,0 +1,258 @@
+//! Saving everything, and bringing it back.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    announcement::SystemTopic,
+    caller::Access,
+    clock::Timestamp,
+    command::{Applied, Command, CommandContext, Operation},
+    domain::{
+        Actor, ContentType,
+        audit::{Action, ChainWalk, ChainedEntry},
+        backup::{Backup, SavedState, SavedVersion, SavedWebhook},
+        instances::Instance,
+        rules::Rule,
+        state::{Document, Revision},
+        templates::Template,
+        usage::UsageRecord,
+    },
+    error::{Error, Invalid},
+    ids::{DocumentKey, Hash, UsageId, Version},
+    ports::{Change, FactSet},
+    use_cases::{rules::bound, state::keep, templates},
+};
+
+/// Who may take a backup, and how the audit log speaks of it; [`Koor::backup`](crate::Koor::backup) takes it and records
+/// how that ended.
+#[derive(Debug)]
+pub struct CreateBackup;
+
+impl Command for CreateBackup {
+    type Output = ();
+
+    fn operation(&self) -> Operation {
+        Operation::to(Action::BackupCreate, "", Access::Admin("take a backup"))
+    }
+
+    fn apply(&self, _: &mut CommandContext<'_>) -> Result<Applied<()>, Error> {
+        Ok(Applied::new(()))
+    }
+}
+
+/// What was brought back, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// State documents.
+    pub state: u64,
+    /// Versions of state documents.
+    pub state_versions: u64,
+    /// Specs.
+    pub specs: u64,
+    /// Versions of specs.
+    pub spec_versions: u64,
+    /// Rules.
+    pub rules: u64,
+    /// Templates.
+    pub templates: u64,
+    /// Webhooks.
+    pub webhooks: u64,
+    /// Instances.
+    pub instances: u64,
+    /// Audit entries.
+    pub audit: u64,
+    /// Usage records.
+    pub usage: u64,
+}
+
+/// Brings back a backup, all of it or nothing.
+///
+/// On an empty server everything comes back as it was, with versions and times. Where something is there already,
+/// nothing is lost: a document gets the saved one as its newest version, if it differs; rules, templates and webhooks
+/// are replaced; instances stay as they are; and the audit log and the usage records, which only grow, are left alone.
+#[derive(Debug)]
+pub struct RestoreBackup {
+    documents: Vec<Document>,
+    rules: Vec<Rule>,
+    templates: Vec<Template>,
+    webhooks: Vec<SavedWebhook>,
+    instances: Vec<Instance>,
+    audit: Vec<ChainedEntry>,
+    usage: Vec<UsageRecord>,
+}
+
+impl RestoreBackup {
+    /// To bring back that; `now` is for what has no time of its own.
+    ///
+    /// # Errors
+    /// When something in it could not be stored, or contradicts itself.
+    pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
+        let mut documents = match backup.state {
+            SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
+            SavedState::Values(values) => values
+                .into_iter()
+                .map(|(key, value)| Ok(first_version(key.into(), value.as_str(), now)))
+                .collect::<Result<Vec<_>, Invalid>>(),
+        }?;
+        for spec in backup.specs {
+            documents.push(spec.into_document()?);
+        }
+        documents.sort_by(|a, b| (&a.key, a.revision.version).cmp(&(&b.key, b.revision.version)));
+        if let Some(twice) = documents
+            .windows(2)
+            .find(|two| (&two[0].key, two[0].revision.version) == (&two[1].key, two[1].revision.version))
+        {
+            let (key, version) = (&twice[0].key, twice[0].revision.version);
+            return Err(Invalid::new(format!("{} {key} has version {version} twice", key.what())));
+        }
+        let mut walk = ChainWalk::default();
+        backup.audit.iter().for_each(|entry| walk.step(entry));
+        if let Some(id) = walk.report().broken_at {
+            return Err(Invalid::new(format!("the audit log is broken at entry {id}")));
+        }
+        Ok(Self {
+            documents,
+            rules: backup.rules.into_iter().map(|rule| rule.into_rule(now)).collect::<Result<_, _>>()?,
+            templates: backup.templates.into_iter().map(templates::checked).collect::<Result<_, _>>()?,
+            webhooks: backup.webhooks,
+            instances: backup.instances.into_iter().map(Instance::checked).collect::<Result<_, _>>()?,
+            audit: backup.audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
+            usage: backup.usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What the caller must be allowed to do, to be asked before a backup is even read.
+    #[must_use]
+    pub fn operation_of_any() -> Operation {
+        Operation::to(Action::BackupRestore, "", Access::Admin("restore a backup"))
+    }
+
+    /// The chain comes back only where there is none: entries can only be appended.
+    fn restore_audit(&self, cx: &mut CommandContext<'_>) -> u64 {
+        if cx.ends().audit.is_some() {
+            return 0;
+        }
+        for entry in &self.audit {
+            cx.push(Change::AppendAudit(entry.clone()));
+        }
+        self.audit.len() as u64
+    }
+
+    fn restore_usage(&self, cx: &mut CommandContext<'_>) -> u64 {
+        if cx.ends().usage.is_some() {
+            return 0;
+        }
+        for record in &self.usage {
+            let id = UsageId::after(cx.ends().usage);
+            cx.append_usage(UsageRecord { id, ..record.clone() });
+        }
+        self.usage.len() as u64
+    }
+
+    fn restore_documents(&self, cx: &mut CommandContext<'_>, restored: &mut Restored) -> Result<(), Error> {
+        for versions in self.documents.chunk_by(|a, b| a.key == b.key) {
+            let Some(newest) = versions.last() else { continue };
+            let kept = match cx.revision(&newest.key)? {
+                None => {
+                    for older in &versions[..versions.len() - 1] {
+                        cx.append_document(older.clone());
+                    }
+                    keep(cx, newest.clone())?;
+                    versions.len() as u64
+                }
+                Some(there)
+                    if there.hash == newest.revision.hash && there.deleted == newest.revision.deleted =>
+                {
+                    0
+                }
+                Some(there) => {
+                    let revision = Revision { version: there.version.next(), ..newest.revision.clone() };
+                    keep(cx, Document { revision, ..newest.clone() })?;
+                    1
+                }
+            };
+            let (documents, all) = match newest.key {
+                DocumentKey::State(_) => (&mut restored.state, &mut restored.state_versions),
+                DocumentKey::Spec(_) => (&mut restored.specs, &mut restored.spec_versions),
+            };
+            *documents += u64::from(kept > 0);
+            *all += kept;
+        }
+        Ok(())
+    }
+
+    fn restore_records(&self, cx: &mut CommandContext<'_>, restored: &mut Restored) -> Result<(), Error> {
+        for rule in &self.rules {
+            cx.put_rule(rule.clone());
+            restored.rules += 1;
+        }
+        for project in self.rules.iter().map(|rule| &rule.project).collect::<BTreeSet<_>>() {
+            bound(cx, project)?;
+        }
+        for template in &self.templates {
+            cx.put_template(template.clone());
+            restored.templates += 1;
+        }
+        let cursor = cx.ends().log.last;
+        for saved in &self.webhooks {
+            let mut webhook = saved.webhook(cursor)?;
+            if let Some(there) = cx.webhook(saved.id())? {
+                // The secret and the place in the log are things that only this server knows.
+                webhook.secret = there.secret;
+                webhook.cursor = there.cursor;
+                webhook.active |= there.active;
+            }
+            cx.put_webhook(webhook);
+            restored.webhooks += 1;
+        }
+        for instance in &self.instances {
+            if cx.instance(instance.id)?.is_none() {
+                cx.put_instance(instance.clone());
+                restored.instances += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Command for RestoreBackup {
+    type Output = Restored;
+
+    fn operation(&self) -> Operation {
+        Self::operation_of_any()
+    }
+
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.revisions.extend(self.documents.iter().map(|document| document.key.clone()));
+        wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
+        wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
+        wanted.instances.extend(self.instances.iter().map(|instance| instance.id));
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Restored>, Error> {
+        let mut restored =
+            Restored { audit: self.restore_audit(cx), usage: self.restore_usage(cx), ..Restored::default() };
+        self.restore_documents(cx, &mut restored)?;
+        self.restore_records(cx, &mut restored)?;
+        let projects: BTreeSet<_> = self.rules.iter().map(|rule| &rule.project).collect();
+        cx.announce(SystemTopic::BackupRestored, &json!({"restored": restored, "projects": projects}))?;
+        Ok(Applied::with(restored, json!(restored)))
+    }
+}
+
+fn first_version(key: DocumentKey, value: &str, now: Timestamp) -> Document {
+    let value = bytes::Bytes::copy_from_slice(value.as_bytes());
+    let revision = Revision {
+        version: Version::FIRST,
+        hash: Hash::of(&value),
+        content_type: ContentType::json(),
+        size: value.len() as u64,
+        updated_at: now,
+        updated_by: Actor::default(),
+        deleted: false,
+    };
+    Document { key, revision, value }
+}

@@ -1,0 +1,6 @@
+//! Saving everything, and restoring it.
+
+mod commands;
+mod queries;
+
+pub use commands::{CreateBackup, RestoreBackup, Restored};

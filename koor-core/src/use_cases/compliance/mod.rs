@@ -1,0 +1,6 @@
+//! Checking that instances keep to the contracts of their projects.
+
+mod commands;
+mod queries;
+
+pub use commands::RecordRuns;

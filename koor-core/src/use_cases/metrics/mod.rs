@@ -1,0 +1,7 @@
+//! Counting calls, and the server in numbers.
+
+mod commands;
+mod queries;
+
+pub use commands::ResetMetrics;
+pub use queries::{RuntimeStats, ServerMetrics};

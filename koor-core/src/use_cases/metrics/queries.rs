@@ -1,0 +1,86 @@
+//! Counters, and the server in numbers.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+
+use crate::{
+    app::Koor,
+    domain::metrics::{Metric, MetricFilter, MetricRow},
+    error::Error,
+    ids::{Cursor, InstanceId},
+    ports::Commits,
+};
+
+/// The server in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerMetrics {
+    /// How many state documents there are.
+    pub state_keys: u64,
+    /// How many instances are registered.
+    pub instances: u64,
+    /// The last event there ever was.
+    pub last_event_id: Cursor,
+}
+
+/// What the core has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuntimeStats {
+    /// What the store has written.
+    pub commits: Commits,
+    /// How often webhooks were called.
+    pub deliveries: u64,
+    /// How often that failed.
+    pub failed_deliveries: u64,
+}
+
+impl Koor {
+    /// What the core has done since it was opened.
+    #[must_use]
+    pub fn runtime_stats(&self) -> RuntimeStats {
+        let activity = &self.inner.activity;
+        RuntimeStats {
+            commits: self.inner.store.committer().commits(),
+            deliveries: activity.deliveries.load(Relaxed),
+            failed_deliveries: activity.failed_deliveries.load(Relaxed),
+        }
+    }
+
+    /// The server in numbers.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn server_metrics(&self) -> Result<ServerMetrics, Error> {
+        self.read(|tx| {
+            Ok(ServerMetrics {
+                state_keys: tx.state_count()?,
+                instances: tx.instance_count()?,
+                last_event_id: tx.log_bounds()?.last,
+            })
+        })
+        .await
+    }
+
+    /// Matching counters: newest period first, then by name; those not written down yet included.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn agent_metrics(&self, filter: MetricFilter) -> Result<Vec<MetricRow>, Error> {
+        self.flush_activity().await?;
+        self.read(move |tx| tx.metrics(&filter)).await
+    }
+
+    /// Matching counters summed up for each instance.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn agent_totals(
+        &self,
+        filter: MetricFilter,
+    ) -> Result<BTreeMap<InstanceId, BTreeMap<Metric, u64>>, Error> {
+        let mut totals: BTreeMap<InstanceId, BTreeMap<Metric, u64>> = BTreeMap::new();
+        for row in self.agent_metrics(filter).await? {
+            *totals.entry(row.instance_id).or_default().entry(row.metric_name).or_default() +=
+                row.metric_value;
+        }
+        Ok(totals)
+    }
+}

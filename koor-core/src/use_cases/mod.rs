@@ -1,0 +1,38 @@
+//! What can be done: one module for each noun. A change is a struct that implements [`Command`](crate::Command); a question
+//! is a method of [`Koor`](crate::Koor).
+
+mod audit;
+mod backup;
+mod compliance;
+mod contracts;
+mod events;
+mod import;
+mod instances;
+mod metrics;
+mod rules;
+mod specs;
+mod state;
+mod templates;
+mod usage;
+mod webhooks;
+
+pub use backup::{CreateBackup, RestoreBackup, Restored};
+pub use compliance::RecordRuns;
+pub use contracts::{ContractSummary, ContractTest, TestRequest};
+pub use events::{History, HistoryJson, PublishEvent, Waited};
+pub use import::{Imported, Takeover, Unfit};
+pub use instances::{
+    ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
+    SetCapabilities, SetIntent,
+};
+pub use metrics::{ResetMetrics, RuntimeStats, ServerMetrics};
+pub use rules::{
+    DecideRule, Decision, DeleteRule, FileToCheck, ImportRules, ProposeRule, PutRules, Validation,
+};
+pub use specs::SchemaCheck;
+pub use state::{DeleteDocument, Diff, PutDocument, RollbackDocument, StateQuery, Written};
+pub use templates::{ApplyTemplate, CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft};
+pub use usage::{RecordUsage, UsageDraft};
+pub use webhooks::{
+    CreateWebhook, DeleteWebhook, EnableWebhook, RecordTest, Step, WebhookDraft, WebhookView,
+};
