@@ -8,4 +8,4 @@ pub use hash::Hash;
 pub use names::{
     DocumentKey, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic, WebhookId,
 };
-pub use numbers::{AuditId, Cursor, EventId, RunId, UsageId, Version};
+pub use numbers::{AuditId, Cursor, EventId, MAX_RESTORED, RunId, UsageId, Version};

@@ -299,6 +299,12 @@ impl TopicFilter {
         Self { patterns: patterns.into(), cost }
     }
 
+    /// The filter of every topic, those of the server included.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::new(["*", "$*"].into_iter().filter_map(|pattern| Pattern::new(pattern).ok()).collect())
+    }
+
     /// The filter of patterns that a client sent.
     ///
     /// # Errors

@@ -6,16 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use koor_core::{
-    domain::{
-        instances::{InstanceFilter, InstanceStatus},
-        rules::RuleFilter,
-    },
-    ports::{
-        Backend, Basis, Change, Ends, FactSet, Facts, InstanceRegistry as _, Outcome, Point, RuleBook as _,
-        StateRepo as _, StoreResult, TemplateRepo as _, WebhookRepo as _,
-    },
-};
+use koor_core::ports::{Backend, Basis, Change, Ends, FactSet, Facts, Outcome, Point, StoreResult};
 
 use crate::{
     audit_tail::AuditTail,
@@ -88,49 +79,11 @@ impl SqliteBackend {
     }
 
     fn look_up(&mut self, wanted: &FactSet) -> StoreResult<Facts> {
-        let FactSet {
-            revisions,
-            versions,
-            instances,
-            rules,
-            webhooks,
-            templates,
-            active_instances,
-            project_rules,
-            prunable,
-        } = wanted;
-        let mut facts = Facts { ends: self.tails.ends, ..Facts::default() };
-        let (records, scans) = (&mut facts.records, &mut facts.scans);
-        for key in revisions {
-            records.revisions.insert(key.clone(), self.revisions.head(&mut self.conn, key)?.newest);
-        }
-        let mut snapshot = Snapshot { conn: &mut self.conn, audit_tail: None };
-        for (key, version) in versions {
-            records.versions.insert((key.clone(), *version), snapshot.document_at(key, *version)?);
-        }
-        for id in instances {
-            records.instances.insert(*id, snapshot.instance(*id)?);
-        }
-        for (project, id) in rules {
-            records.rules.insert((project.clone(), id.clone()), snapshot.rule(project, id)?);
-        }
-        for id in webhooks {
-            records.webhooks.insert(id.clone(), snapshot.webhook(id)?);
-        }
-        for id in templates {
-            records.templates.insert(id.clone(), snapshot.template(id)?);
-        }
-        for () in active_instances {
-            let active = InstanceFilter { status: Some(InstanceStatus::Active), ..InstanceFilter::default() };
-            scans.active_instances.insert((), snapshot.instances(&active)?);
-        }
-        for project in project_rules {
-            let of_project = RuleFilter { projects: vec![project.clone()], ..RuleFilter::default() };
-            scans.project_rules.insert(project.clone(), snapshot.rules(&of_project)?);
-        }
-        for retention in prunable {
-            scans.prunable.insert(*retention, rows::events::prunable(snapshot.conn, *retention)?);
-        }
+        let Self { conn, revisions, tails, .. } = self;
+        let mut snapshot = Snapshot { conn, audit_tail: None };
+        let newest = |snapshot: &mut Snapshot<'_>, key: &_| Ok(revisions.head(snapshot.conn, key)?.newest);
+        let mut facts = wanted.look_up(&mut snapshot, newest)?;
+        facts.ends = tails.ends;
         Ok(facts)
     }
 

@@ -86,10 +86,13 @@ impl<'w, 'c> Batch<'w, 'c> {
             Change::Document(DocumentChange::Trim { key, first_kept }) => {
                 self.trim_document(conn, key, *first_kept)
             }
-            Change::Event(EventChange::Append(event)) => {
+            Change::Event(EventChange::Append(event) | EventChange::Restore(event)) => {
                 self.tails.ends.log.last = event.id.into();
                 self.pending.events.push(event);
                 self.hold(conn, event.data.as_str().len() + event.topic.as_str().len() + event.source.len())
+            }
+            Change::Event(EventChange::SetPruned { user, system }) => {
+                events::set_pruned(self.begin(conn)?, &mut self.tails.ends.log, *user, *system)
             }
             Change::Event(EventChange::Prune { class, through }) => {
                 events::prune(self.begin(conn)?, &mut self.tails.ends.log, *class, *through)

@@ -95,6 +95,60 @@ fn a_fresh_server_reads_as_the_old_one_did() {
 }
 
 #[test]
+fn cursors_stay_valid_across_a_restore() {
+    let (old, new) = (Server::start(), Server::start());
+    let (from, to) = (old.site(), new.site());
+    let publish = |site: &Site, n: u64| {
+        site.post("/api/events/publish", &json!({"topic": "t", "data": n, "source": "s"})).ok()["id"]
+            .as_u64()
+            .unwrap()
+    };
+    let ids: Vec<_> = (0..8).map(|n| publish(&from, n)).collect();
+    fill(&from);
+    let backup = from.get("/api/backup").ok();
+    let restored = to.post("/api/backup/restore", &backup).ok();
+    assert!(restored["events"].as_u64().unwrap() > 3, "{restored}");
+    for path in [
+        "/api/events/history?last=100",
+        &format!("/api/events/history?after={}&last=100", ids[5]),
+        &format!("/api/events/wait?since={}&pattern=t&timeout=0s", ids[6]),
+        &format!("/api/events/wait?since={}&pattern=t&timeout=0s", ids[0]),
+    ] {
+        let (theirs, ours) = (from.get(path).ok(), to.get(path).ok());
+        // The new log goes on: what the restore did is in it, too.
+        assert_eq!(of_topic(&theirs), of_topic(&ours), "{path}");
+    }
+    // The log goes on behind what came back, and a second restore into it leaves it alone.
+    let next = publish(&to, 9);
+    assert!(next > *ids.last().unwrap() && next > publish(&from, 9), "{next}");
+    assert_eq!(to.post("/api/backup/restore", &backup).ok()["events"], 0);
+}
+
+/// The events that this test published, of a history or of a wait.
+fn of_topic(answer: &Value) -> Vec<&Value> {
+    let events = answer.as_array().or_else(|| answer["events"].as_array()).unwrap();
+    events.iter().filter(|event| event["topic"] == "t").collect()
+}
+
+#[test]
+fn events_of_a_backup_are_checked() {
+    let server = Server::start();
+    let site = server.site();
+    let event = |id: u64| json!({"id": id, "topic": "t", "data": 1, "source": "", "created_at": "2026-01-02T03:04:05.000Z"});
+    let (last, too_far) = ((1_u64 << 53) - 2, (1_u64 << 53) - 1);
+    for (events, refusal) in [
+        (json!([event(2), event(1)]), "event 1 comes after event 2"),
+        (json!([event(0)]), "id"),
+        (json!([event(too_far)]), "no event log reaches 9007199254740991"),
+    ] {
+        site.post("/api/backup/restore", &json!({"events": events})).says(400, refusal);
+    }
+    assert_eq!(site.get("/api/audit").ok(), json!([]));
+    assert_eq!(site.post("/api/backup/restore", &json!({"events": [event(last)]})).ok()["events"], 1);
+    site.post("/api/events/publish", &json!({"topic": "t"})).ok();
+}
+
+#[test]
 fn the_file_of_the_original_client_is_taken_too() {
     let server = Server::start();
     let site = server.site();

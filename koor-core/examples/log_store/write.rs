@@ -36,6 +36,8 @@ pub(crate) enum Write {
     AppendDocument(KeptDocument),
     TrimDocument { key: KeptKey, first_kept: Version },
     AppendEvent(Event),
+    RestoreEvent(Event),
+    SetPrunedEvents { user: Cursor, system: Cursor },
     PruneEvents { system: bool, through: EventId },
     PutInstance(Instance),
     SetInstanceToken { id: InstanceId, token: Hash },
@@ -62,6 +64,8 @@ impl From<&Change> for Write {
                 Self::TrimDocument { key: (&key).into(), first_kept }
             }
             Change::Event(EventChange::Append(event)) => Self::AppendEvent(event),
+            Change::Event(EventChange::Restore(event)) => Self::RestoreEvent(event),
+            Change::Event(EventChange::SetPruned { user, system }) => Self::SetPrunedEvents { user, system },
             Change::Event(EventChange::Prune { class, through }) => {
                 Self::PruneEvents { system: class == EventClass::System, through }
             }
@@ -97,6 +101,8 @@ impl Write {
                 Change::Document(DocumentChange::Trim { key: key.restored(), first_kept })
             }
             Self::AppendEvent(event) => Change::Event(EventChange::Append(event)),
+            Self::RestoreEvent(event) => Change::Event(EventChange::Restore(event)),
+            Self::SetPrunedEvents { user, system } => Change::Event(EventChange::SetPruned { user, system }),
             Self::PruneEvents { system, through } => {
                 let class = if system { EventClass::System } else { EventClass::User };
                 Change::Event(EventChange::Prune { class, through })

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         Actor, ContentType, RawJson,
         audit::ChainedEntry,
+        events::Event,
         instances::Instance,
         json::syntax,
         line,
@@ -24,7 +25,9 @@ use crate::{
         webhooks::{MAX_PATTERNS, Webhook},
     },
     error::Invalid,
-    ids::{DocumentKey, Hash, ProjectName, SpecKey, SpecName, StateKey, Version, WebhookId},
+    ids::{
+        Cursor, DocumentKey, Hash, MAX_RESTORED, ProjectName, SpecKey, SpecName, StateKey, Version, WebhookId,
+    },
     pattern::Pattern,
 };
 
@@ -47,10 +50,24 @@ pub struct Backup {
     pub webhooks: Vec<SavedWebhook>,
     /// Instances, without their tokens.
     pub instances: Vec<Instance>,
+    /// The events that were kept, with their ids, oldest first.
+    pub events: Vec<Event>,
+    /// How far the event log had been pruned.
+    pub log: SavedLog,
     /// The audit log.
     pub audit: Vec<ChainedEntry>,
     /// Usage records.
     pub usage: Vec<UsageRecord>,
+}
+
+/// How far the event log of a backup had been pruned: cursors before that lack events.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedLog {
+    /// The last user event that was pruned.
+    pub pruned_user: Cursor,
+    /// The last system event that was pruned.
+    pub pruned_system: Cursor,
 }
 
 /// The state of a backup.
@@ -170,7 +187,7 @@ impl Saved {
         if Hash::of(&value) != self.hash {
             return Err(wrong("its bytes do not have its hash"));
         }
-        if self.version.get() > Version::MAX_RESTORED {
+        if self.version.get() > MAX_RESTORED {
             return Err(wrong("no version counts that far"));
         }
         line("updated_by", self.updated_by.as_str())?;
@@ -289,7 +306,7 @@ impl SavedWebhook {
     ///
     /// # Errors
     /// When it has no decent URL.
-    pub fn webhook(&self, cursor: crate::ids::Cursor) -> Result<Webhook, Invalid> {
+    pub fn webhook(&self, cursor: Cursor) -> Result<Webhook, Invalid> {
         if self.patterns.len() > MAX_PATTERNS {
             return Err(Invalid::new(format!(
                 "webhook {} has {} patterns, at most {MAX_PATTERNS} are allowed",

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    domain::RawJson,
+    domain::{RawJson, line},
+    error::Invalid,
     ids::{Cursor, EventId, Topic},
     page::TimeRange,
     pattern::{Class, TopicFilter},
@@ -23,6 +24,13 @@ pub struct Event {
     pub source: String,
     /// When it was published.
     pub created_at: Timestamp,
+}
+
+impl Event {
+    /// The same, if its texts are such as a new event can have.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        Ok(Self { source: line("source", self.source)?, ..self })
+    }
 }
 
 /// Which events somebody wants; every part must hold.
@@ -93,6 +101,12 @@ pub struct LogBounds {
 }
 
 impl LogBounds {
+    /// Notes that events have been pruned that far; the end of the log moves along, never back.
+    pub fn set_pruned(&mut self, user: Cursor, system: Cursor) {
+        (self.pruned_user, self.pruned_system) = (user, system);
+        self.last = self.last.max(user).max(system);
+    }
+
     /// How far events of that class have been pruned.
     #[must_use]
     pub fn pruned(&self, class: Class) -> Cursor {

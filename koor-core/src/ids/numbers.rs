@@ -78,11 +78,9 @@ counter! {
     RunId
 }
 
-impl Version {
-    /// The highest that may be restored: far beyond any that was counted up to, and far enough from the last number that a
-    /// store can keep for counting to go on. Every reader of JSON can tell it from the next one.
-    pub const MAX_RESTORED: u64 = (1 << 53) - 1;
-}
+/// The highest number that may be restored: far beyond any that was counted up to, and far enough from the last number that
+/// a store can keep for counting to go on. Every reader of JSON can tell it from the next one.
+pub const MAX_RESTORED: u64 = (1 << 53) - 1;
 
 /// A place in the event log: everything up to and including this id has been seen. Zero is before everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

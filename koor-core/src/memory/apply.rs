@@ -28,10 +28,11 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
                 *versions = versions.split_off(&newest.min(*first_kept));
             }
         }
-        Change::Event(EventChange::Append(event)) => {
+        Change::Event(EventChange::Append(event) | EventChange::Restore(event)) => {
             data.events.insert(event.id, event.clone());
             data.bounds.last = event.id.into();
         }
+        Change::Event(EventChange::SetPruned { user, system }) => data.bounds.set_pruned(*user, *system),
         Change::Event(EventChange::Prune { class, through }) => prune_events(data, *class, *through),
         Change::Instance(InstanceChange::Put(instance)) => {
             data.instances.insert(instance.id, instance.clone());

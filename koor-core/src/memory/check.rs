@@ -11,7 +11,7 @@ use crate::{
         audit::{AuditHead, ChainedEntry},
         events::EventClass,
     },
-    ids::{AuditId, DocumentKey, EventId, Hash, InstanceId, RunId, UsageId, Version},
+    ids::{AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, RunId, UsageId, Version},
     ports::{
         Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
         TemplateChange, WebhookChange,
@@ -61,6 +61,19 @@ impl<'a> Expected<'a> {
             Change::Event(EventChange::Append(event)) => {
                 ensure(event.id == self.event, || format!("event {} instead of {}", event.id, self.event))?;
                 self.event = event.id.next();
+                Ok(())
+            }
+            Change::Event(EventChange::Restore(event)) => {
+                ensure(event.id >= self.event, || format!("event {} is not above the log's end", event.id))?;
+                self.event = event.id.next();
+                Ok(())
+            }
+            Change::Event(EventChange::SetPruned { user, system }) => {
+                let before = self.data.bounds;
+                ensure(*user >= before.pruned_user && *system >= before.pruned_system, || {
+                    "pruned events come back".to_owned()
+                })?;
+                self.event = self.event.max(Cursor::max(*user, *system).next());
                 Ok(())
             }
             Change::Event(EventChange::Prune { class, through }) => {

@@ -6,14 +6,14 @@ use super::{Data, Snapshot};
 use crate::{
     domain::{
         audit::{AuditFilter, AuditHead, AuditSummary, ChainedEntry},
-        events::{Event, EventFilter, EventPage, LogBounds},
+        events::{Event, EventClass, EventFilter, EventPage, LogBounds, PrunePlan},
         state::{Document, Revision},
     },
     ids::{AuditId, Cursor, DocumentKey, EventId, ProjectName, SpecName, StateKey, Version},
     page::TimeRange,
     ports::{
-        AuditLog, DOCUMENT_PAGE_BYTES, EVENT_PAGE_BYTES, EventLog, SpecProject, SpecRegistry, StateRepo,
-        StoreResult,
+        AuditLog, DOCUMENT_PAGE_BYTES, EVENT_PAGE_BYTES, EventLog, Retention, SpecProject, SpecRegistry,
+        StateRepo, StoreResult,
     },
 };
 
@@ -165,6 +165,15 @@ impl EventLog for Snapshot<'_> {
             return Ok(0);
         }
         Ok(self.0.events.range(after.next()..through.next()).count() as u64)
+    }
+
+    fn prunable(&mut self, retention: Retention) -> StoreResult<Option<PrunePlan>> {
+        let Retention { class, keep, limit } = retention;
+        let of_class = self.0.events.values().filter(|event| EventClass::of(&event.topic) == class);
+        let ids: Vec<_> = of_class.map(|event| event.id).collect();
+        let count = (ids.len() as u64).saturating_sub(keep).min(limit);
+        let last = count.checked_sub(1).and_then(|last| usize::try_from(last).ok());
+        Ok(last.map(|last| PrunePlan { through: ids[last], count }))
     }
 
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {

@@ -42,12 +42,14 @@ impl Change {
     pub fn weight(&self) -> usize {
         match self {
             Self::Document(DocumentChange::Append(document)) => document.value.len(),
-            Self::Event(EventChange::Append(event)) => event.data.as_str().len(),
+            Self::Event(EventChange::Append(event) | EventChange::Restore(event)) => {
+                event.data.as_str().len()
+            }
             Self::AppendAudit(chained) => chained.entry.detail.len(),
             Self::Template(TemplateChange::Put(template)) => template.data.as_str().len(),
             Self::Rule(RuleChange::Put(rule)) => rule.pattern.len() + rule.message.len(),
             Self::Document(DocumentChange::Trim { .. })
-            | Self::Event(EventChange::Prune { .. })
+            | Self::Event(EventChange::Prune { .. } | EventChange::SetPruned { .. })
             | Self::Template(TemplateChange::Remove(_))
             | Self::Rule(RuleChange::Remove { .. })
             | Self::Instance(_)

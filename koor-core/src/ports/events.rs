@@ -1,7 +1,7 @@
 //! The event log.
 
 use crate::{
-    domain::events::{Event, EventClass, EventFilter, EventPage, LogBounds},
+    domain::events::{Event, EventClass, EventFilter, EventPage, LogBounds, PrunePlan},
     ids::{Cursor, EventId},
     ports::StoreResult,
 };
@@ -9,6 +9,17 @@ use crate::{
 /// A page of events holds no more data than this, its last event aside: a log may be full of large events, and whoever
 /// catches up reads on anyway.
 pub const EVENT_PAGE_BYTES: usize = 4 << 20;
+
+/// What the event log keeps of a class of events, and how many may be forgotten at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Retention {
+    /// Of which events.
+    pub class: EventClass,
+    /// How many of the newest are kept.
+    pub keep: u64,
+    /// The most that a plan covers: what goes in one commit holds up every other writer.
+    pub limit: u64,
+}
 
 /// The event log.
 pub trait EventLog {
@@ -34,6 +45,9 @@ pub trait EventLog {
     /// How many events are kept with ids above `after` and up to `through`.
     fn events_kept(&mut self, after: Cursor, through: Cursor) -> StoreResult<u64>;
 
+    /// Which events that retention no longer covers.
+    fn prunable(&mut self, retention: Retention) -> StoreResult<Option<PrunePlan>>;
+
     /// The oldest event kept above `after`.
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>>;
 }
@@ -43,6 +57,15 @@ pub trait EventLog {
 pub enum EventChange {
     /// Append an event. Its id is the one after [`LogBounds::last`]. No reader sees it before it is durable.
     Append(Event),
+    /// Bring back an event of a backup. Its id is above [`LogBounds::last`]; ids left out have been pruned.
+    Restore(Event),
+    /// Bring back how far the log of a backup had been pruned. The log's end moves along, never back.
+    SetPruned {
+        /// The last user event that was pruned.
+        user: Cursor,
+        /// The last system event that was pruned.
+        system: Cursor,
+    },
     /// Forget the events of a class up to an id, which is that of the last of them.
     Prune {
         /// Of which events.

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     domain::{
         audit::AuditHead,
-        events::{EventClass, LogBounds, PrunePlan},
-        instances::Instance,
-        rules::Rule,
+        events::{LogBounds, PrunePlan},
+        instances::{Instance, InstanceFilter, InstanceStatus},
+        rules::{Rule, RuleFilter},
         state::{Document, Revision},
         templates::Template,
         webhooks::Webhook,
     },
     ids::{DocumentKey, InstanceId, ProjectName, RuleId, RunId, TemplateId, UsageId, Version, WebhookId},
+    ports::{ReadTx, Retention, StoreResult},
 };
 
 /// A place in the one order of commits. Two facts of the same point were true at the same time.
@@ -116,17 +117,6 @@ lookups! {
     }
 }
 
-/// What the event log keeps of a class of events, and how many may be forgotten at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Retention {
-    /// Of which events.
-    pub class: EventClass,
-    /// How many of the newest are kept.
-    pub keep: u64,
-    /// The most that a plan covers: what goes in one commit holds up every other writer.
-    pub limit: u64,
-}
-
 /// What a backend found, all of it true at one point of the order.
 #[derive(Debug, Default, Clone)]
 pub struct Facts {
@@ -138,4 +128,63 @@ pub struct Facts {
     pub records: Records,
     /// The answers to the scans that were wanted.
     pub scans: Scans,
+}
+
+impl FactSet {
+    /// Looks everything up, one question for each fact; [`Facts::point`] and [`Facts::ends`] are left to the caller. The
+    /// newest revision of a document, which almost every command asks for, is looked up by `newest`: a store may know it
+    /// without asking its tables.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn look_up<T: ReadTx>(
+        &self,
+        tx: &mut T,
+        mut newest: impl FnMut(&mut T, &DocumentKey) -> StoreResult<Option<Revision>>,
+    ) -> StoreResult<Facts> {
+        // Named one by one, so that a fact which is not looked up does not compile.
+        let Self {
+            revisions,
+            versions,
+            instances,
+            rules,
+            webhooks,
+            templates,
+            active_instances,
+            project_rules,
+            prunable,
+        } = self;
+        let mut facts = Facts::default();
+        let (records, scans) = (&mut facts.records, &mut facts.scans);
+        for key in revisions {
+            records.revisions.insert(key.clone(), newest(tx, key)?);
+        }
+        for (key, version) in versions {
+            records.versions.insert((key.clone(), *version), tx.document_at(key, *version)?);
+        }
+        for id in instances {
+            records.instances.insert(*id, tx.instance(*id)?);
+        }
+        for (project, id) in rules {
+            records.rules.insert((project.clone(), id.clone()), tx.rule(project, id)?);
+        }
+        for id in webhooks {
+            records.webhooks.insert(id.clone(), tx.webhook(id)?);
+        }
+        for id in templates {
+            records.templates.insert(id.clone(), tx.template(id)?);
+        }
+        for () in active_instances {
+            let active = InstanceFilter { status: Some(InstanceStatus::Active), ..InstanceFilter::default() };
+            scans.active_instances.insert((), tx.instances(&active)?);
+        }
+        for project in project_rules {
+            let of_project = RuleFilter { projects: vec![project.clone()], ..RuleFilter::default() };
+            scans.project_rules.insert(project.clone(), tx.rules(&of_project)?);
+        }
+        for retention in prunable {
+            scans.prunable.insert(*retention, tx.prunable(*retention)?);
+        }
+        Ok(facts)
+    }
 }

@@ -9,7 +9,7 @@ use crate::{
     },
     execute::read,
     ids::{Cursor, DocumentKey, Version},
-    pattern::{Pattern, TopicFilter},
+    pattern::TopicFilter,
     ports::{EveryNoun, ReadTx, Store, StoreError, StoreResult},
 };
 
@@ -50,8 +50,7 @@ impl EveryNoun for Dump {
 
     fn events(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
         self.add(&[tx.log_bounds()?]);
-        let every_topic = ["*", "$*"].map(|pattern| Pattern::new(pattern).unwrap());
-        let every = EventFilter { topics: TopicFilter::new(every_topic.into()), ..EventFilter::default() };
+        let every = EventFilter { topics: TopicFilter::everything(), ..EventFilter::default() };
         let mut through = tx.log_bounds()?.last;
         while through > Cursor::START {
             let page = tx.events_newest(Some(through), &every, ALL)?;

@@ -211,6 +211,7 @@ pub(super) fn server() -> Schemas {
         "instances",
         "audit",
         "usage",
+        "events",
     ];
     let health = [("uptime", text()), ("version", text())];
     let [uptime, version] = health;
@@ -257,6 +258,8 @@ pub(super) fn server() -> Schemas {
                     ("templates", json!({"type": "array"})),
                     ("webhooks", json!({"type": "array"})),
                     ("instances", json!({"type": "array"})),
+                    ("events", json!({"type": "array"})),
+                    ("log", json!({"type": "object"})),
                     ("audit", json!({"type": "array"})),
                     ("usage", json!({"type": "array"})),
                 ],

@@ -325,6 +325,25 @@ impl EventLog for Snapshot<'_> {
         Ok(conn.row(statement, TABLE, |row| row.count("n"))?.unwrap_or(0))
     }
 
+    fn prunable(&mut self, retention: Retention) -> StoreResult<Option<PrunePlan>> {
+        const ATTEMPTED: &str = "find events to prune";
+        let Retention { class, keep, limit: most } = retention;
+        let (last, range) = match class {
+            EventClass::User => (SELECT_LAST_USER_TO_GO, SELECT_USER_TO_GO),
+            EventClass::System => (SELECT_LAST_SYSTEM_TO_GO, SELECT_SYSTEM_TO_GO),
+        };
+        let statement = Statement::new(ATTEMPTED, last).bind(int(keep));
+        let Some(last) = self.conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else {
+            return Ok(None);
+        };
+        let statement = Statement::new(ATTEMPTED, range).bind(last).bind(int(most));
+        let plan = self.conn.row(statement, TABLE, |row| {
+            let through = maybe_id(row)?;
+            through.map(|through| Ok(PrunePlan { through, count: row.count("n")? })).transpose()
+        })?;
+        Ok(plan.flatten())
+    }
+
     fn oldest_event(&mut self, after: Cursor) -> StoreResult<Option<EventId>> {
         let conn = &mut *self.conn;
         let statement = Statement::new("find the oldest event", SELECT_OLDEST).bind(int(after.get()));
@@ -338,24 +357,6 @@ fn maybe_id(row: Row<'_>) -> StoreResult<Option<EventId>> {
         return Ok(None);
     }
     row.number("id", EventId::new).map(Some)
-}
-
-/// Which events of a class retention no longer covers.
-pub(crate) fn prunable(conn: &mut Conn, retention: Retention) -> StoreResult<Option<PrunePlan>> {
-    const ATTEMPTED: &str = "find events to prune";
-    let Retention { class, keep, limit: most } = retention;
-    let (last, range) = match class {
-        EventClass::User => (SELECT_LAST_USER_TO_GO, SELECT_USER_TO_GO),
-        EventClass::System => (SELECT_LAST_SYSTEM_TO_GO, SELECT_SYSTEM_TO_GO),
-    };
-    let statement = Statement::new(ATTEMPTED, last).bind(int(keep));
-    let Some(last) = conn.row(statement, TABLE, |row| row.get::<i64>("id"))? else { return Ok(None) };
-    let statement = Statement::new(ATTEMPTED, range).bind(last).bind(int(most));
-    let plan = conn.row(statement, TABLE, |row| {
-        let through = maybe_id(row)?;
-        through.map(|through| Ok(PrunePlan { through, count: row.count("n")? })).transpose()
-    })?;
-    Ok(plan.flatten())
 }
 
 /// Forgets the events of a class up to an id.
@@ -374,5 +375,20 @@ pub(crate) fn prune(
     conn.execute(Statement::new(ATTEMPTED, sql).bind(id))?;
     conn.execute(Statement::new(ATTEMPTED, SET_PRUNED).bind(id).bind(system))?;
     *pruned = through.into();
+    Ok(())
+}
+
+/// Brings back how far a log had been pruned.
+pub(crate) fn set_pruned(
+    conn: &mut Conn,
+    bounds: &mut LogBounds,
+    user: Cursor,
+    system: Cursor,
+) -> StoreResult<()> {
+    for (of_system, pruned) in [(0, user), (1, system)] {
+        let statement = Statement::new("set how far events are pruned", SET_PRUNED);
+        conn.execute(statement.bind(int(pruned.get())).bind(of_system))?;
+    }
+    bounds.set_pruned(user, system);
     Ok(())
 }

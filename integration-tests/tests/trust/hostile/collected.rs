@@ -55,7 +55,8 @@ fn large_specs_that_call_themselves_contracts() {
     attacked("40 specs of 1.3 MiB that call themselves contracts, listed, checked and captured", |server| {
         let zeros = "0,".repeat(650_000);
         for n in 0..40 {
-            let spec = format!("{{\"kind\":\"contract\",\"endpoints\":{{}},\"x\":[{zeros}{n}]}}");
+            let spec =
+                format!("{{\"kind\":\"contract\",\"endpoints\":{{\"GET /x\":{{}}}},\"x\":[{zeros}{n}]}}");
             assert_eq!(status(server, "PUT", &format!("/api/specs/p/s{n}"), &spec), 200);
         }
         activate(server, "p");
@@ -182,7 +183,7 @@ fn a_backup_of_large_values() {
             status
         });
         let templates = together(long_or(12, 6), |n| {
-            let data = json!({"kind": "contract", "endpoints": {}, "x": value});
+            let data = json!({"kind": "contract", "endpoints": {"GET /x": {}}, "x": value});
             let template = json!({"id": format!("t{n}"), "name": "t", "kind": "contracts", "data": data});
             status(server, "POST", "/api/templates", &template.to_string())
         });

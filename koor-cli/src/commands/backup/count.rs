@@ -19,6 +19,9 @@ pub(super) struct Counts {
     templates: Many<IgnoredAny>,
     webhooks: Many<IgnoredAny>,
     instances: Many<IgnoredAny>,
+    /// Older backups have none.
+    #[serde(default)]
+    events: Many<IgnoredAny>,
     audit: Many<IgnoredAny>,
     usage: Many<IgnoredAny>,
 }
@@ -60,6 +63,7 @@ impl Counts {
             ("templates", self.templates.count),
             ("webhooks", self.webhooks.count),
             ("instances", self.instances.count),
+            ("events", self.events.count),
             ("audit", self.audit.count),
             ("usage", self.usage.count),
         ]
@@ -70,7 +74,7 @@ impl Counts {
 }
 
 /// Things in an array, of which only a name is held in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Many<T> {
     count: usize,
     different: HashSet<T>,

@@ -188,7 +188,7 @@ impl<B: Backend> GroupCommit<B> {
         }
         let audited = changes.iter().any(|change| matches!(change, Change::AppendAudit(_)));
         let events = changes.into_iter().filter_map(|change| match change {
-            Change::Event(EventChange::Append(event)) => Some(event),
+            Change::Event(EventChange::Append(event) | EventChange::Restore(event)) => Some(event),
             _ => None,
         });
         self.shared.note_commit(&events.collect::<Vec<_>>(), audited, ran);

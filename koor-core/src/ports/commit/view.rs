@@ -168,7 +168,10 @@ impl View {
             Change::Document(DocumentChange::Append(document)) => {
                 records.revisions.insert(document.key.clone(), Some(document.revision.clone()));
             }
-            Change::Event(EventChange::Append(event)) => ends.log.last = event.id.into(),
+            Change::Event(EventChange::Append(event) | EventChange::Restore(event)) => {
+                ends.log.last = event.id.into();
+            }
+            Change::Event(EventChange::SetPruned { user, system }) => ends.log.set_pruned(*user, *system),
             Change::Event(EventChange::Prune { class, through }) => match class {
                 EventClass::User => ends.log.pruned_user = (*through).into(),
                 EventClass::System => ends.log.pruned_system = (*through).into(),

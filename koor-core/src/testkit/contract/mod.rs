@@ -124,6 +124,7 @@ macro_rules! each_contract_case {
             transactions::a_snapshot_stands_still
             transactions::a_backup_brings_everything_back
             transactions::a_restore_loses_nothing_that_is_there
+            transactions::an_event_log_comes_back_with_its_ids
             transactions::a_restored_value_passes_the_checks_of_a_new_one
             transactions::the_originals_backup_is_understood
         }

@@ -1,6 +1,9 @@
 //! All or nothing.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -15,9 +18,10 @@ use crate::{
     },
     error::{Error, ErrorKind, Invalid},
     execute::read,
-    ids::AuditId,
+    ids::{AuditId, Cursor},
     memory::MemoryStore,
     page::Limit,
+    pattern::{Pattern, TopicFilter},
     ports::{Change, FactSet},
     settings::Settings,
     testkit::{
@@ -299,7 +303,7 @@ pub(super) async fn a_restored_value_passes_the_checks_of_a_new_one(fixture: Sto
         json!({"state": [{"key": "k", "version": number, "hash": hash, "content_type": "application/json",
             "updated_at": "2026-01-01T00:00:00Z", "text": "1"}]})
     };
-    let most = crate::ids::Version::MAX_RESTORED;
+    let most = crate::ids::MAX_RESTORED;
     let time = "2026-01-01T00:00:00Z";
     let template = |name: &str, version: u64| {
         json!({"templates": [{"id": "t", "name": name, "kind": "rules", "data": [], "version": version,
@@ -358,4 +362,43 @@ pub(super) async fn the_originals_backup_is_understood(fixture: StoreFixture) {
     assert_eq!(harness.koor.document(&key("a/b")).await.unwrap().value, r#"{"x": 1.0}"#);
     let broken = r#"{"state":[{"key":"k","version":1,"hash":"00","content_type":"x","updated_at":"x"}]}"#;
     assert!(serde_json::from_str::<Backup>(broken).is_err());
+}
+
+pub(super) async fn an_event_log_comes_back_with_its_ids(fixture: StoreFixture) {
+    let settings = Settings { event_retention: 3, change_retention: 2, ..Settings::default() };
+    let from = Harness::with(StoreFixture::of(MemoryStore::default()), settings).await;
+    for n in 0..5 {
+        from.publish("user", n).await;
+        from.put("k", &n.to_string()).await;
+    }
+    from.koor.prune_events().await.unwrap();
+    let text = backup_of(&from).await;
+    let before = event_lines(&from).await;
+    let harness = Harness::on(fixture).await;
+    let backup: Backup = serde_json::from_str(&text).unwrap();
+    let restored = harness.run(RestoreBackup::new(backup, harness.koor.now()).unwrap()).await.unwrap();
+    assert_eq!(restored.events, 5);
+    let after = event_lines(&harness).await;
+    assert_eq!(after[after.len() - before.len()..], before[..]);
+    let bounds = harness.koor.read(|tx| tx.log_bounds()).await.unwrap();
+    assert_eq!((bounds.pruned_user.get(), bounds.pruned_system.get()), (3, 6));
+    // Behind the five that came back: what the restore did, and then what comes.
+    let last = bounds.last.get();
+    assert!(last > 10, "{last}");
+    assert_eq!(harness.publish("user", 9).await.id.get(), last + 1);
+    // What was pruned there is missing here, too.
+    for (since, kept) in [(2, false), (3, true)] {
+        let topics = TopicFilter::new(vec![Pattern::new("*").unwrap()]);
+        let since = Some(Cursor::new(since));
+        let waited = harness.koor.wait_for_events(topics, since, Duration::ZERO, Limit::default()).await;
+        assert_eq!(waited.is_ok(), kept, "{since:?}");
+    }
+    let backup: Backup = serde_json::from_str(&text).unwrap();
+    let again = harness.run(RestoreBackup::new(backup, harness.koor.now()).unwrap()).await.unwrap();
+    assert_eq!(again.events, 0);
+}
+
+/// The events of a log, newest first.
+async fn event_lines(harness: &Harness) -> Vec<String> {
+    harness.dump().await.into_iter().filter(|line| line.starts_with("Event")).collect()
 }

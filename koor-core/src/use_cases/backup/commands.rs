@@ -13,7 +13,8 @@ use crate::{
     domain::{
         Actor, ContentType,
         audit::{Action, ChainWalk, ChainedEntry},
-        backup::{Backup, SavedState, SavedVersion, SavedWebhook},
+        backup::{Backup, SavedLog, SavedState, SavedVersion, SavedWebhook},
+        events::Event,
         instances::Instance,
         rules::Rule,
         state::{Document, Revision},
@@ -21,8 +22,8 @@ use crate::{
         usage::UsageRecord,
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, Hash, UsageId, Version},
-    ports::{Change, FactSet},
+    ids::{Cursor, DocumentKey, Hash, MAX_RESTORED, UsageId, Version},
+    ports::{Change, EventChange, FactSet},
     use_cases::{rules::bound, state::keep, templates},
 };
 
@@ -62,6 +63,8 @@ pub struct Restored {
     pub webhooks: u64,
     /// Instances.
     pub instances: u64,
+    /// Events.
+    pub events: u64,
     /// Audit entries.
     pub audit: u64,
     /// Usage records.
@@ -72,7 +75,8 @@ pub struct Restored {
 ///
 /// On an empty server everything comes back as it was, with versions and times. Where something is there already,
 /// nothing is lost: a document gets the saved one as its newest version, if it differs; rules, templates and webhooks
-/// are replaced; instances stay as they are; and the audit log and the usage records, which only grow, are left alone.
+/// are replaced; instances stay as they are; and the event log, the audit log and the usage records, which only grow, are
+/// left alone. Events come back into an empty log only, with their ids, so that the cursors of clients stay valid.
 #[derive(Debug)]
 pub struct RestoreBackup {
     documents: Vec<Document>,
@@ -80,6 +84,8 @@ pub struct RestoreBackup {
     templates: Vec<Template>,
     webhooks: Vec<SavedWebhook>,
     instances: Vec<Instance>,
+    events: Vec<Event>,
+    log: SavedLog,
     audit: Vec<ChainedEntry>,
     usage: Vec<UsageRecord>,
 }
@@ -90,14 +96,17 @@ impl RestoreBackup {
     /// # Errors
     /// When something in it could not be stored, or contradicts itself.
     pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
-        let mut documents = match backup.state {
+        // Named one by one, so that a section which is not restored does not compile.
+        let Backup { state, specs, rules, templates, webhooks, instances, events, log, audit, usage } =
+            backup;
+        let mut documents = match state {
             SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
             SavedState::Values(values) => values
                 .into_iter()
                 .map(|(key, value)| Ok(first_version(key.into(), value.as_str(), now)))
                 .collect::<Result<Vec<_>, Invalid>>(),
         }?;
-        for spec in backup.specs {
+        for spec in specs {
             documents.push(spec.into_document()?);
         }
         documents.sort_by(|a, b| (&a.key, a.revision.version).cmp(&(&b.key, b.revision.version)));
@@ -109,18 +118,29 @@ impl RestoreBackup {
             return Err(Invalid::new(format!("{} {key} has version {version} twice", key.what())));
         }
         let mut walk = ChainWalk::default();
-        backup.audit.iter().for_each(|entry| walk.step(entry));
+        for entry in &audit {
+            walk.step(entry);
+        }
         if let Some(id) = walk.report().broken_at {
             return Err(Invalid::new(format!("the audit log is broken at entry {id}")));
         }
+        if let Some(two) = events.windows(2).find(|two| two[0].id >= two[1].id) {
+            return Err(Invalid::new(format!("event {} comes after event {}", two[1].id, two[0].id)));
+        }
+        let last = events.last().map_or(Cursor::START, |event| event.id.into());
+        if let reached @ MAX_RESTORED.. = last.max(log.pruned_user).max(log.pruned_system).get() {
+            return Err(Invalid::new(format!("no event log reaches {reached}")));
+        }
         Ok(Self {
             documents,
-            rules: backup.rules.into_iter().map(|rule| rule.into_rule(now)).collect::<Result<_, _>>()?,
-            templates: backup.templates.into_iter().map(templates::checked).collect::<Result<_, _>>()?,
-            webhooks: backup.webhooks,
-            instances: backup.instances.into_iter().map(Instance::checked).collect::<Result<_, _>>()?,
-            audit: backup.audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
-            usage: backup.usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
+            rules: rules.into_iter().map(|rule| rule.into_rule(now)).collect::<Result<_, _>>()?,
+            templates: templates.into_iter().map(templates::checked).collect::<Result<_, _>>()?,
+            webhooks,
+            instances: instances.into_iter().map(Instance::checked).collect::<Result<_, _>>()?,
+            events: events.into_iter().map(Event::checked).collect::<Result<_, _>>()?,
+            log,
+            audit: audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
+            usage: usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
         })
     }
 
@@ -139,6 +159,19 @@ impl RestoreBackup {
             cx.push(Change::AppendAudit(entry.clone()));
         }
         self.audit.len() as u64
+    }
+
+    /// Events come back only where there are none: their ids would be those of other events.
+    fn restore_events(&self, cx: &mut CommandContext<'_>) -> u64 {
+        if cx.ends().log.last > Cursor::START {
+            return 0;
+        }
+        for event in &self.events {
+            cx.push(Change::Event(EventChange::Restore(event.clone())));
+        }
+        let SavedLog { pruned_user: user, pruned_system: system } = self.log;
+        cx.push(Change::Event(EventChange::SetPruned { user, system }));
+        self.events.len() as u64
     }
 
     fn restore_usage(&self, cx: &mut CommandContext<'_>) -> u64 {
@@ -233,8 +266,13 @@ impl Command for RestoreBackup {
     }
 
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Restored>, Error> {
-        let mut restored =
-            Restored { audit: self.restore_audit(cx), usage: self.restore_usage(cx), ..Restored::default() };
+        // Events first: everything below may append some.
+        let mut restored = Restored {
+            events: self.restore_events(cx),
+            audit: self.restore_audit(cx),
+            usage: self.restore_usage(cx),
+            ..Restored::default()
+        };
         self.restore_documents(cx, &mut restored)?;
         self.restore_records(cx, &mut restored)?;
         let projects: BTreeSet<_> = self.rules.iter().map(|rule| &rule.project).collect();

@@ -14,13 +14,15 @@ use crate::{
     command::{Command as _, CommandContext, Housekeeping},
     domain::{
         audit::{AuditFilter, Outcome},
-        backup::{FORMAT, SavedDocument, SavedWebhook},
+        backup::{FORMAT, SavedDocument, SavedLog, SavedWebhook},
+        events::{EventFilter, LogBounds},
         instances::InstanceFilter,
         rules::RuleFilter,
     },
     error::Error,
-    ids::{DocumentKey, UsageId, Version},
-    ports::{FactSet, ReadTx, StoreError, StoreResult},
+    ids::{Cursor, DocumentKey, UsageId, Version},
+    pattern::TopicFilter,
+    ports::{EveryNoun, FactSet, ReadTx, StoreError, StoreResult},
     use_cases::CreateBackup,
 };
 
@@ -99,62 +101,108 @@ fn record(
 fn write(tx: &mut dyn ReadTx, now: Timestamp, pieces: &mpsc::Sender<StoreResult<Bytes>>) -> StoreResult<()> {
     let mut out = Writer { pieces, piece: Vec::with_capacity(PIECE), first: true };
     out.text(&format!("{{\"format\":{},\"version\":1,\"created_at\":{}", json!(FORMAT), json!(now)))?;
-    write_documents(tx, &mut out)?;
-    out.section("rules", tx.rules(&RuleFilter::default())?)?;
-    out.begin("templates")?;
-    for listed in tx.templates(None, None)? {
-        out.items(tx.template(&listed.id)?)?;
-    }
-    out.end()?;
-    out.section("webhooks", tx.webhooks()?.iter().map(SavedWebhook::from))?;
-    out.section("instances", tx.instances(&InstanceFilter::default())?)?;
-    out.begin("audit")?;
-    let mut after = 0;
-    loop {
-        let filter = AuditFilter { after: Some(after), ..AuditFilter::default() };
-        let page = tx.audit(&filter, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.entry.id.get();
-        out.items(page)?;
-    }
-    out.end()?;
-    out.begin("usage")?;
-    let mut after: Option<UsageId> = None;
-    loop {
-        let page = tx.usage_after(after, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        out.items(page)?;
-    }
-    out.end()?;
+    out.visit(tx)?;
     out.text("}\n")?;
     out.hand_on()
 }
 
-/// State and specs come in one walk, state first.
-fn write_documents(tx: &mut dyn ReadTx, out: &mut Writer<'_>) -> StoreResult<()> {
-    let mut after: Option<(DocumentKey, Version)> = None;
-    let mut in_specs = false;
-    out.begin("state")?;
-    loop {
-        let place = after.as_ref().map(|(key, version)| (key, *version));
-        let page = tx.documents_after(place, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.key.clone(), last.revision.version));
-        for document in page {
-            if !in_specs && matches!(document.key, DocumentKey::Spec(_)) {
-                in_specs = true;
-                out.end()?;
-                out.begin("specs")?;
+impl EveryNoun for Writer<'_> {
+    type Error = StoreError;
+
+    /// State and specs come in one walk, state first.
+    fn documents(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        let mut after: Option<(DocumentKey, Version)> = None;
+        let mut in_specs = false;
+        self.begin("state")?;
+        loop {
+            let place = after.as_ref().map(|(key, version)| (key, *version));
+            let page = tx.documents_after(place, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.key.clone(), last.revision.version));
+            for document in page {
+                if !in_specs && matches!(document.key, DocumentKey::Spec(_)) {
+                    in_specs = true;
+                    self.end()?;
+                    self.begin("specs")?;
+                }
+                self.items([SavedDocument::from(document)])?;
             }
-            out.items([SavedDocument::from(document)])?;
         }
+        if !in_specs {
+            self.end()?;
+            self.begin("specs")?;
+        }
+        self.end()
     }
-    if !in_specs {
-        out.end()?;
-        out.begin("specs")?;
+
+    fn events(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        let LogBounds { last, pruned_user, pruned_system } = tx.log_bounds()?;
+        self.text(&format!(",\n\"log\":{}", json!(SavedLog { pruned_user, pruned_system })))?;
+        let everything = EventFilter { topics: TopicFilter::everything(), ..EventFilter::default() };
+        let mut after = Cursor::START;
+        self.begin("events")?;
+        while after < last {
+            let page = tx.events_after(after, &everything, PAGE)?;
+            after = page.through;
+            self.items(page.events)?;
+        }
+        self.end()
     }
-    out.end()
+
+    fn instances(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.section("instances", tx.instances(&InstanceFilter::default())?)
+    }
+
+    fn rules(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.section("rules", tx.rules(&RuleFilter::default())?)
+    }
+
+    fn webhooks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.section("webhooks", tx.webhooks()?.iter().map(SavedWebhook::from))
+    }
+
+    /// Left out: the next run finds what holds then.
+    fn compliance(&mut self, _: &mut dyn ReadTx) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn templates(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.begin("templates")?;
+        for listed in tx.templates(None, None)? {
+            self.items(tx.template(&listed.id)?)?;
+        }
+        self.end()
+    }
+
+    fn audit(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.begin("audit")?;
+        let mut after = 0;
+        loop {
+            let filter = AuditFilter { after: Some(after), ..AuditFilter::default() };
+            let page = tx.audit(&filter, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.entry.id.get();
+            self.items(page)?;
+        }
+        self.end()
+    }
+
+    /// Left out: they count the calls of this server.
+    fn metrics(&mut self, _: &mut dyn ReadTx) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn usage(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.begin("usage")?;
+        let mut after: Option<UsageId> = None;
+        loop {
+            let page = tx.usage_after(after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            self.items(page)?;
+        }
+        self.end()
+    }
 }
 
 struct Writer<'a> {

@@ -15,7 +15,7 @@ use crate::{
         templates::{Contents, Template, TemplateKind},
     },
     error::{Error, Invalid},
-    ids::{DocumentKey, ProjectName, SpecKey, TemplateId, Version},
+    ids::{DocumentKey, MAX_RESTORED, ProjectName, SpecKey, TemplateId},
     ports::{Change, FactSet, TemplateChange},
     use_cases::{
         rules::import,
@@ -111,7 +111,7 @@ impl Checked {
 /// A template of a backup, if it could be made as it is.
 pub(crate) fn checked(template: Template) -> Result<Template, Invalid> {
     let Template { id, name, description, kind, data, tags, version, created_at, updated_at } = template;
-    if version == 0 || version > Version::MAX_RESTORED {
+    if version == 0 || version > MAX_RESTORED {
         return Err(Invalid::new(format!("template {id}: no version counts to {version}")));
     }
     let (id, kind) = (id.to_string(), kind.to_string());
