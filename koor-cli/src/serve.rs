@@ -137,6 +137,9 @@ async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor,
         change_retention: settings.change_retention,
         history_limit: settings.history_limit,
         stale_after: settings.stale_after,
+        task_lease: settings.task_lease,
+        path_lease: settings.path_lease,
+        message_retention: settings.message_retention,
         compliance_every: settings.compliance_every,
         ..Settings::default()
     };

@@ -67,6 +67,12 @@ impl Caller {
         &self.actor
     }
 
+    /// How what it makes names its author: the agent's name, else the name of its token, `admin`, or `""`.
+    #[must_use]
+    pub fn author(&self) -> &str {
+        self.instance.as_ref().map_or(self.actor.as_str(), |instance| &instance.name)
+    }
+
     /// The instance it is, if it is one.
     #[must_use]
     pub fn as_instance(&self) -> Option<&InstanceRef> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
 pub use crate::invalid::Invalid;
 use crate::{
     clock::NoRandomness,
@@ -24,6 +26,12 @@ pub enum Error {
     /// The caller's role does not reach this far.
     #[error("admin role required to {0}")]
     Forbidden(&'static str),
+    /// This caller may not do that, whatever its role; the text says why.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// What is asked for does not fit what is there now.
+    #[error(transparent)]
+    Conflict(#[from] Box<Conflict>),
     /// What was named is not there.
     #[error("{what} not found: {name}")]
     NotFound {
@@ -93,6 +101,40 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+/// Why something cannot be done as things stand now, with what a program needs to know of it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{text}")]
+pub struct Conflict {
+    text: String,
+    fields: Map<String, Value>,
+}
+
+impl Conflict {
+    /// A conflict with the given text, which a client will read as it stands.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), fields: Map::new() }
+    }
+
+    /// The same, with a field that the answer has beside the text.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.fields.insert(field.to_owned(), value);
+        self
+    }
+
+    /// The fields that the answer has beside the text.
+    #[must_use]
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+}
+
+impl From<Conflict> for Error {
+    fn from(conflict: Conflict) -> Self {
+        Box::new(conflict).into()
+    }
+}
+
 /// What an adapter at the border needs to know of an [`Error`] to answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -127,9 +169,9 @@ impl Error {
         match self {
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Unauthorized => ErrorKind::Unauthorized,
-            Self::Forbidden(_) => ErrorKind::Forbidden,
+            Self::Forbidden(_) | Self::NotAllowed(_) => ErrorKind::Forbidden,
             Self::NotFound { .. } | Self::NoSuchVersion { .. } => ErrorKind::NotFound,
-            Self::Exists { .. } => ErrorKind::Conflict,
+            Self::Exists { .. } | Self::Conflict(_) => ErrorKind::Conflict,
             Self::VersionConflict { .. } => ErrorKind::Precondition,
             Self::SchemaViolations { .. } => ErrorKind::Unprocessable,
             Self::CursorExpired { .. } | Self::CursorBeyond { .. } => ErrorKind::Gone,

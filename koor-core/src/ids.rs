@@ -6,6 +6,7 @@ mod numbers;
 
 pub use hash::Hash;
 pub use names::{
-    DocumentKey, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic, WebhookId,
+    AgentName, DocumentKey, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic,
+    WebhookId,
 };
 pub use numbers::{AuditId, Cursor, EventId, MAX_RESTORED, RunId, UsageId, Version};

@@ -54,7 +54,7 @@ pub use announcement::SystemTopic;
 pub use app::{Builder, Koor};
 pub use caller::{Access, Caller, InstanceRef, Role};
 pub use command::{Applied, Command, CommandContext, Committed, Operation};
-pub use error::{Error, ErrorKind, Invalid};
+pub use error::{Conflict, Error, ErrorKind, Invalid};
 pub use hub::{Delivery, Frame, Gap, Subscription, Told};
 pub use identify::{Credentials, Identified};
 pub use jobs::Jobs;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::webhooks::Secret;
+use crate::domain::{LeaseTime, webhooks::Secret};
 
 /// How the core behaves. The defaults are those of a server that nobody configured.
 #[derive(Debug, Clone)]
@@ -19,6 +19,12 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How often the contracts of active instances are checked.
     pub compliance_every: Duration,
+    /// For how long a task is claimed where the claim does not say.
+    pub task_lease: LeaseTime,
+    /// For how long paths are leased where the lease does not say.
+    pub path_lease: LeaseTime,
+    /// For how long messages are kept after they were read.
+    pub message_retention: Duration,
     /// How many of the newest events are held in memory for subscribers that are up to date.
     pub tail_events: usize,
     /// How many bytes these may take together.
@@ -34,6 +40,9 @@ impl Default for Settings {
             history_limit: None,
             stale_after: Duration::from_mins(5),
             compliance_every: Duration::from_mins(5),
+            task_lease: LeaseTime::minutes(15),
+            path_lease: LeaseTime::minutes(30),
+            message_retention: Duration::from_hours(30 * 24),
             // A second of what one server can take in, and no more memory than a small cache.
             tail_events: 16_384,
             tail_bytes: 16 << 20,

@@ -167,9 +167,15 @@ impl Failure {
             Error::CursorExpired { oldest } | Error::CursorBeyond { oldest, .. } => {
                 body["oldest"] = json!(oldest);
             }
+            Error::Conflict(conflict) => {
+                for (field, value) in conflict.fields() {
+                    body[field] = value.clone();
+                }
+            }
             Error::Invalid(_)
             | Error::Unauthorized
             | Error::Forbidden(_)
+            | Error::NotAllowed(_)
             | Error::NotFound { .. }
             | Error::NoSuchVersion { .. }
             | Error::Exists { .. }

@@ -1,8 +1,11 @@
 //! The formats of the database.
 
 /// The steps from an empty database to this one. Never changed, only added to: databases out there have done them.
-pub(crate) const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_nouns.sql"), include_str!("../migrations/0002_audit_by.sql")];
+pub(crate) const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_nouns.sql"),
+    include_str!("../migrations/0002_audit_by.sql"),
+    include_str!("../migrations/0003_coordination.sql"),
+];
 
 /// The format that this program writes, and the newest that it knows.
 pub(crate) fn newest_format() -> u32 {

@@ -67,6 +67,18 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) compliance_every: Option<String>,
 
+    /// For how long a task is claimed where the claim does not say [default: 15m]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) task_lease: Option<String>,
+
+    /// For how long paths are leased where the lease does not say [default: 30m]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) path_lease: Option<String>,
+
+    /// For how long messages are kept after they were read [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) message_retention: Option<String>,
+
     /// The largest body of a request [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_body: Option<String>,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use koor_core::domain::webhooks::Secret;
+use koor_core::domain::{LeaseTime, webhooks::Secret};
 use koor_http::outbound::AllowedTarget;
 use koor_store_sqlite::Durability;
 use serde_json::{Map, Value};
@@ -34,10 +34,10 @@ const LARGEST_BODY: u64 = 512 << 20;
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// The keys that a file may have for others: the same file serves `koor`'s other commands.
-const KEYS_OF_OTHERS: [&str; 3] = ["server", "token", "instance_id"];
+const KEYS_OF_OTHERS: [&str; 4] = ["server", "token", "instance_id", "workspace"];
 
 /// Everything that can be set, by its key in the file. The flag and the variable are named after it.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 21] = [
     "bind",
     "dashboard_bind",
     "data_dir",
@@ -50,6 +50,9 @@ const KEYS: [&str; 18] = [
     "history_limit",
     "stale_after",
     "compliance_every",
+    "task_lease",
+    "path_lease",
+    "message_retention",
     "max_body",
     "durability",
     "allow_origin",
@@ -81,6 +84,9 @@ pub(crate) struct ServeSettings {
     pub(crate) history_limit: Option<u64>,
     pub(crate) stale_after: Duration,
     pub(crate) compliance_every: Duration,
+    pub(crate) task_lease: LeaseTime,
+    pub(crate) path_lease: LeaseTime,
+    pub(crate) message_retention: Duration,
     pub(crate) max_body: u64,
     pub(crate) durability: Durability,
     pub(crate) allow_origins: Vec<String>,
@@ -127,6 +133,7 @@ impl ServeSettings {
             long if long > LONGEST => Err("at most 365d is possible".to_owned()),
             fine => Ok(fine),
         };
+        let lease = |text: &str| LeaseTime::new(span(text)?).map_err(|error| error.to_string());
         let body = |text: &str| match size(text)? {
             n @ 1..=LARGEST_BODY => Ok(n),
             _ => Err("from 1B to 512MiB is possible".to_owned()),
@@ -145,6 +152,9 @@ impl ServeSettings {
             history_limit: layers.one("history_limit", "0", count).map(|n| (n > 0).then_some(n))?,
             stale_after: layers.one("stale_after", "5m", period)?,
             compliance_every: layers.one("compliance_every", "5m", period)?,
+            task_lease: layers.one("task_lease", "15m", lease)?,
+            path_lease: layers.one("path_lease", "30m", lease)?,
+            message_retention: layers.one("message_retention", "30d", period)?,
             max_body: layers.one("max_body", "10MiB", body)?,
             durability: layers.one("durability", "full", durability)?,
             allow_origins: layers.all("allow_origin", origin)?,
@@ -178,6 +188,9 @@ impl<'a> Layers<'a> {
             ("history_limit", one(args.history_limit)),
             ("stale_after", one(args.stale_after)),
             ("compliance_every", one(args.compliance_every)),
+            ("task_lease", one(args.task_lease)),
+            ("path_lease", one(args.path_lease)),
+            ("message_retention", one(args.message_retention)),
             ("max_body", one(args.max_body)),
             ("durability", one(args.durability)),
             ("allow_origin", args.allow_origin),

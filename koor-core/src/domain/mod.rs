@@ -1,5 +1,6 @@
 //! The nouns: their types and the rules that are theirs alone. Pure: no store, no clock, no I/O.
 
+pub mod agents;
 pub mod audit;
 pub mod backup;
 pub mod compliance;
@@ -15,10 +16,12 @@ pub mod templates;
 pub mod usage;
 pub mod webhooks;
 
+mod lease_time;
 mod string_enum;
 mod text;
 
 pub use json::RawJson;
+pub use lease_time::LeaseTime;
 pub(crate) use string_enum::string_enum;
 pub use text::{Actor, ContentType};
 pub(crate) use text::{line, prose};

@@ -100,6 +100,10 @@ name! {
     TemplateId, |name| segment("template id", name)
 }
 name! {
+    /// The name that an agent registered under: 1 to 1024 bytes, no control characters.
+    AgentName, |name| bounded("agent name", name, 1024)
+}
+name! {
     /// What an event is about: 1 to 256 bytes, dot-separated, no empty segment, no whitespace, no control or glob
     /// characters.
     Topic, |topic| {

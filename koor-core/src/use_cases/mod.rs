@@ -6,6 +6,7 @@ mod backup;
 mod compliance;
 mod contracts;
 mod events;
+mod identity;
 mod import;
 mod instances;
 mod metrics;

@@ -44,6 +44,9 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.history_limit, None);
     assert_eq!(settings.stale_after, Duration::from_mins(5));
     assert_eq!(settings.compliance_every, Duration::from_mins(5));
+    let leases = [settings.task_lease, settings.path_lease].map(LeaseTime::get);
+    assert_eq!(leases, [Duration::from_mins(15), Duration::from_mins(30)]);
+    assert_eq!(settings.message_retention, Duration::from_hours(30 * 24));
     assert_eq!(settings.max_body, 10 << 20);
     assert_eq!(settings.durability, Durability::Full);
     assert!(settings.allow_origins.is_empty() && settings.allow_hosts.is_empty());
@@ -65,9 +68,9 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 fn every_key_can_be_set_in_every_layer() {
     let file = r#"{"bind": "[::1]:1", "dashboard_bind": "", "data_dir": "d", "auth_token": "t", "log_level": "debug",
         "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
-        "compliance_every": "9m", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
+        "compliance_every": "9m", "task_lease": "10s", "path_lease": "24h", "message_retention": "7d", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
         "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
-        "instance_id": "z", "insecure": true}"#;
+        "instance_id": "z", "workspace": "w", "insecure": true}"#;
     let without_sources = |settings: ServeSettings| ServeSettings { sources: Sources::default(), ..settings };
     let by_file = without_sources(resolve(&[], &[], Some(file)).unwrap());
     let environment = [
@@ -82,6 +85,9 @@ fn every_key_can_be_set_in_every_layer() {
         ("KOOR_HISTORY_LIMIT", "7"),
         ("KOOR_STALE_AFTER", "8s"),
         ("KOOR_COMPLIANCE_EVERY", "9m"),
+        ("KOOR_TASK_LEASE", "10s"),
+        ("KOOR_PATH_LEASE", "24h"),
+        ("KOOR_MESSAGE_RETENTION", "7d"),
         ("KOOR_MAX_BODY", "10"),
         ("KOOR_DURABILITY", "normal"),
         ("KOOR_ALLOW_ORIGIN", "https://a.example"),
@@ -113,6 +119,12 @@ fn every_key_can_be_set_in_every_layer() {
         "8s",
         "--compliance-every",
         "9m",
+        "--task-lease",
+        "10s",
+        "--path-lease",
+        "24h",
+        "--message-retention",
+        "7d",
         "--max-body",
         "10",
         "--durability",
@@ -162,6 +174,9 @@ fn a_bad_value_is_named_by_where_it_came_from() {
         ("--stale-after", "5"),
         ("--stale-after", "0s"),
         ("--compliance-every", "999d"),
+        ("--task-lease", "9s"),
+        ("--path-lease", "25h"),
+        ("--message-retention", "0s"),
         ("--max-body", "0"),
         ("--max-body", "2GiB"),
         ("--durability", "most"),
