@@ -30,6 +30,11 @@ bench-short *parts:
     cargo build --profile dist -p koor-cli -p koor-bench
     "${CARGO_TARGET_DIR:-target}/dist/koor-bench" short {{ parts }}
 
+# Two builds of the server beside each other: what a change costs, or gains.
+bench-versions old new:
+    cargo build --profile dist -p koor-bench
+    "${CARGO_TARGET_DIR:-target}/dist/koor-bench" versions {{ old }} {{ new }}
+
 # Instructions for a GET and a PUT, by callgrind, against koor-bench/instructions.txt; `write` writes them down.
 instructions *write:
     cargo build --profile dist -p koor-cli -p koor-bench

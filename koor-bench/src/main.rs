@@ -3,6 +3,7 @@
 //! `koor-bench full [part…]` measures everything, or these parts; without parts it writes what it found into
 //! `docs/performance.md` and `docs/images`. `koor-bench short [part…]` takes a few minutes, and fails if something is
 //! slower than two thirds of what is asked for, twice. `koor-bench instructions` counts the instructions of a request.
+//! `koor-bench versions <old> <new>` compares two builds of the server.
 //! `KOOR_BENCHED` is the binary under test, else `koor` beside this one.
 //!
 //! Peers are processes of their own, on loopback, with their data in one temporary directory. What is compared takes
@@ -37,7 +38,7 @@ mod stats;
 mod svg;
 mod wire;
 
-use std::{env, process::ExitCode};
+use std::{env, path::Path, process::ExitCode};
 
 use parts::{Depth, Ground};
 use report::Report;
@@ -49,11 +50,21 @@ fn main() -> ExitCode {
         ["serve", kind, rest @ ..] => servers::serve(kind, rest),
         ["instructions"] => instructions::check(false),
         ["instructions", "write"] => instructions::check(true),
+        ["versions", old, new] => {
+            let programs = [old, new].map(|program| Path::new(program).canonicalize());
+            let [Ok(old), Ok(new)] = programs else {
+                eprintln!("koor-bench: cannot find {old} or {new}");
+                return ExitCode::from(2);
+            };
+            let mut report = Report::new(Depth::Full);
+            parts::versions::measure(&Ground::new(Depth::Full), &old, &new, &mut report);
+            ExitCode::SUCCESS
+        }
         ["full", parts @ ..] => measure(Depth::Full, parts),
         ["short", parts @ ..] => measure(Depth::Short, parts),
         _ => {
             eprintln!(
-                "usage: koor-bench full|short [part…] | instructions [write]\nparts: {}",
+                "usage: koor-bench full|short [part…] | instructions [write] | versions <old> <new>\nparts: {}",
                 parts::ALL.map(|(name, _)| name).join(" ")
             );
             ExitCode::from(2)

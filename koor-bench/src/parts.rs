@@ -6,6 +6,8 @@ mod footprint;
 mod growth;
 mod reads;
 mod rules;
+
+pub(crate) mod versions;
 mod writes;
 
 use std::{

@@ -27,9 +27,14 @@ pub(crate) fn koor_binary() -> PathBuf {
 
 /// Koor, with everything on: routing, counters, a log line for each request.
 pub(crate) fn koor(directory: &Path, more: &[&str]) -> Peer {
+    koor_at(&koor_binary(), directory, more)
+}
+
+/// The same, of a certain build.
+pub(crate) fn koor_at(program: &Path, directory: &Path, more: &[&str]) -> Peer {
     let mut args = vec!["serve", "--bind", "127.0.0.1:0", "--dashboard-bind", "", "--log-level", "info"];
     args.extend(more);
-    let mut process = Process::start(directory, &koor_binary(), &args).expect("it is there");
+    let mut process = Process::start(directory, program, &args).expect("it is there");
     let place = process.address_after("listening api=http://");
     Peer { process, place }
 }

@@ -35,7 +35,7 @@ pub(super) fn value() -> Vec<u8> {
     format!("{{\"filler\":\"{}\"}}", "x".repeat(1011)).into_bytes()
 }
 
-fn put() -> impl Exchange {
+pub(super) fn put() -> impl Exchange {
     let value = value();
     Http {
         next: move |out: &mut Vec<u8>| {
@@ -49,7 +49,14 @@ pub(super) fn accepted(answer: Status<'_>) {
     assert_eq!(answer.code, 200, "{}", String::from_utf8_lossy(answer.body));
 }
 
-fn publish() -> impl Exchange {
+pub(super) fn get() -> impl Exchange {
+    Http {
+        next: |out: &mut Vec<u8>| request(out, "GET", &format!("/api/state/bench/{}", next_key()), b""),
+        check: |answer: Status<'_>| assert!(matches!(answer.code, 200 | 404), "{}", answer.code),
+    }
+}
+
+pub(super) fn publish() -> impl Exchange {
     // As large as what a PUT carries.
     let body = format!("{{\"topic\":\"bench.write\",\"data\":{{\"filler\":\"{}\"}}}}", "x".repeat(1011))
         .into_bytes();
@@ -60,7 +67,7 @@ fn publish() -> impl Exchange {
 }
 
 /// A PUT under the condition that the key is at the newest version anybody here has heard of. Counts those that win.
-fn conditional(version: Arc<AtomicU64>, won: Arc<AtomicU64>) -> impl Exchange {
+pub(super) fn conditional(version: Arc<AtomicU64>, won: Arc<AtomicU64>) -> impl Exchange {
     let value = value();
     let heard = Arc::clone(&version);
     Http {
@@ -230,10 +237,7 @@ fn latencies(report: &mut Report, place: SocketAddr) {
         // One connection can't do more than one at a time.
         let rate = if connections == 1 { PER_SECOND / 4.0 } else { PER_SECOND };
         let puts = paced::latencies(place, connections, rate, span, |_| put());
-        let gets = paced::latencies(place, connections, rate, span, |_| Http {
-            next: |out: &mut Vec<u8>| request(out, "GET", &format!("/api/state/bench/{}", next_key()), b""),
-            check: |answer: Status<'_>| assert!(matches!(answer.code, 200 | 404), "{}", answer.code),
-        });
+        let gets = paced::latencies(place, connections, rate, span, |_| get());
         for (index, (what, found)) in [("PUT", puts), ("GET", gets)].into_iter().enumerate() {
             let figures = quantiles.map(|(_, share)| quantile(&found, share));
             for (figure, (_, points)) in figures.iter().zip(lines.iter_mut().skip(3 * index)) {
