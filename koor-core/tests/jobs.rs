@@ -29,8 +29,8 @@ use koor_core::{
     testkit::{FakeClock, FakeIds, Intercept, intercepted_store},
     use_cases::History,
     use_cases::{
-        ActivateInstance, CreateWebhook, DeleteWebhook, EnableWebhook, PublishEvent, PutDocument,
-        RegisterInstance, WebhookDraft,
+        ActivateInstance, CreateWebhook, DeleteWebhook, EnableWebhook, InstanceDraft, PublishEvent,
+        PutDocument, RegisterInstance, WebhookDraft,
     },
 };
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ impl Bench {
     }
 
     async fn agent(&self, workspace: &str) -> Instance {
-        let register = RegisterInstance::new(&self.koor, "goth", workspace, "", "", &[]).unwrap();
+        let register = RegisterInstance::new(&self.koor, &InstanceDraft::new("goth", workspace)).unwrap();
         let id = self.koor.execute(&Caller::local(), register).await.unwrap().output.instance.id;
         self.koor.execute(&Caller::local(), ActivateInstance(id)).await.unwrap().output
     }

@@ -4,11 +4,11 @@ use http::request::Parts;
 use koor_core::{
     Caller, Error, InstanceRef, Koor, Role,
     domain::{
-        instances::{Instance, InstanceFilter, InstanceStatus},
+        instances::{Instance, InstanceFilter},
         rules::RuleDraft,
     },
     ids::InstanceId,
-    use_cases::{ProposeRule, RegisterInstance, Registered, SetIntent},
+    use_cases::{InstanceDraft, RegisterInstance, Registered, SetIntent},
 };
 use serde_json::{Map, Value, json};
 
@@ -50,15 +50,14 @@ pub(crate) async fn call(
 }
 
 async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
-    let capabilities: Vec<String> = sent.text("capabilities").split(',').map(str::to_owned).collect();
-    let command = RegisterInstance::new(
-        koor,
-        &sent.text("name"),
-        &sent.text("workspace"),
-        &sent.text("intent"),
-        &sent.text("stack"),
-        &capabilities,
-    )?;
+    let draft = InstanceDraft {
+        name: sent.text("name"),
+        workspace: sent.text("workspace"),
+        intent: sent.text("intent"),
+        stack: sent.text("stack"),
+        capabilities: sent.text("capabilities").split(',').map(str::to_owned).collect(),
+    };
+    let command = RegisterInstance::new(koor, &draft)?;
     let Registered { instance, token } = koor.execute(caller, command).await?.output;
     let message = format!(
         "Registered as pending. Activate: koor-cli activate {}. Read and write data by REST or koor-cli, as \
@@ -92,10 +91,6 @@ async fn set_intent(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result
     let id: InstanceId = named.trim().parse().map_err(|_| unknown())?;
     let command = SetIntent::new(id, &sent.text("intent"))?;
     let instance = koor.execute(caller, command).await?.output;
-    if instance.status == InstanceStatus::Stale {
-        // Whoever says what it does is there: over HTTP, the request's own identity would have said so.
-        koor.heartbeat(caller, id).await?;
-    }
     let answer =
         json!({"instance_id": id, "intent": instance.intent, "message": "Intent set, last_seen refreshed."});
     Ok(Done { answer, named: Some(InstanceRef::from(&instance)) })
@@ -133,8 +128,7 @@ async fn propose_rule(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Resu
         context: sent.given("context"),
         ..RuleDraft::default()
     };
-    let command = ProposeRule::new(caller, draft)?;
-    let rule = koor.execute(caller, command).await?.output;
+    let rule = koor.propose_rule(caller, draft).await?.output;
     let answer = json!({
         "project": rule.project,
         "rule_id": rule.rule_id,

@@ -17,7 +17,8 @@ use crate::{
     ports::Store,
     settings::Settings,
     use_cases::{
-        ActivateInstance, DeleteDocument, PublishEvent, PutDocument, RegisterInstance, Registered, Written,
+        ActivateInstance, DeleteDocument, InstanceDraft, PublishEvent, PutDocument, RegisterInstance,
+        Registered, Written,
     },
 };
 
@@ -136,7 +137,8 @@ impl Harness {
 
     /// Registers an instance, and activates it.
     pub async fn agent(&self, name: &str, workspace: &str) -> Registered {
-        let register = RegisterInstance::new(&self.koor, name, workspace, "", "rust", &[]).unwrap();
+        let draft = InstanceDraft { stack: "rust".into(), ..InstanceDraft::new(name, workspace) };
+        let register = RegisterInstance::new(&self.koor, &draft).unwrap();
         let registered = self.run(register).await.unwrap();
         self.run(ActivateInstance(registered.instance.id)).await.unwrap();
         registered

@@ -14,8 +14,8 @@ use crate::{
     page::Limit,
     use_cases::{
         ActivateInstance, CreateWebhook, DecideRule, Decision, DeleteDocument, DeleteRule, DeleteWebhook,
-        DeregisterInstance, ImportRules, ProposeRule, PutRules, RecordUsage, RegisterInstance, RenewToken,
-        RollbackDocument, SetIntent, UsageDraft, WebhookDraft,
+        DeregisterInstance, ImportRules, InstanceDraft, ProposeRule, PutRules, RecordUsage, RegisterInstance,
+        RenewToken, RollbackDocument, SetIntent, UsageDraft, WebhookDraft,
     },
 };
 
@@ -69,7 +69,10 @@ async fn step(harness: &Harness, dice: &mut Dice) -> String {
         9 => format!("{:?}", harness.publish(dice.pick(&["x", "x.y", "z"]), number).await),
         10 => format!("{:?}", harness.koor.prune_events().await),
         11 => {
-            let register = RegisterInstance::new(&harness.koor, id, project, "", name, &[]).unwrap();
+            let register = {
+                let draft = InstanceDraft { stack: name.into(), ..InstanceDraft::new(id, project) };
+                RegisterInstance::new(&harness.koor, &draft).unwrap()
+            };
             said(harness, register).await
         }
         12..=14 => some_instance(harness, dice, number).await,

@@ -77,11 +77,18 @@ mod tests {
         command::{Applied, Command, Operation},
         error::ErrorKind,
         memory::MemoryStore,
-        use_cases::{DeregisterInstance, RegisterInstance},
+        use_cases::{DeregisterInstance, InstanceDraft, RegisterInstance},
     };
 
     async fn registered(koor: &Koor, name: &str, workspace: &str) -> Caller {
-        let register = RegisterInstance::new(koor, name, workspace, "", "", &["sql".to_owned()]).unwrap();
+        let register = {
+            let capabilities = vec!["sql".to_owned()];
+            RegisterInstance::new(
+                koor,
+                &InstanceDraft { capabilities, ..InstanceDraft::new(name, workspace) },
+            )
+            .unwrap()
+        };
         let instance = koor.execute(&Caller::local(), register).await.unwrap().output.instance;
         Caller::instance(Role::Agent, InstanceRef::from(&instance))
     }

@@ -23,8 +23,8 @@ pub use contracts::{ContractSummary, ContractTest, TestRequest};
 pub use events::{History, HistoryJson, PublishEvent, Waited};
 pub use import::{Imported, Takeover, Unfit};
 pub use instances::{
-    ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
-    SetCapabilities, SetIntent,
+    ActivateInstance, CheckLiveness, DeregisterInstance, InstanceDraft, RegisterInstance, Registered,
+    RenewToken, SetCapabilities, SetIntent,
 };
 pub use metrics::{ResetMetrics, RuntimeStats, ServerMetrics};
 pub use rules::{

@@ -5,8 +5,8 @@ use koor_core::{
     domain::instances::{Instance, InstanceFilter, InstanceStatus},
     ids::InstanceId,
     use_cases::{
-        ActivateInstance, DeregisterInstance, RegisterInstance, Registered, RenewToken, SetCapabilities,
-        SetIntent,
+        ActivateInstance, DeregisterInstance, InstanceDraft, RegisterInstance, Registered, RenewToken,
+        SetCapabilities, SetIntent,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -45,16 +45,6 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
     response::json(&call.koor().instance(id(&call)?).await?)
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RegisterBody {
-    name: String,
-    workspace: String,
-    intent: String,
-    stack: String,
-    capabilities: Vec<String>,
-}
-
 /// An instance with the token that is shown this once.
 #[derive(Serialize)]
 struct WithToken {
@@ -64,8 +54,8 @@ struct WithToken {
 }
 
 pub(crate) async fn register(mut call: Call) -> Result<Answer, Failure> {
-    let RegisterBody { name, workspace, intent, stack, capabilities } = call.object().await?;
-    let command = RegisterInstance::new(call.koor(), &name, &workspace, &intent, &stack, &capabilities)?;
+    let draft: InstanceDraft = call.object().await?;
+    let command = RegisterInstance::new(call.koor(), &draft)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|Registered { instance, token }| WithToken { instance, token }))
 }

@@ -2,10 +2,9 @@
 
 use koor_core::{
     Committed,
-    domain::rules::{RULES_ROOM, RuleDraft, RuleFilter, RuleSource},
+    domain::rules::{RuleDraft, RuleFilter, RuleSource},
     ids::ProjectName,
-    use_cases::FileToCheck,
-    use_cases::{DecideRule, Decision, DeleteRule, ImportRules, ProposeRule, PutRules},
+    use_cases::{DecideRule, Decision, DeleteRule, FileToCheck},
 };
 use serde_json::json;
 
@@ -44,17 +43,13 @@ fn sources(query: Query<'_>) -> Result<Vec<RuleSource>, Failure> {
 pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
     let drafts: Vec<RuleDraft> = call.objects().await?;
     let project: ProjectName = call.name(0)?;
-    let of = project.clone();
-    // Compiling thousands of regexes takes a second.
-    let command = call.koor().run_limited(RULES_ROOM, move || Ok(PutRules::new(of, drafts)?)).await?;
-    let done = call.koor().execute(&call.caller, command).await?;
+    let done = call.koor().put_rules(&call.caller, project.clone(), drafts).await?;
     response::committed(&done.map(|count| json!({"project": project, "count": count})))
 }
 
 pub(crate) async fn import(mut call: Call) -> Result<Answer, Failure> {
     let drafts: Vec<RuleDraft> = call.objects().await?;
-    let command = call.koor().run_limited(RULES_ROOM, move || Ok(ImportRules::new(drafts)?)).await?;
-    let done = call.koor().execute(&call.caller, command).await?;
+    let done = call.koor().import_rules(&call.caller, drafts).await?;
     response::committed(&done.map(|imported| json!({"imported": imported})))
 }
 
@@ -73,9 +68,8 @@ pub(crate) async fn export(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(crate) async fn propose(mut call: Call) -> Result<Answer, Failure> {
-    let (draft, caller): (RuleDraft, _) = (call.object().await?, call.caller.clone());
-    let command = call.koor().run_limited(RULES_ROOM, move || Ok(ProposeRule::new(&caller, draft)?)).await?;
-    let done = call.koor().execute(&call.caller, command).await?;
+    let draft: RuleDraft = call.object().await?;
+    let done = call.koor().propose_rule(&call.caller, draft).await?;
     response::committed(
         &done.map(|rule| json!({"project": rule.project, "rule_id": rule.rule_id, "status": rule.status})),
     )

@@ -18,8 +18,8 @@ use crate::{
         harness::{agent, put},
     },
     use_cases::{
-        ActivateInstance, CreateBackup, DeregisterInstance, RegisterInstance, RenewToken, ResetMetrics,
-        SetCapabilities, SetIntent,
+        ActivateInstance, CreateBackup, DeregisterInstance, InstanceDraft, RegisterInstance, RenewToken,
+        ResetMetrics, SetCapabilities, SetIntent,
     },
 };
 
@@ -75,11 +75,10 @@ pub(super) async fn instances_are_found_by_what_they_are(fixture: StoreFixture) 
         ("c", "w2", "rust", vec![]),
     ] {
         harness.clock.advance(Duration::from_secs(1));
-        let skills: Vec<String> = skills.into_iter().map(str::to_owned).collect();
-        harness
-            .run(RegisterInstance::new(&harness.koor, name, workspace, "", stack, &skills).unwrap())
-            .await
-            .unwrap();
+        let capabilities = skills.into_iter().map(str::to_owned).collect();
+        let draft =
+            InstanceDraft { stack: stack.into(), capabilities, ..InstanceDraft::new(name, workspace) };
+        harness.run(RegisterInstance::new(&harness.koor, &draft).unwrap()).await.unwrap();
     }
     let by = InstanceFilter::default;
     let some = |text: &str| Some(text.to_owned());
@@ -109,7 +108,7 @@ pub(super) async fn instances_are_found_by_what_they_are(fixture: StoreFixture) 
     assert_eq!(changed, expected);
     assert_eq!(all(&harness, pending).await, ["c", "b"]);
     assert_eq!(all(&harness, by()).await, ["a", "c", "b"]);
-    let nameless = RegisterInstance::new(&harness.koor, " ", "", "", "", &[]).unwrap_err();
+    let nameless = RegisterInstance::new(&harness.koor, &InstanceDraft::new(" ", "")).unwrap_err();
     assert_eq!(nameless.to_string(), "name is required");
 }
 
@@ -117,7 +116,7 @@ pub(super) async fn silence_makes_stale_and_a_call_revives(fixture: StoreFixture
     let harness = Harness::on(fixture).await;
     let silent = harness.agent("silent", "w").await.instance;
     let caller = harness.agent("caller", "w").await;
-    let pending = RegisterInstance::new(&harness.koor, "pending", "", "", "", &[]).unwrap();
+    let pending = RegisterInstance::new(&harness.koor, &InstanceDraft::new("pending", "")).unwrap();
     harness.run(pending).await.unwrap();
     harness.clock.advance(Duration::from_mins(5));
     assert_eq!(harness.koor.watch_liveness().await.unwrap(), []);
@@ -138,6 +137,11 @@ pub(super) async fn silence_makes_stale_and_a_call_revives(fixture: StoreFixture
     // A stale instance that merely calls is at work again.
     harness.koor.identify(credentials).await.unwrap();
     assert_eq!(status(caller.instance.id).await, InstanceStatus::Active);
+    // One whose intent is set is there, too.
+    assert_eq!(status(silent.id).await, InstanceStatus::Stale);
+    let spoken = harness.run(SetIntent::new(silent.id, "back").unwrap()).await.unwrap();
+    assert_eq!((spoken.status, spoken.last_seen), (InstanceStatus::Active, harness.koor.now()));
+    assert_eq!(status(silent.id).await, InstanceStatus::Active);
     let missing = harness.koor.heartbeat(&Caller::local(), crate::ids::InstanceId::NIL).await.unwrap_err();
     assert_eq!(missing.to_string(), "instance not found: 00000000-0000-0000-0000-000000000000");
 }

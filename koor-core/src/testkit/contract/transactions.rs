@@ -30,8 +30,8 @@ use crate::{
     },
     use_cases::{
         ActivateInstance, CheckLiveness, CreateTemplate, CreateWebhook, DeleteDocument, ImportRules,
-        PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup, RollbackDocument,
-        TemplateDraft, UsageDraft, WebhookDraft,
+        InstanceDraft, PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup,
+        RollbackDocument, TemplateDraft, UsageDraft, WebhookDraft,
     },
 };
 
@@ -48,7 +48,7 @@ pub(super) async fn a_fault_at_any_step_leaves_nothing(fixture: StoreFixture) {
     let hook = WebhookDraft { id: "w".into(), url: "http://x/".into(), ..WebhookDraft::default() };
     let usage = UsageDraft { provider: "x".into(), model: "y".into(), ..UsageDraft::default() };
     let local = Caller::local();
-    let register = RegisterInstance::new(&harness.koor, "new", "", "", "", &[]).unwrap();
+    let register = RegisterInstance::new(&harness.koor, &InstanceDraft::new("new", "")).unwrap();
     let rules = || vec![rule("p", "a"), rule("p", "b")];
     let mut steps = 0;
     steps += fails_whole(&harness, put("k", "3")).await;

@@ -1,5 +1,6 @@
 //! Agents come, say what they do, fall silent and go.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,6 +18,30 @@ use crate::{
     ids::{Hash, InstanceId},
     ports::{Change, FactSet, InstanceChange},
 };
+
+/// An agent as it introduces itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct InstanceDraft {
+    /// Its name: required.
+    pub name: String,
+    /// The project or directory that it works in.
+    pub workspace: String,
+    /// What it is about to do.
+    pub intent: String,
+    /// The technology that it works with.
+    pub stack: String,
+    /// What it can be asked for.
+    pub capabilities: Vec<String>,
+}
+
+impl InstanceDraft {
+    /// An agent of that name in that workspace, and nothing else about it.
+    #[must_use]
+    pub fn new(name: &str, workspace: &str) -> Self {
+        Self { name: name.into(), workspace: workspace.into(), ..Self::default() }
+    }
+}
 
 /// Registers an agent.
 #[derive(Debug)]
@@ -40,18 +65,12 @@ pub struct Registered {
 }
 
 impl RegisterInstance {
-    /// To register under that name.
+    /// To register such an agent.
     ///
     /// # Errors
-    /// When a text is no good, or there is no randomness for a token.
-    pub fn new(
-        koor: &Koor,
-        name: &str,
-        workspace: &str,
-        intent: &str,
-        stack: &str,
-        capabilities: &[String],
-    ) -> Result<Self, Error> {
+    /// When it has no name, another text is not allowed, or there is no randomness for a token.
+    pub fn new(koor: &Koor, draft: &InstanceDraft) -> Result<Self, Error> {
+        let InstanceDraft { name, workspace, intent, stack, capabilities } = draft;
         let name = name.trim();
         if name.is_empty() {
             return Err(Invalid::new("name is required").into());
@@ -60,9 +79,9 @@ impl RegisterInstance {
             id: koor.inner.ids.instance_id(),
             token: koor.inner.ids.secret()?,
             name: line("name", name)?,
-            workspace: line("workspace", workspace)?,
-            intent: prose("intent", intent)?,
-            stack: line("stack", stack)?,
+            workspace: line("workspace", workspace.as_str())?,
+            intent: prose("intent", intent.as_str())?,
+            stack: line("stack", stack.as_str())?,
             capabilities: checked_capabilities(capabilities)?,
         })
     }
@@ -312,13 +331,15 @@ pub(crate) fn record_heartbeat(
     Ok(Some(()))
 }
 
-/// Changes an instance that makes itself heard by it.
+/// Changes an instance. That counts as a sign of life: a stale one becomes active.
 fn change(
     cx: &mut CommandContext<'_>,
     id: InstanceId,
     how: impl FnOnce(&mut Instance),
 ) -> Result<Instance, Error> {
-    let mut instance = cx.instance(id)?.ok_or_else(|| Error::not_found("instance", id))?;
+    let unknown = || Error::not_found("instance", id);
+    record_heartbeat(cx, id, cx.now)?.ok_or_else(unknown)?;
+    let mut instance = cx.instance(id)?.ok_or_else(unknown)?;
     how(&mut instance);
     instance.last_seen = instance.last_seen.max(cx.now);
     cx.put_instance(instance.clone());

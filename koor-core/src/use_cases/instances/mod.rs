@@ -4,6 +4,6 @@ mod commands;
 mod queries;
 
 pub use commands::{
-    ActivateInstance, CheckLiveness, DeregisterInstance, RegisterInstance, Registered, RenewToken,
-    SetCapabilities, SetIntent,
+    ActivateInstance, CheckLiveness, DeregisterInstance, InstanceDraft, RegisterInstance, Registered,
+    RenewToken, SetCapabilities, SetIntent,
 };

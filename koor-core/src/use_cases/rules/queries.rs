@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::Koor,
     caller::Caller,
+    command::Committed,
     domain::{
         metrics::Metric,
         rules::{
@@ -16,6 +17,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::ProjectName,
+    use_cases::{ImportRules, ProposeRule, PutRules},
 };
 
 /// How long the rules may take for one file, all together: as long as anybody waits for an answer.
@@ -90,6 +92,43 @@ impl Koor {
         let violations = self.run_rules(file, move || Ok(rules)).await?;
         self.count(caller, Metric::Violations, violations.len());
         Ok(Validation { project, count: violations.len(), violations })
+    }
+
+    /// Proposes a rule. Like everything that compiles patterns, it does so on a thread of its own: thousands take a second.
+    ///
+    /// # Errors
+    /// When the draft can't be a rule, or the caller may not propose it.
+    pub async fn propose_rule(&self, caller: &Caller, draft: RuleDraft) -> Result<Committed<Rule>, Error> {
+        let by = caller.clone();
+        let command = self.run_limited(RULES_ROOM, move || Ok(ProposeRule::new(&by, draft)?)).await?;
+        self.execute(caller, command).await
+    }
+
+    /// Replaces a project's own rules; answers how many there are.
+    ///
+    /// # Errors
+    /// When one of them can't be a rule, or the caller may not.
+    pub async fn put_rules(
+        &self,
+        caller: &Caller,
+        project: ProjectName,
+        drafts: Vec<RuleDraft>,
+    ) -> Result<Committed<usize>, Error> {
+        let command = self.run_limited(RULES_ROOM, move || Ok(PutRules::new(project, drafts)?)).await?;
+        self.execute(caller, command).await
+    }
+
+    /// Adds rules, or replaces those of the same id; answers how many were imported.
+    ///
+    /// # Errors
+    /// When one of them can't be a rule, or the caller may not.
+    pub async fn import_rules(
+        &self,
+        caller: &Caller,
+        drafts: Vec<RuleDraft>,
+    ) -> Result<Committed<usize>, Error> {
+        let command = self.run_limited(RULES_ROOM, move || Ok(ImportRules::new(drafts)?)).await?;
+        self.execute(caller, command).await
     }
 
     async fn run_rules(
