@@ -1,95 +1,54 @@
 //! What the server itself says in the event log.
 
-/// The topics that the server itself publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is documented by the topic it is written as")]
-pub enum SystemTopic {
-    StateChanged,
-    SpecChanged,
-    InstanceRegistered,
-    InstanceActivated,
-    InstanceStale,
-    InstanceUpdated,
-    InstanceDeregistered,
-    RuleProposed,
-    RuleAccepted,
-    RuleRejected,
-    RuleDeleted,
-    RulesChanged,
-    WebhookCreated,
-    WebhookDeleted,
-    WebhookEnabled,
-    WebhookDisabled,
-    TemplateCreated,
-    TemplateUpdated,
-    TemplateDeleted,
-    TemplateApplied,
-    BackupRestored,
-    AgentStale,
-    ComplianceViolation,
-    UsageRecorded,
+/// Declares each topic once: its variant, and how it is written.
+macro_rules! topics {
+    ($($variant:ident = $text:literal,)+) => {
+        /// The topics that the server itself publishes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is documented by the topic it is written as")]
+        pub enum SystemTopic { $($variant),+ }
+
+        impl SystemTopic {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The topic as it is written.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+topics! {
+    StateChanged = "$state.changed",
+    SpecChanged = "$spec.changed",
+    InstanceRegistered = "$instance.registered",
+    InstanceActivated = "$instance.activated",
+    InstanceStale = "$instance.stale",
+    InstanceUpdated = "$instance.updated",
+    InstanceDeregistered = "$instance.deregistered",
+    RuleProposed = "$rule.proposed",
+    RuleAccepted = "$rule.accepted",
+    RuleRejected = "$rule.rejected",
+    RuleDeleted = "$rule.deleted",
+    RulesChanged = "$rules.changed",
+    WebhookCreated = "$webhook.created",
+    WebhookDeleted = "$webhook.deleted",
+    WebhookEnabled = "$webhook.enabled",
+    WebhookDisabled = "$webhook.disabled",
+    TemplateCreated = "$template.created",
+    TemplateUpdated = "$template.updated",
+    TemplateDeleted = "$template.deleted",
+    TemplateApplied = "$template.applied",
+    BackupRestored = "$backup.restored",
+    AgentStale = "agent.stale",
+    ComplianceViolation = "compliance.violation",
+    UsageRecorded = "llm.usage.recorded",
 }
 
 impl SystemTopic {
-    /// Every one of them.
-    pub const ALL: [Self; 24] = [
-        Self::StateChanged,
-        Self::SpecChanged,
-        Self::InstanceRegistered,
-        Self::InstanceActivated,
-        Self::InstanceStale,
-        Self::InstanceUpdated,
-        Self::InstanceDeregistered,
-        Self::RuleProposed,
-        Self::RuleAccepted,
-        Self::RuleRejected,
-        Self::RuleDeleted,
-        Self::RulesChanged,
-        Self::WebhookCreated,
-        Self::WebhookDeleted,
-        Self::WebhookEnabled,
-        Self::WebhookDisabled,
-        Self::TemplateCreated,
-        Self::TemplateUpdated,
-        Self::TemplateDeleted,
-        Self::TemplateApplied,
-        Self::BackupRestored,
-        Self::AgentStale,
-        Self::ComplianceViolation,
-        Self::UsageRecorded,
-    ];
-
-    /// The topic as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::StateChanged => "$state.changed",
-            Self::SpecChanged => "$spec.changed",
-            Self::InstanceRegistered => "$instance.registered",
-            Self::InstanceActivated => "$instance.activated",
-            Self::InstanceStale => "$instance.stale",
-            Self::InstanceUpdated => "$instance.updated",
-            Self::InstanceDeregistered => "$instance.deregistered",
-            Self::RuleProposed => "$rule.proposed",
-            Self::RuleAccepted => "$rule.accepted",
-            Self::RuleRejected => "$rule.rejected",
-            Self::RuleDeleted => "$rule.deleted",
-            Self::RulesChanged => "$rules.changed",
-            Self::WebhookCreated => "$webhook.created",
-            Self::WebhookDeleted => "$webhook.deleted",
-            Self::WebhookEnabled => "$webhook.enabled",
-            Self::WebhookDisabled => "$webhook.disabled",
-            Self::TemplateCreated => "$template.created",
-            Self::TemplateUpdated => "$template.updated",
-            Self::TemplateDeleted => "$template.deleted",
-            Self::TemplateApplied => "$template.applied",
-            Self::BackupRestored => "$backup.restored",
-            Self::AgentStale => "agent.stale",
-            Self::ComplianceViolation => "compliance.violation",
-            Self::UsageRecorded => "llm.usage.recorded",
-        }
-    }
-
     /// The name under which it is published, where that is not the actor.
     pub(crate) fn source(self) -> Option<&'static str> {
         match self {
