@@ -7,42 +7,8 @@ use async_trait::async_trait;
 use crate::{
     domain::state::Document,
     ids::DocumentKey,
-    ports::{
-        AuditLog, Committer, ComplianceLog, EventLog, InstanceRegistry, MetricsRepo, RuleBook, SpecRegistry,
-        StateRepo, StoreResult, TemplateRepo, UsageLog, WebhookRepo,
-    },
+    ports::{Committer, ReadTx, StoreResult},
 };
-
-/// A snapshot to read from: everything in it is as of one moment.
-pub trait ReadTx:
-    StateRepo
-    + SpecRegistry
-    + EventLog
-    + InstanceRegistry
-    + RuleBook
-    + WebhookRepo
-    + ComplianceLog
-    + TemplateRepo
-    + AuditLog
-    + MetricsRepo
-    + UsageLog
-{
-}
-
-impl<T> ReadTx for T where
-    T: StateRepo
-        + SpecRegistry
-        + EventLog
-        + InstanceRegistry
-        + RuleBook
-        + WebhookRepo
-        + ComplianceLog
-        + TemplateRepo
-        + AuditLog
-        + MetricsRepo
-        + UsageLog
-{
-}
 
 /// A question, as a store runs it. It is run once at most.
 pub type ReadJob = Box<dyn FnOnce(&mut dyn ReadTx) -> StoreResult<()> + Send>;
