@@ -7,6 +7,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use crate::{
@@ -49,14 +50,27 @@ impl Notes {
     }
 }
 
+/// How often notes are written down: what a crash can lose of them.
+pub(crate) const FLUSH_EVERY: Duration = Duration::from_secs(3);
+
 const HOUR: i64 = 3_600_000;
+
+/// Beyond so many instances, those are forgotten that hold nothing any more in any case.
+const MOST_HEARD: usize = 10_000;
+
+/// After so long without a call, every claim has ended.
+const LONGEST_LEASE: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     notes: Mutex<Notes>,
+    /// When each instance was last heard of since the start, written down or not.
+    heard: Mutex<HashMap<InstanceId, Timestamp>>,
     calls: [Calls; 2],
     pub(crate) deliveries: AtomicU64,
     pub(crate) failed_deliveries: AtomicU64,
+    pub(crate) claims: AtomicU64,
+    pub(crate) expirations: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +81,18 @@ struct Calls {
 
 impl Activity {
     pub(crate) fn seen(&self, id: InstanceId, now: Timestamp) {
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.see(id, now);
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).see(id, now);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.len() >= MOST_HEARD && !heard.contains_key(&id) {
+            heard.retain(|_, seen| now.since(*seen) <= LONGEST_LEASE);
+        }
+        let seen = heard.entry(id).or_insert(now);
+        *seen = now.max(*seen);
+    }
+
+    /// When the instance was last heard of, if that was since the start.
+    pub(crate) fn last_seen(&self, id: InstanceId) -> Option<Timestamp> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
     pub(crate) fn count(&self, id: InstanceId, metric: Metric, n: u64, now: Timestamp) {

@@ -46,6 +46,19 @@ topics! {
     AgentStale = "agent.stale",
     ComplianceViolation = "compliance.violation",
     UsageRecorded = "llm.usage.recorded",
+    TaskCreated = "$task.created",
+    TaskUpdated = "$task.updated",
+    TaskReady = "$task.ready",
+    TaskClaimed = "$task.claimed",
+    TaskReleased = "$task.released",
+    TaskExpired = "$task.expired",
+    TaskReview = "$task.review",
+    TaskRejected = "$task.rejected",
+    TaskDone = "$task.done",
+    TaskFailed = "$task.failed",
+    TaskCancelled = "$task.cancelled",
+    TaskReopened = "$task.reopened",
+    TaskNoted = "$task.noted",
 }
 
 impl SystemTopic {

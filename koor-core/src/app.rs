@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     pub(crate) cpu: CpuLimiter,
     pub(crate) activity: Activity,
     pub(crate) live: Arc<Live>,
-    started: Timestamp,
+    pub(crate) started: Timestamp,
 }
 
 /// What has to know of every commit.

@@ -36,6 +36,11 @@ pub trait Command: Send + Sync + 'static {
         None
     }
 
+    /// Whether it is only done for a caller that still waits for its answer when its turn comes.
+    fn only_while_awaited(&self) -> bool {
+        false
+    }
+
     /// Adds the facts it will look at: a hint, which buys speed and never correctness. A fact that is missing is fetched
     /// when it is looked at, and the command runs again.
     fn reads(&self, _wanted: &mut FactSet) {}
@@ -91,11 +96,20 @@ impl Operation {
     }
 }
 
-/// What a command did: what its caller gets, and the particulars for the audit log.
+/// What a command did: what its caller gets, and what the audit log says of it.
 #[derive(Debug)]
 pub struct Applied<T> {
     pub(crate) output: T,
-    pub(crate) detail: Value,
+    pub(crate) entries: Entries,
+}
+
+/// The entries that a command leaves in the audit log.
+#[derive(Debug)]
+pub(crate) enum Entries {
+    /// One, about the resource of its operation, with these particulars.
+    One(Value),
+    /// One about each of these resources, with its particulars.
+    Each(Vec<(String, Value)>),
 }
 
 impl<T> Applied<T> {
@@ -106,7 +120,17 @@ impl<T> Applied<T> {
 
     /// Applied, with these particulars: a JSON object.
     pub fn with(output: T, detail: Value) -> Self {
-        Self { output, detail }
+        Self { output, entries: Entries::One(detail) }
+    }
+
+    /// Applied to resources that only show while it is applied: each has an entry of its own, with its particulars.
+    pub(crate) fn each(output: T, resources: Vec<(String, Value)>) -> Self {
+        Self { output, entries: Entries::Each(resources) }
+    }
+
+    /// Applied, and nothing has changed that the audit log speaks of.
+    pub(crate) fn unrecorded(output: T) -> Self {
+        Self::each(output, Vec::new())
     }
 }
 
@@ -197,8 +221,26 @@ impl CommandContext<'_> {
         event
     }
 
-    /// Writes the audit entry of an operation, where it has one.
-    pub(crate) fn record(&mut self, operation: &Operation, detail: &Value, outcome: Outcome) {
+    /// Writes the audit entries of an operation that was applied, where it has any.
+    pub(crate) fn record_all(&mut self, operation: &Operation, entries: &Entries) {
+        match entries {
+            Entries::One(detail) => self.record(operation, None, detail, Outcome::Success),
+            Entries::Each(resources) => {
+                for (resource, detail) in resources {
+                    self.record(operation, Some(resource), detail, Outcome::Success);
+                }
+            }
+        }
+    }
+
+    /// Writes the audit entry of an operation, where it has one, about its resource or that one.
+    pub(crate) fn record(
+        &mut self,
+        operation: &Operation,
+        about: Option<&str>,
+        detail: &Value,
+        outcome: Outcome,
+    ) {
         let (action, resource, actor) = match &operation.record {
             Record::Audit { action, resource, actor } => (action, resource, actor),
             Record::EventLog | Record::Housekeeping => return,
@@ -211,7 +253,7 @@ impl CommandContext<'_> {
             timestamp: self.now,
             actor: actor.unwrap_or(self.caller.actor()).clone(),
             action: action.as_str().to_owned(),
-            resource: resource.clone(),
+            resource: about.unwrap_or(resource).to_owned(),
             detail: detail.to_string(),
             outcome,
         };

@@ -10,7 +10,6 @@ use crate::{
     caller::Caller,
     clock::Clock,
     command::{Applied, Command, CommandContext, Committed, Operation},
-    domain::audit::Outcome,
     error::Error,
     ports::{Committer, FactSet, Job, Ran, ReadTx, Store, StoreError, StoreResult, View},
     settings::Settings,
@@ -36,7 +35,10 @@ impl<C: Command> Job for Run<C> {
     }
 
     fn run(&mut self, view: &mut View) -> Ran {
-        let Self { command, operation, caller, clock, settings, .. } = self;
+        let Self { command, operation, caller, clock, settings, waiting, .. } = self;
+        if command.only_while_awaited() && waiting.is_closed() {
+            return Ran::Done;
+        }
         let mut cx = CommandContext::new(view, clock.now(), caller, settings);
         let applied = operation.check(caller).and_then(|()| command.apply(&mut cx));
         if cx.view().has_missed() {
@@ -44,14 +46,14 @@ impl<C: Command> Job for Run<C> {
             return Ran::Missed;
         }
         self.answer = Some(match applied {
-            Ok(Applied { output, detail }) => {
-                cx.record(operation, &detail, Outcome::Success);
+            Ok(Applied { output, entries }) => {
+                cx.record_all(operation, &entries);
                 Ok(Committed { output, cursor: cx.ends().log.last })
             }
             Err(refusal) => {
                 cx.view().drop_job();
                 if let Some(outcome) = refusal.outcome() {
-                    cx.record(operation, &json!({"error": refusal.to_string()}), outcome);
+                    cx.record(operation, None, &json!({"error": refusal.to_string()}), outcome);
                 }
                 Err(refusal)
             }

@@ -5,6 +5,7 @@ mod backend;
 mod check;
 mod documents;
 mod records;
+mod tasks;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -63,6 +64,7 @@ struct Data {
     audit: BTreeMap<AuditId, ChainedEntry>,
     metrics: BTreeMap<(String, Metric, InstanceId), u64>,
     usage: BTreeMap<UsageId, UsageRecord>,
+    tasks: tasks::Tasks,
     commits: u64,
 }
 

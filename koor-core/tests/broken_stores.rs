@@ -1,13 +1,16 @@
 //! The suite catches stores that break a promise: a suite that has never been seen to fail proves nothing.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use koor_core::{
     MemoryBackend, MemoryStore,
     ports::{
-        Backend, Basis, Change, DocumentChange, EventChange, FactSet, Facts, InstanceChange, Outcome, Point,
-        StoreResult,
+        Backend, Basis, Change, DocumentChange, EventChange, FactSet, Facts, InstanceChange, Outcome, Pages,
+        Point, StoreResult,
     },
     testkit::{CASES, Intercept, StoreFixture, intercepted_store},
 };
@@ -111,4 +114,27 @@ async fn a_store_that_loses_a_token_is_caught() {
     })
     .await;
     assert!(failed.contains(&"a_token_finds_its_instance"), "{failed:?}");
+}
+
+/// Looks for tasks to claim before its turn: what it finds is as it was one commit earlier.
+#[derive(Default)]
+struct ReadsThenWrites(Mutex<Option<Pages>>);
+
+impl Intercept for ReadsThenWrites {
+    fn fetched(&self, facts: &mut Facts) {
+        if facts.pages.ready_tasks.is_empty() {
+            return;
+        }
+        let now = facts.pages.clone();
+        let mut earlier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = earlier.replace(now) {
+            facts.pages = earlier;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_a_task_to_two_is_caught() {
+    let failed = caught(|| intercepted_store(ReadsThenWrites::default())).await;
+    assert!(failed.contains(&"of_64_racing_claims_of_a_task_one_wins"), "{failed:?}");
 }

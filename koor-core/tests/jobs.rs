@@ -273,13 +273,13 @@ async fn contracts_are_checked_every_five_minutes() {
 }
 
 #[tokio::test]
-async fn counters_are_written_down_every_five_seconds() {
+async fn counters_are_written_down_every_three_seconds() {
     let bench = Bench::new().await;
     let agent = bench.agent("").await;
     let jobs = bench.start().await;
     bench.koor.count_call(&Caller::instance(Role::Agent, (&agent).into()), Plane::Rest, 10);
     let written = async || bench.koor.read(|tx| tx.metrics(&MetricFilter::default())).await.unwrap().len();
-    bench.pass(Duration::from_secs(4)).await;
+    bench.pass(Duration::from_secs(2)).await;
     assert_eq!(written().await, 0);
     bench.pass(Duration::from_secs(1)).await;
     assert_eq!(written().await, 1);

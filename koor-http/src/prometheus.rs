@@ -77,6 +77,8 @@ pub(crate) struct Gauges {
     pub(crate) store_bytes: u64,
     pub(crate) writable: bool,
     pub(crate) runtime_stats: RuntimeStats,
+    /// By status.
+    pub(crate) tasks: [(&'static str, u64); 6],
 }
 
 impl Default for Meters {
@@ -173,8 +175,13 @@ impl Meters {
         let up = gauges.uptime.as_secs();
         let Gauges { subscribers, last_event, state_keys, instances, store_bytes, runtime_stats, .. } =
             *gauges;
-        let RuntimeStats { commits: Commits { commits, jobs }, deliveries, failed_deliveries } =
-            runtime_stats;
+        let RuntimeStats {
+            commits: Commits { commits, jobs },
+            deliveries,
+            failed_deliveries,
+            claims,
+            expirations,
+        } = runtime_stats;
         writeln!(
             out,
             "# HELP koor_write_batch_size Changes that shared a commit.\n# TYPE koor_write_batch_size summary\n\
@@ -192,6 +199,8 @@ impl Meters {
             ),
             ("counter", "koor_webhook_deliveries_total", "Calls made to webhooks.", deliveries),
             ("counter", "koor_webhook_failures_total", "Calls to webhooks that failed.", failed_deliveries),
+            ("counter", "koor_task_claims_total", "Tasks claimed.", claims),
+            ("counter", "koor_task_expirations_total", "Claims that expired.", expirations),
             ("gauge", "koor_subscribers", "Subscribers now.", subscribers as u64),
             ("gauge", "koor_state_keys", "State documents.", state_keys),
             ("gauge", "koor_instances", "Registered instances.", instances),
@@ -200,6 +209,10 @@ impl Meters {
             ("gauge", "koor_uptime_seconds", "Seconds since the start.", up),
         ] {
             writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")?;
+        }
+        out.push_str("# HELP koor_tasks Tasks of all projects by status.\n# TYPE koor_tasks gauge\n");
+        for (status, count) in gauges.tasks {
+            writeln!(out, "koor_tasks{{status=\"{status}\"}} {count}")?;
         }
         Ok(())
     }
@@ -228,7 +241,10 @@ mod tests {
                 commits: Commits { commits: 2, jobs: 9 },
                 deliveries: 4,
                 failed_deliveries: 1,
+                claims: 6,
+                expirations: 2,
             },
+            tasks: [("open", 3), ("claimed", 1), ("review", 0), ("done", 8), ("failed", 0), ("cancelled", 0)],
         }
     }
 
@@ -270,6 +286,10 @@ mod tests {
             "koor_write_batch_size_count 2",
             "koor_webhook_deliveries_total 4",
             "koor_webhook_failures_total 1",
+            "koor_task_claims_total 6",
+            "koor_task_expirations_total 2",
+            "koor_tasks{status=\"open\"} 3",
+            "koor_tasks{status=\"done\"} 8",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }

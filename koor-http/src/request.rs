@@ -99,7 +99,34 @@ impl Call {
         self.read(json_body::read::<Object<T>>).await.map(|Object(value)| value)
     }
 
-    /// The same, of a body whose large part is kept as it was sent.
+    /// The same, where the body may be missing.
+    pub(crate) async fn object_or_default<T: DeserializeOwned + Default + Send + 'static>(
+        &mut self,
+    ) -> Result<T, Failure> {
+        let read = |bytes: &[u8]| {
+            if bytes.trim_ascii().is_empty() {
+                return Ok(T::default());
+            }
+            json_body::read::<Object<T>>(bytes).map(|Object(value)| value)
+        };
+        self.read(read).await
+    }
+
+    /// The body as a JSON object or an array of objects; says whether it is an array.
+    pub(crate) async fn object_or_objects<T: DeserializeOwned + Send + 'static>(
+        &mut self,
+    ) -> Result<(Vec<T>, bool), Failure> {
+        let read = |bytes: &[u8]| {
+            if bytes.trim_ascii_start().starts_with(b"[") {
+                let objects = json_body::read::<Vec<Object<T>>>(bytes)?;
+                return Ok((objects.into_iter().map(|Object(value)| value).collect(), true));
+            }
+            json_body::read::<Object<T>>(bytes).map(|Object(value)| (vec![value], false))
+        };
+        self.read(read).await
+    }
+
+    /// The body as a JSON object whose large part is kept as it was sent.
     pub(crate) async fn object_kept<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<T, Failure> {
         self.read(json_body::read_any::<Object<T>>).await.map(|Object(value)| value)
     }
@@ -282,7 +309,7 @@ impl<'a> Query<'a> {
     }
 
     /// Every value of a parameter, in order.
-    fn all(self, name: &'a str) -> impl Iterator<Item = Result<Cow<'a, str>, Failure>> {
+    pub(crate) fn all(self, name: &'a str) -> impl Iterator<Item = Result<Cow<'a, str>, Failure>> {
         self.0.split('&').filter_map(move |pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             // A name that is no UTF-8 is none that anybody asks for.

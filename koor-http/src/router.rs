@@ -149,7 +149,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Found {
 }
 
 /// The methods of every path.
-pub(crate) const EVERY_METHOD: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
+pub(crate) const EVERY_METHOD: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(to(&Method::POST, "/health"), ("", strings(&["GET, HEAD, OPTIONS"])));
         assert_eq!(
             to(&Method::PATCH, "/api/state/x"),
-            ("", strings(&["DELETE, GET, HEAD, OPTIONS, POST, PUT"]))
+            ("", strings(&["DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"]))
         );
         // What a path names wins over an id of that name, for every method.
         assert_eq!(to(&Method::DELETE, "/api/instances/stale"), ("", strings(&["GET, HEAD, OPTIONS"])));

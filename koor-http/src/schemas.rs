@@ -2,6 +2,7 @@
 
 mod agents;
 mod records;
+mod tasks;
 
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,7 @@ pub(crate) fn all() -> Value {
         agents::instances(),
         agents::rules(),
         agents::contracts(),
+        tasks::tasks(),
         records::webhooks(),
         records::templates(),
         records::records(),

@@ -17,6 +17,7 @@ pub(crate) enum Verb {
     Get,
     Put,
     Post,
+    Patch,
     Delete,
 }
 
@@ -143,6 +144,7 @@ impl Route {
             Verb::Get => &Method::GET,
             Verb::Put => &Method::PUT,
             Verb::Post => &Method::POST,
+            Verb::Patch => &Method::PATCH,
             Verb::Delete => &Method::DELETE,
         }
     }
@@ -234,7 +236,7 @@ macro_rules! to {
     };
 }
 
-use Verb::{Delete, Get, Post, Put};
+use Verb::{Delete, Get, Patch, Post, Put};
 
 /// Every route. What is asked for most stands at the top.
 #[rustfmt::skip]
@@ -295,6 +297,44 @@ pub(crate) static ROUTES: &[Route] = &[
         .own().gives("Deleted").also(&[404]).writes(),
     Route::new(Post, "/api/liveness/check", "checkLiveness", to!(instances::check_liveness), "Look for silent instances now")
         .admin().gives("LivenessCheck").writes(),
+
+    Route::new(Get, "/api/tasks", "taskProjects", to!(tasks::projects), "Count the tasks of each project").gives("TaskProjects"),
+    Route::new(Get, "/api/tasks/{project}", "listTasks", to!(tasks::list), "List a project's tasks")
+        .params(&[p("status", Kind::OneOf(&["open", "claimed", "review", "done", "failed", "cancelled"]), "With this status; may be repeated."),
+            p("ready", Kind::Flag, "Only tasks that can be claimed now."), p("label", Kind::Text, "With this label."),
+            p("assignee", Kind::Text, "Assigned to this agent."), p("claimed_by", Kind::Text, "Claimed by this agent."),
+            p("parent", Kind::Version, "Part of this task."), LIMIT, p("after_number", Kind::Whole, "With a number after this one."),
+            p("order", Kind::OneOf(&["number", "priority"]), "By number, or the most urgent first.")]).gives("Tasks"),
+    Route::new(Post, "/api/tasks/{project}", "createTasks", to!(tasks::create), "Make a task, or an array of tasks, all or none")
+        .json("TasksBody").gives("TaskOrTasks").also(&[201, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/claim", "claimTask", to!(tasks::claim), "Claim the next task, or the one of that number")
+        .params(&[p("wait", Kind::Span, "Wait for one, at most so long.")]).json("ClaimBody").gives("Claimed").also(&[404, 409]),
+    Route::new(Get, "/api/tasks/{project}/{number}", "getTask", to!(tasks::get), "Read a task, or wait for a change")
+        .params(&[p("wait", Kind::Span, "Wait for a new version, at most so long."), p("version", Kind::Whole, "With wait: a version greater than this."), KNOWN])
+        .gives("Task").also(&[304, 404]),
+    Route::new(Patch, "/api/tasks/{project}/{number}", "editTask", to!(tasks::edit), "Change a task")
+        .params(&[p("if_version", Kind::Whole, "Only if it is at this version."), p("If-Match", Kind::Tags, "Only if it has this tag.")])
+        .json("TaskEditBody").gives("Task").also(&[404, 409, 412]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/renew", "renewTask", to!(tasks::renew), "Renew a claim")
+        .json("RenewBody").gives("Claim").also(&[404, 409]),
+    Route::new(Post, "/api/tasks/{project}/{number}/release", "releaseTask", to!(tasks::release), "Give a task back")
+        .json("ReleaseBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/done", "finishTask", to!(tasks::done), "Finish a task")
+        .json("DoneBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/fail", "failTask", to!(tasks::fail), "Say that a task could not be done")
+        .json("FailBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/approve", "approveTask", to!(tasks::approve), "Approve a task that is in review")
+        .json("TaskRemarkBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/reject", "rejectTask", to!(tasks::reject), "Send a task back to the agent who did it")
+        .json("TaskRejectBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/cancel", "cancelTask", to!(tasks::cancel), "Cancel a task")
+        .json("TaskCancelBody").gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/reopen", "reopenTask", to!(tasks::reopen), "Open a finished task again")
+        .gives("Task").also(&[404, 409]).writes(),
+    Route::new(Post, "/api/tasks/{project}/{number}/notes", "addTaskNote", to!(tasks::note), "Note something on a task")
+        .json("TaskNoteBody").gives("TaskNote").also(&[201, 404]).writes(),
+    Route::new(Get, "/api/tasks/{project}/{number}/notes", "taskNotes", to!(tasks::notes), "List the notes on a task")
+        .gives("TaskNotes").also(&[404]),
 
     Route::new(Get, "/api/validate/{project}/rules", "projectRules", to!(rules::of_project), "List a project's rules")
         .params(&[STACK]).gives("ProjectRules"),

@@ -22,7 +22,7 @@ use crate::{
     rows::{
         audit, compliance, events, instances, metrics, rules,
         state::{self, Head, NewKey},
-        templates, usage, webhooks,
+        tasks, templates, usage, webhooks,
     },
 };
 
@@ -113,6 +113,7 @@ impl<'w, 'c> Batch<'w, 'c> {
                 compliance::write(self.begin(conn)?, change)
             }
             Change::Template(change) => templates::write(self.begin(conn)?, change),
+            Change::Task(change) => tasks::write(self.begin(conn)?, change),
             Change::AddMetric(row) => metrics::add(self.begin(conn)?, row),
             Change::AppendUsage(record) => {
                 self.tails.ends.usage = Some(record.id);

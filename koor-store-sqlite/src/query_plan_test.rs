@@ -43,7 +43,7 @@ pub(crate) fn note(attempted: &'static str, sql: &str) {
 }
 
 /// What may be walked through: what is done, which table, and why.
-const MAY_BE_WALKED: [(&str, &str, &str); 15] = [
+const MAY_BE_WALKED: [(&str, &str, &str); 16] = [
     ("read the end of the audit log", "audit_log", ENDS_AT_ONCE),
     ("read the last compliance run", "compliance_run", ENDS_AT_ONCE),
     ("read the last key", "document_key", ENDS_AT_ONCE),
@@ -53,6 +53,7 @@ const MAY_BE_WALKED: [(&str, &str, &str); 15] = [
     ("list compliance runs", "compliance_run", "from the newest until the page is full; RUNS_KEPT bounds it"),
     ("list usage records", "llm_usage", "from the newest until the page is full"),
     ("count instances", "instance", IS_THE_ANSWER),
+    ("count tasks by project", "task_project", IS_THE_ANSWER),
     ("list instances", "instance", IS_THE_ANSWER),
     ("list rules", "rule", IS_THE_ANSWER),
     ("list projects", "rule", IS_THE_ANSWER),
@@ -150,7 +151,7 @@ async fn walked(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let walks = steps.filter_map(|step| {
         let rest = step.strip_prefix("SCAN ")?;
         // What a subquery found, a list of parameters, and a list that came as a parameter are no tables.
-        let ours = ["json_each", "CONSTANT", "(subquery", "trim", "changed", "tag", "newer"];
+        let ours = ["json_each", "CONSTANT", "(subquery", "trim", "changed", "tag", "newer", "waits_for"];
         (!ours.iter().any(|word| rest.starts_with(word))
             && !rest.contains("VIRTUAL TABLE")
             && !rest.contains("VALUES CLAUSE"))

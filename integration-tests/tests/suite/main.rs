@@ -35,6 +35,7 @@ mod rest_raw;
 mod rest_rules;
 mod rest_specs;
 mod rest_state;
+mod rest_tasks;
 mod rest_templates;
 mod rest_webhooks;
 mod serve;

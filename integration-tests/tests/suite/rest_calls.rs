@@ -7,7 +7,7 @@ use integration_tests::{Shared, Site, Start};
 static SERVER: Shared = Shared::new();
 
 /// Every call of the contract.
-const CALLS: [(&str, &str); 58] = [
+const CALLS: [(&str, &str); 71] = [
     ("/health", "get"),
     ("/metrics", "get"),
     ("/api/metrics", "get"),
@@ -34,6 +34,19 @@ const CALLS: [(&str, &str); 58] = [
     ("/api/instances/{id}/intent", "post"),
     ("/api/instances/{id}/token", "post"),
     ("/api/liveness/check", "post"),
+    ("/api/tasks", "get"),
+    ("/api/tasks/{project}", "get post"),
+    ("/api/tasks/{project}/claim", "post"),
+    ("/api/tasks/{project}/{number}", "get patch"),
+    ("/api/tasks/{project}/{number}/renew", "post"),
+    ("/api/tasks/{project}/{number}/release", "post"),
+    ("/api/tasks/{project}/{number}/done", "post"),
+    ("/api/tasks/{project}/{number}/fail", "post"),
+    ("/api/tasks/{project}/{number}/approve", "post"),
+    ("/api/tasks/{project}/{number}/reject", "post"),
+    ("/api/tasks/{project}/{number}/cancel", "post"),
+    ("/api/tasks/{project}/{number}/reopen", "post"),
+    ("/api/tasks/{project}/{number}/notes", "get post"),
     ("/api/validate/{project}", "post"),
     ("/api/validate/{project}/rules", "get put"),
     ("/api/rules", "get"),
@@ -90,7 +103,11 @@ fn the_description_names_the_calls_of_the_contract_and_no_others() {
 /// The calls with something in place of what their paths leave open.
 fn places() -> impl Iterator<Item = (String, Vec<String>)> {
     CALLS.iter().map(|(path, methods)| {
-        let filled = path.replace("{key}", "a/b").replace("{id}", "x").replace("{rule_id}", "r");
+        let filled = path
+            .replace("{key}", "a/b")
+            .replace("{id}", "x")
+            .replace("{rule_id}", "r")
+            .replace("{number}", "1");
         let filled = filled.replace("{project}", "p").replace("{name}", "n");
         (filled, methods.split(' ').map(str::to_uppercase).collect())
     })
@@ -113,7 +130,7 @@ fn every_call_answers_to_its_own_methods_only() {
             // Words that other calls have where this one leaves a name open answer to both.
             expected.sort_unstable();
             assert!(expected.iter().all(|method| allow.contains(method)), "{path}: {allow:?}");
-            let wrong = site.send("PATCH", &path, "");
+            let wrong = site.send("LINK", &path, "");
             wrong.says(405, "method not allowed");
             assert_eq!(wrong.header("allow"), options.header("allow"), "{path}");
         }
@@ -126,7 +143,7 @@ fn every_call_but_health_is_closed_without_a_token() {
     let site = server.site();
     for (path, methods) in places().filter(|(path, _)| path != "/health") {
         for method in methods {
-            let body = if method == "PUT" || method == "POST" { "{}" } else { "" };
+            let body = if ["PUT", "POST", "PATCH"].contains(&method.as_str()) { "{}" } else { "" };
             site.send(&method, &path, body).refused(401, "invalid or missing bearer token");
             if method == "GET" {
                 assert_eq!(site.send("HEAD", &path, "").status, 401, "{path}");

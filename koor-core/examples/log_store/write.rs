@@ -14,18 +14,19 @@ use koor_core::{
         metrics::{Metric, MetricRow},
         rules::Rule,
         state::{Document, Revision},
+        tasks::{Task, TaskId, TaskMove, TaskNote},
         templates::Template,
         usage::UsageRecord,
         webhooks::{Delivery, Secret, Webhook},
     },
     ids::{
         Cursor, DocumentKey, EventId, Hash, InstanceId, ProjectName, RuleId, RunId, SpecKey, SpecName,
-        StateKey, TemplateId, Version, WebhookId,
+        StateKey, TaskNumber, TemplateId, Version, WebhookId,
     },
     pattern::Pattern,
     ports::{
         Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
-        TemplateChange, WebhookChange,
+        TaskChange, TemplateChange, WebhookChange,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,10 @@ pub(crate) enum Write {
     AppendAudit(ChainedEntry),
     AddMetric(KeptMetric),
     AppendUsage(UsageRecord),
+    PutTask(Box<Task>),
+    LinkTask { id: TaskId, after: Vec<TaskNumber> },
+    CountTask(TaskMove),
+    AppendTaskNote { id: TaskId, note: TaskNote },
 }
 
 impl From<&Change> for Write {
@@ -86,6 +91,10 @@ impl From<&Change> for Write {
             Change::AppendAudit(entry) => Self::AppendAudit(entry),
             Change::AddMetric(row) => Self::AddMetric((&row).into()),
             Change::AppendUsage(record) => Self::AppendUsage(record),
+            Change::Task(TaskChange::Put(task)) => Self::PutTask(Box::new((*task).clone())),
+            Change::Task(TaskChange::Link { id, after }) => Self::LinkTask { id, after },
+            Change::Task(TaskChange::Count(moved)) => Self::CountTask(moved),
+            Change::Task(TaskChange::AppendNote { id, note }) => Self::AppendTaskNote { id, note },
         }
     }
 }
@@ -124,6 +133,10 @@ impl Write {
             Self::AppendAudit(entry) => Change::AppendAudit(entry),
             Self::AddMetric(row) => Change::AddMetric(row.restored()),
             Self::AppendUsage(record) => Change::AppendUsage(record),
+            Self::PutTask(task) => Change::Task(TaskChange::Put(Arc::new(*task))),
+            Self::LinkTask { id, after } => Change::Task(TaskChange::Link { id, after }),
+            Self::CountTask(moved) => Change::Task(TaskChange::Count(moved)),
+            Self::AppendTaskNote { id, note } => Change::Task(TaskChange::AppendNote { id, note }),
         })
     }
 }

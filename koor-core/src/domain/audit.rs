@@ -45,6 +45,7 @@ actions! {
     TemplateDelete = "template.delete", TemplateApply = "template.apply",
     ComplianceRun = "compliance.run", LivenessCheck = "liveness.check",
     LlmUsage = "llm.usage", MetricsReset = "metrics.reset",
+    TaskCreate = "task.create", TaskUpdate = "task.update", TaskClaim = "task.claim", TaskRelease = "task.release", TaskDone = "task.done", TaskFail = "task.fail", TaskApprove = "task.approve", TaskReject = "task.reject", TaskCancel = "task.cancel", TaskReopen = "task.reopen", TaskNote = "task.note", TaskExpire = "task.expire",
     BackupCreate = "backup.create", BackupRestore = "backup.restore", BackupImport = "backup.import",
 }
 

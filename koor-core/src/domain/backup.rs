@@ -20,6 +20,7 @@ use crate::{
         line,
         rules::{Rule, RuleDraft},
         state::{Document, Revision},
+        tasks::SavedTask,
         templates::Template,
         usage::UsageRecord,
         webhooks::{MAX_PATTERNS, Webhook},
@@ -54,6 +55,8 @@ pub struct Backup {
     pub events: Vec<Event>,
     /// How far the event log had been pruned.
     pub log: SavedLog,
+    /// Tasks, by project and number.
+    pub tasks: Vec<SavedTask>,
     /// The audit log.
     pub audit: Vec<ChainedEntry>,
     /// Usage records.

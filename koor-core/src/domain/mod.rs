@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod original;
 pub mod rules;
 pub mod state;
+pub mod tasks;
 pub mod templates;
 pub mod usage;
 pub mod webhooks;

@@ -74,6 +74,10 @@ counter! {
     UsageId
 }
 counter! {
+    /// The number of a task within its project.
+    TaskNumber
+}
+counter! {
     /// The id of a compliance run.
     RunId
 }

@@ -7,13 +7,14 @@ mod activity;
 mod compliance;
 mod liveness;
 mod pruning;
+mod tasks;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{select, sync::watch, task::JoinSet};
 
-use crate::{app::Koor, clock::Clock, error::Error};
+use crate::{activity::FLUSH_EVERY, app::Koor, clock::Clock, error::Error};
 
 /// How long a job that panicked is left alone: long enough not to fill the log.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// How long stopping waits for turns that have begun. They are short; a store that hangs must not keep the server up.
 const TO_FINISH: Duration = Duration::from_secs(2);
 
-/// The background work of one [`Koor`]: pruning, liveness, compliance, counters, webhooks. Dropping it drops the work.
+/// The background work of one [`Koor`]: pruning, liveness, compliance, counters, tasks, webhooks. Dropping it drops the work.
 pub struct Jobs {
     stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -39,7 +40,9 @@ impl Jobs {
         jobs.every(koor, "liveness", After(Duration::ZERO), liveness::EVERY, liveness::turn);
         let compliance_every = koor.settings().compliance_every;
         jobs.every(koor, "compliance", After(compliance_every), compliance_every, compliance::turn);
-        jobs.every(koor, "activity", After(activity::EVERY), activity::EVERY, activity::turn);
+        jobs.every(koor, "activity", After(FLUSH_EVERY), FLUSH_EVERY, activity::turn);
+        // At once: claims may have ended while the server was down.
+        jobs.every(koor, "tasks", After(Duration::ZERO), tasks::EVERY, tasks::turn);
         // Without a way out there is nobody to tell.
         if koor.inner.sender.is_some() {
             jobs.follow(koor);

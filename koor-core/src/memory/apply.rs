@@ -74,6 +74,7 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
         Change::Template(TemplateChange::Remove(id)) => {
             data.templates.remove(id);
         }
+        Change::Task(change) => data.tasks.apply(change),
         Change::AppendAudit(chained) => {
             data.audit.insert(chained.entry.id, chained.clone());
         }

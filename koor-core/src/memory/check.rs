@@ -14,7 +14,7 @@ use crate::{
     ids::{AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, RunId, UsageId, Version},
     ports::{
         Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
-        TemplateChange, WebhookChange,
+        TaskChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -112,6 +112,7 @@ impl<'a> Expected<'a> {
             Change::Template(TemplateChange::Remove(id)) => {
                 self.remove("template", id, |data| data.templates.contains_key(id))
             }
+            Change::Task(change) => self.task(change),
             Change::AppendAudit(chained) => {
                 let before = self.audit.replace(chained.head());
                 let next = AuditId::after(before.map(|head| head.id));
@@ -151,6 +152,16 @@ impl<'a> Expected<'a> {
                 let stays = newest(self, key).is_some_and(|newest| *first_kept <= newest);
                 ensure(stays, || format!("the newest version of {key} is trimmed"))
             }
+        }
+    }
+
+    fn task(&mut self, change: &TaskChange) -> StoreResult<()> {
+        match change {
+            TaskChange::Put(task) => self.put("task", task.id()),
+            TaskChange::Link { id, .. } | TaskChange::AppendNote { id, .. } => {
+                self.is_there("task", id, |data| data.tasks.contains(id))
+            }
+            TaskChange::Count(_) => Ok(()),
         }
     }
 

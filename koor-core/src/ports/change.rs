@@ -4,7 +4,7 @@ use crate::{
     domain::{audit::ChainedEntry, metrics::MetricRow, usage::UsageRecord},
     ports::{
         compliance::RunChange, events::EventChange, instances::InstanceChange, rules::RuleChange,
-        state::DocumentChange, templates::TemplateChange, webhooks::WebhookChange,
+        state::DocumentChange, tasks::TaskChange, templates::TemplateChange, webhooks::WebhookChange,
     },
 };
 
@@ -28,6 +28,8 @@ pub enum Change {
     Run(RunChange),
     /// Of the templates.
     Template(TemplateChange),
+    /// Of the tasks.
+    Task(TaskChange),
     /// Append an entry to the audit log. Its id is the one after the last, and its hash continues the chain.
     AppendAudit(ChainedEntry),
     /// Add to the counter of that instance, name and period, which begins at zero.
@@ -48,10 +50,17 @@ impl Change {
             Self::AppendAudit(chained) => chained.entry.detail.len(),
             Self::Template(TemplateChange::Put(template)) => template.data.as_str().len(),
             Self::Rule(RuleChange::Put(rule)) => rule.pattern.len() + rule.message.len(),
+            Self::Task(TaskChange::Put(task)) => {
+                task.title.len()
+                    + task.body.len()
+                    + task.result.as_ref().map_or(0, |result| result.as_str().len())
+            }
+            Self::Task(TaskChange::AppendNote { note, .. }) => note.text.len(),
             Self::Document(DocumentChange::Trim { .. })
             | Self::Event(EventChange::Prune { .. } | EventChange::SetPruned { .. })
             | Self::Template(TemplateChange::Remove(_))
             | Self::Rule(RuleChange::Remove { .. })
+            | Self::Task(TaskChange::Link { .. } | TaskChange::Count(_))
             | Self::Instance(_)
             | Self::Webhook(_)
             | Self::Run(_)

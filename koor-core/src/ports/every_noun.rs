@@ -19,6 +19,7 @@ use crate::ports::ReadTx;
 ///     fn templates(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn audit(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn metrics(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
+///     fn tasks(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn usage(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 /// }
 /// ```
@@ -34,6 +35,7 @@ pub trait EveryNoun {
     fn webhooks(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn compliance(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn templates(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
+    fn tasks(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn audit(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn metrics(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn usage(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
@@ -50,6 +52,7 @@ pub trait EveryNoun {
         self.webhooks(tx)?;
         self.compliance(tx)?;
         self.templates(tx)?;
+        self.tasks(tx)?;
         self.audit(tx)?;
         self.metrics(tx)?;
         self.usage(tx)

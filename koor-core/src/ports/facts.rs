@@ -1,20 +1,28 @@
 //! Facts: what commands look up before they decide.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
+    clock::Timestamp,
     domain::{
         audit::AuditHead,
         events::{LogBounds, PrunePlan},
         instances::{Instance, InstanceFilter, InstanceStatus},
         rules::{Rule, RuleFilter},
         state::{Document, Revision},
+        tasks::{ReadyQuery, Task, TaskCounts, TaskId, TaskLinks},
         templates::Template,
         webhooks::Webhook,
     },
     ids::{DocumentKey, InstanceId, ProjectName, RuleId, RunId, TemplateId, UsageId, Version, WebhookId},
     ports::{ReadTx, Retention, StoreResult},
 };
+
+/// How many due tasks one command brings up to date; the next goes on where it ended.
+const DUE_TOGETHER: usize = 64;
 
 /// A place in the one order of commits. Two facts of the same point were true at the same time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,24 +41,41 @@ pub struct Ends {
     pub usage: Option<UsageId>,
 }
 
+/// The beginning of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// As many items as were wanted, or all there are.
+    pub found: Vec<T>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
 /// Declares every lookup a command can make, once: a record has a key and is there or not; a scan has a parameter and an
-/// answer. The set of wanted facts and the facts themselves follow from it.
+/// answer; a page is the beginning of a list, of which each command of a batch may use up an item. The set of wanted facts and the facts themselves follow from it.
 macro_rules! lookups {
     (
         records { $($(#[$rdoc:meta])* $record:ident: $rkey:ty => $rvalue:ty,)+ }
         scans { $($(#[$sdoc:meta])* $scan:ident: $skey:ty => $svalue:ty,)+ }
+        pages { $($(#[$pdoc:meta])* $page:ident: $pkey:ty => $pitem:ty,)+ }
     ) => {
         /// The facts that are wanted: by commands as a hint, by the core after a miss.
         #[derive(Debug, Default, Clone, PartialEq, Eq)]
         pub struct FactSet {
             $($(#[$rdoc])* pub $record: HashSet<$rkey>,)+
             $($(#[$sdoc])* pub $scan: HashSet<$skey>,)+
+            $($(#[$pdoc])* pub $page: HashMap<$pkey, usize>,)+
         }
 
         impl FactSet {
             /// Whether nothing is wanted beyond [`Ends`].
             #[must_use]
             pub fn is_empty(&self) -> bool {
+                $(self.$record.is_empty() &&)+ $(self.$scan.is_empty() &&)+
+                    $(self.$page.is_empty() &&)+ true
+            }
+
+            /// Whether nothing is wanted but pages: how much of one a command needs depends on those before it in its batch.
+            pub(super) fn has_only_pages(&self) -> bool {
                 $(self.$record.is_empty() &&)+ $(self.$scan.is_empty() &&)+ true
             }
 
@@ -58,6 +83,9 @@ macro_rules! lookups {
             pub fn add(&mut self, other: &Self) {
                 $(self.$record.extend(other.$record.iter().cloned());)+
                 $(self.$scan.extend(other.$scan.iter().cloned());)+
+                $(for (key, items) in &other.$page {
+                    *self.$page.entry(key.clone()).or_default() += items;
+                })+
             }
         }
 
@@ -89,6 +117,18 @@ macro_rules! lookups {
                 $(self.$scan.extend(newer.$scan.drain());)+
             }
         }
+
+        /// The beginnings of lists by parameter.
+        #[derive(Debug, Default, Clone)]
+        pub struct Pages {
+            $($(#[$pdoc])* pub $page: HashMap<$pkey, Page<$pitem>>,)+
+        }
+
+        impl Pages {
+            pub(super) fn absorb(&mut self, mut newer: Self) {
+                $(self.$page.extend(newer.$page.drain());)+
+            }
+        }
     };
 }
 
@@ -106,6 +146,12 @@ lookups! {
         webhooks: WebhookId => Webhook,
         /// A template.
         templates: TemplateId => Template,
+        /// A task.
+        tasks: TaskId => Arc<Task>,
+        /// The task that was made under a key.
+        task_keys: (ProjectName, String) => Arc<Task>,
+        /// How many tasks a project has.
+        task_counts: ProjectName => TaskCounts,
     }
     scans {
         /// All active instances.
@@ -114,6 +160,20 @@ lookups! {
         project_rules: ProjectName => Vec<Rule>,
         /// Which events retention no longer covers.
         prunable: Retention => Option<PrunePlan>,
+        /// The tasks that come directly after a task.
+        dependents: TaskId => Vec<Arc<Task>>,
+        /// The parts of a task.
+        children: TaskId => Vec<Arc<Task>>,
+        /// The tasks that an instance holds.
+        held_tasks: InstanceId => Vec<Arc<Task>>,
+        /// The tasks of a project that wait for a time which has come by then, or the earliest of them.
+        due_tasks: (ProjectName, Timestamp) => Vec<Arc<Task>>,
+        /// The links of a task and of all it waits for.
+        task_links: TaskId => Vec<TaskLinks>,
+    }
+    pages {
+        /// The tasks that can be claimed, the most urgent first, by how many of them are wanted.
+        ready_tasks: ReadyQuery => Arc<Task>,
     }
 }
 
@@ -128,6 +188,8 @@ pub struct Facts {
     pub records: Records,
     /// The answers to the scans that were wanted.
     pub scans: Scans,
+    /// The pages that were wanted.
+    pub pages: Pages,
 }
 
 impl FactSet {
@@ -153,6 +215,15 @@ impl FactSet {
             active_instances,
             project_rules,
             prunable,
+            tasks,
+            task_keys,
+            task_counts,
+            dependents,
+            children,
+            held_tasks,
+            due_tasks,
+            task_links,
+            ready_tasks,
         } = self;
         let mut facts = Facts::default();
         let (records, scans) = (&mut facts.records, &mut facts.scans);
@@ -184,6 +255,36 @@ impl FactSet {
         }
         for retention in prunable {
             scans.prunable.insert(*retention, tx.prunable(*retention)?);
+        }
+        for id in tasks {
+            records.tasks.insert(id.clone(), tx.task(id)?);
+        }
+        for wanted in task_keys {
+            records.task_keys.insert(wanted.clone(), tx.task_by_key(&wanted.0, &wanted.1)?);
+        }
+        for project in task_counts {
+            records.task_counts.insert(project.clone(), tx.task_counts(project)?);
+        }
+        for id in dependents {
+            scans.dependents.insert(id.clone(), tx.dependents(id)?);
+        }
+        for id in children {
+            scans.children.insert(id.clone(), tx.children(id)?);
+        }
+        for holder in held_tasks {
+            scans.held_tasks.insert(*holder, tx.held_tasks(*holder)?);
+        }
+        for wanted in due_tasks {
+            let due = tx.due_tasks(Some(&wanted.0), wanted.1, DUE_TOGETHER)?;
+            scans.due_tasks.insert(wanted.clone(), due);
+        }
+        for id in task_links {
+            scans.task_links.insert(id.clone(), tx.task_links(id)?);
+        }
+        for (query, items) in ready_tasks {
+            let found = tx.ready_tasks(query, *items)?;
+            let complete = found.len() < *items;
+            facts.pages.ready_tasks.insert(query.clone(), Page { found, complete });
         }
         Ok(facts)
     }

@@ -2,7 +2,7 @@
 
 use crate::ports::{
     AuditLog, ComplianceLog, EventLog, InstanceRegistry, MetricsRepo, RuleBook, SpecRegistry, StateRepo,
-    TemplateRepo, UsageLog, WebhookRepo,
+    TaskRepo, TemplateRepo, UsageLog, WebhookRepo,
 };
 
 /// A snapshot to read from: everything in it is as of one moment.
@@ -14,6 +14,7 @@ pub trait ReadTx:
     + RuleBook
     + WebhookRepo
     + ComplianceLog
+    + TaskRepo
     + TemplateRepo
     + AuditLog
     + MetricsRepo
@@ -29,6 +30,7 @@ impl<T> ReadTx for T where
         + RuleBook
         + WebhookRepo
         + ComplianceLog
+        + TaskRepo
         + TemplateRepo
         + AuditLog
         + MetricsRepo

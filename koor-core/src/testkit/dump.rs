@@ -91,6 +91,17 @@ impl EveryNoun for Dump {
         Ok(())
     }
 
+    fn tasks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.all_task_counts()?);
+        for task in tx.tasks_after(None, ALL)? {
+            let id = task.id();
+            self.add(&tx.task_notes(&id, 0, ALL)?);
+            self.add(&[tx.dependents(&id)?.iter().map(|task| task.number).collect::<Vec<_>>()]);
+            self.add(&[task]);
+        }
+        Ok(())
+    }
+
     fn audit(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
         self.add(&tx.audit(&AuditFilter::default(), ALL)?);
         Ok(())

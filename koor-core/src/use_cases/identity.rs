@@ -15,13 +15,11 @@ fn needs_instance() -> Error {
     Invalid::new("this call needs an instance: send X-Koor-Instance or its token").into()
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that need it follow"))]
 /// Wants the instance of the caller, for [`CommandContext::calling_agent`].
 pub(crate) fn want_caller(wanted: &mut FactSet, instance: Option<InstanceId>) {
     wanted.instances.extend(instance);
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that need it follow"))]
 impl CommandContext<'_> {
     /// The agent that calls, as registered at the moment of this change; `None` for a caller without an instance.
     ///

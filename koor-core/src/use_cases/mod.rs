@@ -13,6 +13,7 @@ mod metrics;
 mod rules;
 mod specs;
 mod state;
+mod tasks;
 mod templates;
 mod usage;
 mod webhooks;
@@ -32,6 +33,10 @@ pub use rules::{
 };
 pub use specs::SchemaCheck;
 pub use state::{DeleteDocument, Diff, PutDocument, RollbackDocument, StateQuery, Written};
+pub use tasks::{
+    AddTaskNote, ClaimRequest, ClaimView, Claimed, CreateTasks, Created, DecideTask, EditTask, FailTask,
+    FinishTask, Holding, ReleaseTask, RenewClaim, TaskSummary, TaskView,
+};
 pub use templates::{ApplyTemplate, CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft};
 pub use usage::{RecordUsage, UsageDraft};
 pub use webhooks::{

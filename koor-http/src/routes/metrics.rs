@@ -1,7 +1,7 @@
 //! The server, and each agent, in numbers.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use koor_core::{domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth};
+use koor_core::{domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, use_cases::TaskSummary};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -75,9 +75,23 @@ pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
         store_bytes: koor.store_size().await?,
         writable: koor.health().await == StoreHealth::Ok,
         runtime_stats: koor.runtime_stats(),
+        tasks: by_status(&koor.task_summaries().await?),
     };
     let mut answer = Answer::new(Body::Full(call.app().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
     Ok(answer)
+}
+
+/// How many tasks have each status, in all projects together.
+fn by_status(summaries: &[TaskSummary]) -> [(&'static str, u64); 6] {
+    let sum = |count: fn(&TaskSummary) -> u64| summaries.iter().map(count).sum();
+    [
+        ("open", sum(|of| of.open)),
+        ("claimed", sum(|of| of.claimed)),
+        ("review", sum(|of| of.review)),
+        ("done", sum(|of| of.done)),
+        ("failed", sum(|of| of.failed)),
+        ("cancelled", sum(|of| of.cancelled)),
+    ]
 }

@@ -12,6 +12,7 @@ pub(crate) mod openapi;
 pub(crate) mod rules;
 pub(crate) mod specs;
 pub(crate) mod state;
+pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

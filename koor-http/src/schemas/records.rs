@@ -212,6 +212,7 @@ pub(super) fn server() -> Schemas {
         "audit",
         "usage",
         "events",
+        "tasks",
     ];
     let health = [("uptime", text()), ("version", text())];
     let [uptime, version] = health;
@@ -260,6 +261,7 @@ pub(super) fn server() -> Schemas {
                     ("instances", json!({"type": "array"})),
                     ("events", json!({"type": "array"})),
                     ("log", json!({"type": "object"})),
+                    ("tasks", json!({"type": "array"})),
                     ("audit", json!({"type": "array"})),
                     ("usage", json!({"type": "array"})),
                 ],

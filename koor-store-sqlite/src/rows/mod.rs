@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod rules;
 mod specs;
 pub(crate) mod state;
+pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

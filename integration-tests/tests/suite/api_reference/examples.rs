@@ -149,6 +149,65 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         ],
     },
     Chapter {
+        title: "Tasks",
+        says: "What there is to do in a project, and who does it. A holder's calls name its instance. [The guide](tasks.md).",
+        calls: &[
+            (
+                "createTasks",
+                "curl localhost:9800/api/tasks/Truck-Wash -d '[{\"title\": \"Show free places\", \"key\": \"places\", \"review\": true}, \
+                 {\"title\": \"Book one\", \"after\": [\"places\"]}]'",
+            ),
+            ("taskProjects", "curl localhost:9800/api/tasks"),
+            ("listTasks", "curl 'localhost:9800/api/tasks/Truck-Wash?ready=true'"),
+            ("getTask", "curl localhost:9800/api/tasks/Truck-Wash/1"),
+            ("editTask", "curl -X PATCH localhost:9800/api/tasks/Truck-Wash/1 -d '{\"priority\": 0}'"),
+            (
+                "claimTask",
+                "ID=$(curl localhost:9800/api/instances/register -d '{\"name\": \"backend\", \"workspace\": \"Truck-Wash\"}' | cut -d '\"' \
+                 -f 4)\n\
+                 curl -X POST localhost:9800/api/tasks/Truck-Wash/claim -H \"X-Koor-Instance: $ID\"",
+            ),
+            (
+                "renewTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/1/renew -H \"X-Koor-Instance: $ID\" -d '{\"fence\": 1, \"lease\": \"1h\"}'",
+            ),
+            (
+                "releaseTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/1/release -H \"X-Koor-Instance: $ID\" -d '{\"note\": \"not yet\"}'",
+            ),
+            (
+                "failTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/claim -H \"X-Koor-Instance: $ID\" -d '{\"number\": 1}'\n\
+                 curl localhost:9800/api/tasks/Truck-Wash/1/fail -H \"X-Koor-Instance: $ID\" -d '{\"reason\": \"no design\", \"retry\": false}'",
+            ),
+            ("reopenTask", "curl -X POST localhost:9800/api/tasks/Truck-Wash/1/reopen"),
+            (
+                "finishTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/claim -H \"X-Koor-Instance: $ID\" -d '{\"number\": 1}'\n\
+                 curl localhost:9800/api/tasks/Truck-Wash/1/done -H \"X-Koor-Instance: $ID\" -d '{\"result\": {\"tests\": 12}}'",
+            ),
+            (
+                "rejectTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/1/reject -d '{\"note\": \"one test is missing\"}'",
+            ),
+            (
+                "approveTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/claim -H \"X-Koor-Instance: $ID\" -d '{\"number\": 1}'\n\
+                 curl -X POST localhost:9800/api/tasks/Truck-Wash/1/done -H \"X-Koor-Instance: $ID\"\n\
+                 curl -X POST localhost:9800/api/tasks/Truck-Wash/1/approve",
+            ),
+            (
+                "addTaskNote",
+                "curl localhost:9800/api/tasks/Truck-Wash/2/notes -d '{\"text\": \"see the plan\"}'",
+            ),
+            ("taskNotes", "curl localhost:9800/api/tasks/Truck-Wash/2/notes"),
+            (
+                "cancelTask",
+                "curl localhost:9800/api/tasks/Truck-Wash/2/cancel -d '{\"reason\": \"not needed\"}'",
+            ),
+        ],
+    },
+    Chapter {
         title: "Webhooks",
         says: "Durable subscribers that are called. At least once, in order. [The guide](events-guide.md).",
         calls: &[

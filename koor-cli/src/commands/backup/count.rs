@@ -22,6 +22,8 @@ pub(super) struct Counts {
     /// Older backups have none.
     #[serde(default)]
     events: Many<IgnoredAny>,
+    #[serde(default)]
+    tasks: Many<IgnoredAny>,
     audit: Many<IgnoredAny>,
     usage: Many<IgnoredAny>,
 }
@@ -64,6 +66,7 @@ impl Counts {
             ("webhooks", self.webhooks.count),
             ("instances", self.instances.count),
             ("events", self.events.count),
+            ("tasks", self.tasks.count),
             ("audit", self.audit.count),
             ("usage", self.usage.count),
         ]

@@ -8,6 +8,7 @@ mod committer;
 mod group;
 mod job;
 mod shared;
+mod tasks;
 mod view;
 
 pub use committer::Committer;

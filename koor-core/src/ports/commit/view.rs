@@ -1,18 +1,22 @@
 //! What a command sees: the facts, under the changes of its batch, under its own.
 
+use std::sync::Arc;
+
 use crate::domain::events::{EventClass, PrunePlan};
 use crate::{
     domain::{
         instances::{Instance, InstanceStatus},
         rules::Rule,
         state::{Document, Revision},
+        tasks::{Task, TaskId},
         templates::Template,
         webhooks::Webhook,
     },
     ids::{DocumentKey, InstanceId, ProjectName, RuleId, TemplateId, Version, WebhookId},
     ports::{
-        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, Point, Records, Retention,
-        RuleChange, RunChange, StoreError, StoreResult, TemplateChange, WebhookChange,
+        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, Pages, Point, Records,
+        Retention, RuleChange, RunChange, Scans, StoreError, StoreResult, TaskChange, TemplateChange,
+        WebhookChange,
     },
 };
 
@@ -56,6 +60,8 @@ records! {
     instances(id: &InstanceId) -> Instance = id;
     webhooks(id: &WebhookId) -> Webhook = id;
     templates(id: &TemplateId) -> Template = id;
+    tasks(id: &TaskId) -> Arc<Task> = id;
+    task_keys(key: &(ProjectName, String)) -> Arc<Task> = key;
 }
 
 impl View {
@@ -201,6 +207,12 @@ impl View {
             Change::Template(TemplateChange::Remove(id)) => {
                 records.templates.insert(id.clone(), None);
             }
+            Change::Task(TaskChange::Put(task)) => {
+                if let Some(key) = &task.key {
+                    records.task_keys.insert((task.project.clone(), key.clone()), Some(Arc::clone(task)));
+                }
+                records.tasks.insert(task.id(), Some(Arc::clone(task)));
+            }
             Change::AppendAudit(chained) => ends.audit = Some(chained.head()),
             Change::AppendUsage(record) => ends.usage = Some(record.id),
             // No command looks these up, but for versions, which are searched for among the changes.
@@ -208,10 +220,39 @@ impl View {
             | Change::Instance(InstanceChange::SetToken { .. })
             | Change::Webhook(WebhookChange::AppendDelivery { .. })
             | Change::Run(RunChange::Prune { .. })
+            | Change::Task(TaskChange::Link { .. } | TaskChange::Count(_) | TaskChange::AppendNote { .. })
             | Change::AddMetric(_) => {}
         }
         *bytes += change.weight();
         changes.push(change);
+    }
+
+    /// The facts that were fetched by key.
+    pub(super) fn fetched_records(&self) -> &Records {
+        &self.facts.records
+    }
+
+    /// What the batch and the job have made of records, older changes first.
+    pub(super) fn changed_records(&self) -> [&Records; 2] {
+        [&self.batch.records, &self.job.records]
+    }
+
+    /// The changes of the batch and of the job, in order.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.batch.changes.iter().chain(&self.job.changes)
+    }
+
+    pub(super) fn scans(&self) -> &Scans {
+        &self.facts.scans
+    }
+
+    pub(super) fn pages(&self) -> &Pages {
+        &self.facts.pages
+    }
+
+    /// Where to note what has not been fetched.
+    pub(super) fn missing(&mut self) -> &mut FactSet {
+        &mut self.missing
     }
 
     /// Puts a change before that many of the job's own, unseen by it; where there are fewer, nothing is put.
@@ -255,6 +296,7 @@ impl View {
     pub(super) fn add(&mut self, mut more: Facts) {
         self.facts.records.absorb(&mut more.records);
         self.facts.scans.absorb(more.scans);
+        self.facts.pages.absorb(more.pages);
     }
 
     /// How many bytes the changes of the batch carry.

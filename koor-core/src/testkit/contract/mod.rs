@@ -6,6 +6,7 @@ mod people;
 mod records;
 mod restart;
 mod state;
+mod tasks;
 mod transactions;
 
 use std::{future::Future, pin::Pin};
@@ -113,6 +114,20 @@ macro_rules! each_contract_case {
             records::compliance_finds_what_is_wrong
             records::counters_add_up
             records::usage_is_summed_up
+            tasks::tasks_are_made_all_or_none
+            tasks::of_64_racing_claims_of_a_task_one_wins
+            tasks::the_next_task_is_the_first_that_suits
+            tasks::an_admin_holds_no_task
+            tasks::a_lost_claim_writes_nothing
+            tasks::a_task_waits_for_those_before_it
+            tasks::a_parent_is_done_after_its_parts
+            tasks::a_failure_is_tried_again_after_a_pause
+            tasks::a_silent_holder_loses_its_claim_and_no_other_does
+            tasks::a_review_is_anothers
+            tasks::a_deregistered_agent_holds_nothing
+            tasks::tasks_are_found_by_what_they_are
+            tasks::a_wait_for_a_task_ends_with_it
+            tasks::every_change_of_a_task_is_one_commit
             audit::each_change_leaves_one_entry
             audit::a_refused_change_leaves_only_its_entry
             audit::entries_are_found_and_counted
@@ -140,6 +155,7 @@ macro_rules! each_restart_case {
             restart::everything_is_there_after_a_restart
             restart::numbers_go_on_after_a_restart
             restart::a_subscriber_resumes_after_a_restart
+            restart::claims_survive_a_restart_and_end_in_time
         }
     };
 }

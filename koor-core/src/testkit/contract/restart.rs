@@ -1,14 +1,18 @@
 //! What a store keeps that outlives the process.
 
+use std::time::Duration;
+
 use crate::{
+    activity::FLUSH_EVERY,
+    caller::Caller,
     hub::Delivery,
     ids::Cursor,
     settings::Settings,
     testkit::{
         Harness, StoreFixture,
-        harness::{key, rule, topics, version},
+        harness::{agent, key, rule, topics, version},
     },
-    use_cases::{DeregisterInstance, ImportRules},
+    use_cases::{ClaimRequest, Claimed, CreateTasks, DeregisterInstance, ImportRules},
 };
 
 pub(super) async fn everything_is_there_after_a_restart(fixture: StoreFixture) {
@@ -71,4 +75,25 @@ pub(super) async fn a_subscriber_resumes_after_a_restart(fixture: StoreFixture) 
         }
     }
     assert_eq!(seen, (1..=30).collect::<Vec<_>>());
+}
+
+pub(super) async fn claims_survive_a_restart_and_end_in_time(fixture: StoreFixture) {
+    let mut harness = Harness::on(fixture).await;
+    let worker = agent(&harness.agent("worker", "p").await);
+    let project = || "p".parse().unwrap();
+    let tasks = vec![serde_json::from_value(serde_json::json!({"title": "a"})).unwrap()];
+    harness.run(CreateTasks::new(&Caller::local(), project(), tasks).unwrap()).await.unwrap();
+    let claimed =
+        harness.koor.claim_task(&worker, project(), ClaimRequest::default(), Duration::ZERO).await.unwrap();
+    let Claimed::Task(claimed) = claimed.output else { panic!("nothing to claim") };
+    let before = harness.dump().await;
+    harness.restart().await;
+    assert_eq!(harness.dump().await, before);
+    // The holder finishes what it has claimed before, or loses it in time: what a crash may have lost is granted to it.
+    harness.clock.advance(Duration::from_mins(15));
+    assert_eq!(harness.koor.watch_tasks().await.unwrap(), 0);
+    harness.clock.advance(FLUSH_EVERY);
+    assert_eq!(harness.koor.watch_tasks().await.unwrap(), 1);
+    let expired = harness.koor.task(&claimed.id()).await.unwrap();
+    assert!(expired.claim.is_none() && expired.fence > claimed.fence);
 }

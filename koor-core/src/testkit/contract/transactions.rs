@@ -29,8 +29,8 @@ use crate::{
         harness::{key, put, rule, version},
     },
     use_cases::{
-        ActivateInstance, CheckLiveness, CreateTemplate, CreateWebhook, DeleteDocument, ImportRules,
-        InstanceDraft, PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup,
+        ActivateInstance, CheckLiveness, CreateTasks, CreateTemplate, CreateWebhook, DeleteDocument,
+        ImportRules, InstanceDraft, PublishEvent, PutRules, RecordUsage, RegisterInstance, RestoreBackup,
         RollbackDocument, TemplateDraft, UsageDraft, WebhookDraft,
     },
 };
@@ -253,6 +253,9 @@ pub(super) async fn a_backup_brings_everything_back(fixture: StoreFixture) {
     from.agent("worker", "w").await;
     let usage = UsageDraft { provider: "x".into(), model: "y".into(), ..UsageDraft::default() };
     from.run(RecordUsage::new(&Caller::local(), usage).unwrap()).await.unwrap();
+    let tasks = json!([{"title": "a", "key": "a"}, {"title": "b", "after": ["a"]}]);
+    let tasks = serde_json::from_value(tasks).unwrap();
+    from.run(CreateTasks::new(&Caller::local(), "p".parse().unwrap(), tasks).unwrap()).await.unwrap();
     let text = backup_of(&from).await;
     assert!(!text.contains("secret-"), "a token is in the backup");
     let harness = Harness::on(fixture).await;

@@ -1,6 +1,6 @@
 //! Saving everything, and bringing it back.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
 use serde_json::json;
@@ -18,12 +18,13 @@ use crate::{
         instances::Instance,
         rules::Rule,
         state::{Document, Revision},
+        tasks::{SavedTask, TaskMove, check_saved},
         templates::Template,
         usage::UsageRecord,
     },
     error::{Error, Invalid},
     ids::{Cursor, DocumentKey, Hash, MAX_RESTORED, UsageId, Version},
-    ports::{Change, EventChange, FactSet},
+    ports::{Change, EventChange, FactSet, TaskChange},
     use_cases::{rules::bound, state::keep, templates},
 };
 
@@ -65,6 +66,8 @@ pub struct Restored {
     pub instances: u64,
     /// Events.
     pub events: u64,
+    /// Tasks.
+    pub tasks: u64,
     /// Audit entries.
     pub audit: u64,
     /// Usage records.
@@ -75,7 +78,7 @@ pub struct Restored {
 ///
 /// On an empty server everything comes back as it was, with versions and times. Where something is there already,
 /// nothing is lost: a document gets the saved one as its newest version, if it differs; rules, templates and webhooks
-/// are replaced; instances stay as they are; and the event log, the audit log and the usage records, which only grow, are
+/// are replaced; instances stay as they are, and so do the tasks of a project that has some; and the event log, the audit log and the usage records, which only grow, are
 /// left alone. Events come back into an empty log only, with their ids, so that the cursors of clients stay valid.
 #[derive(Debug)]
 pub struct RestoreBackup {
@@ -86,6 +89,7 @@ pub struct RestoreBackup {
     instances: Vec<Instance>,
     events: Vec<Event>,
     log: SavedLog,
+    tasks: Vec<SavedTask>,
     audit: Vec<ChainedEntry>,
     usage: Vec<UsageRecord>,
 }
@@ -97,7 +101,7 @@ impl RestoreBackup {
     /// When something in it could not be stored, or contradicts itself.
     pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
         // Named one by one, so that a section which is not restored does not compile.
-        let Backup { state, specs, rules, templates, webhooks, instances, events, log, audit, usage } =
+        let Backup { state, specs, rules, templates, webhooks, instances, events, log, tasks, audit, usage } =
             backup;
         let mut documents = match state {
             SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
@@ -139,6 +143,7 @@ impl RestoreBackup {
             instances: instances.into_iter().map(Instance::checked).collect::<Result<_, _>>()?,
             events: events.into_iter().map(Event::checked).collect::<Result<_, _>>()?,
             log,
+            tasks: check_saved(tasks)?,
             audit: audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
             usage: usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
         })
@@ -172,6 +177,30 @@ impl RestoreBackup {
         let SavedLog { pruned_user: user, pruned_system: system } = self.log;
         cx.push(Change::Event(EventChange::SetPruned { user, system }));
         self.events.len() as u64
+    }
+
+    /// Tasks come back only into projects that have none: their numbers would be those of other tasks.
+    fn restore_tasks(&self, cx: &mut CommandContext<'_>) -> Result<u64, Error> {
+        let mut empty = BTreeSet::new();
+        for project in self.tasks.iter().map(|saved| &saved.task.project) {
+            if !empty.contains(project) && cx.task_counts(project)?.last == 0 {
+                empty.insert(project.clone());
+            }
+        }
+        let back: Vec<&SavedTask> =
+            self.tasks.iter().filter(|saved| empty.contains(&saved.task.project)).collect();
+        for SavedTask { task, notes } in &back {
+            let (id, to) = (task.id(), task.column());
+            cx.push(Change::Task(TaskChange::Put(Arc::new(task.clone()))));
+            if !task.after.is_empty() {
+                cx.push(Change::Task(TaskChange::Link { id: id.clone(), after: task.after.clone() }));
+            }
+            for note in notes {
+                cx.push(Change::Task(TaskChange::AppendNote { id: id.clone(), note: note.clone() }));
+            }
+            cx.push(Change::Task(TaskChange::Count(TaskMove { id, from: None, to })));
+        }
+        Ok(back.len() as u64)
     }
 
     fn restore_usage(&self, cx: &mut CommandContext<'_>) -> u64 {
@@ -263,6 +292,7 @@ impl Command for RestoreBackup {
         wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
         wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
         wanted.instances.extend(self.instances.iter().map(|instance| instance.id));
+        wanted.task_counts.extend(self.tasks.iter().map(|saved| saved.task.project.clone()));
     }
 
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Restored>, Error> {
@@ -275,6 +305,7 @@ impl Command for RestoreBackup {
         };
         self.restore_documents(cx, &mut restored)?;
         self.restore_records(cx, &mut restored)?;
+        restored.tasks = self.restore_tasks(cx)?;
         let projects: BTreeSet<_> = self.rules.iter().map(|rule| &rule.project).collect();
         cx.announce(SystemTopic::BackupRestored, &json!({"restored": restored, "projects": projects}))?;
         Ok(Applied::with(restored, json!(restored)))

@@ -18,6 +18,7 @@ use crate::{
         events::{EventFilter, LogBounds},
         instances::InstanceFilter,
         rules::RuleFilter,
+        tasks::{SavedTask, TaskId, TaskNote},
     },
     error::Error,
     ids::{Cursor, DocumentKey, UsageId, Version},
@@ -92,7 +93,7 @@ fn record(
             None => (json!({}), Outcome::Success),
             Some(failure) => (json!({"error": failure}), Outcome::Error),
         };
-        cx.record(&CreateBackup.operation(), &detail, outcome);
+        cx.record(&CreateBackup.operation(), None, &detail, outcome);
         Ok(())
     }
 }
@@ -170,6 +171,28 @@ impl EveryNoun for Writer<'_> {
         self.begin("templates")?;
         for listed in tx.templates(None, None)? {
             self.items(tx.template(&listed.id)?)?;
+        }
+        self.end()
+    }
+
+    fn tasks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.begin("tasks")?;
+        let mut after: Option<TaskId> = None;
+        loop {
+            let page = tx.tasks_after(after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id());
+            for task in page {
+                let mut notes: Vec<TaskNote> = Vec::new();
+                while (notes.len() as u64) < task.notes {
+                    let more = tx.task_notes(&task.id(), notes.last().map_or(0, |note| note.id), PAGE)?;
+                    if more.is_empty() {
+                        break;
+                    }
+                    notes.extend(more);
+                }
+                self.items([SavedTask { task: (*task).clone(), notes }])?;
+            }
         }
         self.end()
     }

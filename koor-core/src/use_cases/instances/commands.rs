@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{Hash, InstanceId},
     ports::{Change, FactSet, InstanceChange},
+    use_cases::tasks::release_all,
 };
 
 /// An agent as it introduces itself.
@@ -249,7 +250,7 @@ impl Command for RenewToken {
     }
 }
 
-/// Forgets an instance and its token.
+/// Forgets an instance and its token, and gives back what it holds.
 #[derive(Debug)]
 pub struct DeregisterInstance(
     /// Which.
@@ -266,10 +267,12 @@ impl Command for DeregisterInstance {
 
     fn reads(&self, wanted: &mut FactSet) {
         wanted.instances.insert(self.0);
+        wanted.held_tasks.insert(self.0);
     }
 
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<InstanceId>, Error> {
         let instance = cx.instance(self.0)?.ok_or_else(|| Error::not_found("instance", self.0))?;
+        release_all(cx, self.0)?;
         cx.remove_instance(self.0);
         cx.announce(SystemTopic::InstanceDeregistered, &about(&instance))?;
         Ok(Applied::new(self.0))

@@ -30,6 +30,10 @@ pub struct RuntimeStats {
     pub deliveries: u64,
     /// How often that failed.
     pub failed_deliveries: u64,
+    /// How many tasks were claimed.
+    pub claims: u64,
+    /// How many claims expired.
+    pub expirations: u64,
 }
 
 impl Koor {
@@ -41,6 +45,8 @@ impl Koor {
             commits: self.inner.store.committer().commits(),
             deliveries: activity.deliveries.load(Relaxed),
             failed_deliveries: activity.failed_deliveries.load(Relaxed),
+            claims: activity.claims.load(Relaxed),
+            expirations: activity.expirations.load(Relaxed),
         }
     }
 
