@@ -26,6 +26,7 @@
     reason = "counts and times of a measurement fit, and its figures are rounded anyway"
 )]
 
+mod depth;
 mod instructions;
 mod load;
 mod paced;
@@ -40,7 +41,8 @@ mod wire;
 
 use std::{env, path::Path, process::ExitCode};
 
-use parts::{Depth, Ground};
+use depth::Depth;
+use parts::Ground;
 use report::Report;
 
 fn main() -> ExitCode {

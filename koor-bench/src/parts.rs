@@ -13,12 +13,11 @@ mod writes;
 use std::{
     env,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tempfile::TempDir;
 
-use crate::report::Report;
+use crate::{depth::Depth, report::Report};
 
 /// A part: measures, and says what it found.
 type Part = fn(&Ground, &mut Report);
@@ -33,31 +32,6 @@ pub(crate) const ALL: [(&str, Part); 7] = [
     ("growth", growth::measure),
     ("footprint", footprint::measure),
 ];
-
-/// How much time there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    Full,
-    Short,
-}
-
-impl Depth {
-    /// How often what is compared takes turns.
-    pub(crate) fn rounds(self) -> usize {
-        match self {
-            Self::Full => 5,
-            Self::Short => 3,
-        }
-    }
-
-    /// How long a turn lasts.
-    pub(crate) fn span(self) -> Duration {
-        match self {
-            Self::Full => Duration::from_secs(2),
-            Self::Short => Duration::from_secs(1),
-        }
-    }
-}
 
 /// Where it is measured.
 pub(crate) struct Ground {

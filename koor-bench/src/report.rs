@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{parts::Depth, svg::Plot};
+use crate::{depth::Depth, svg::Plot};
 
 const BEGIN: &str = "<!-- written by `just bench`: begin -->\n";
 const END: &str = "<!-- written by `just bench`: end -->\n";

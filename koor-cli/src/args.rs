@@ -4,13 +4,14 @@ pub(crate) mod serve;
 
 use std::{ffi::OsString, path::Path};
 
-use clap::{ArgAction, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     commands::{
         audit, backup, compliance, config, contract, doctor, events, import, instances, manual, mcp, metrics,
         rules, specs, state, status, templates, usage, validate, webhooks,
     },
+    global::Global,
     wizard,
 };
 
@@ -41,38 +42,6 @@ Examples:
   koor register frontend --workspace Truck-Wash
   koor events wait 'truck-wash.*' --since 0
   koor state set --help";
-
-const SERVER: &str = "The server [environment: KOOR_SERVER] [default: http://localhost:9800]";
-
-const TOKEN: &str = "What the server asks its callers for [environment: KOOR_TOKEN]";
-
-/// What holds for every command, and may stand anywhere on the line.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "For every command")]
-pub(crate) struct Global {
-    #[arg(long, global = true, value_name = "URL", help = SERVER)]
-    pub(crate) server: Option<String>,
-
-    #[arg(long, global = true, value_name = "TOKEN", help = TOKEN)]
-    pub(crate) token: Option<String>,
-
-    /// Indents JSON
-    #[arg(long, global = true)]
-    pub(crate) pretty: bool,
-
-    /// JSON, on a terminal too
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
-    /// Tables, in a pipe too
-    #[arg(long, global = true)]
-    pub(crate) table: bool,
-
-    // One line for each flag, whichever of the two is asked: agents pay for every line.
-    /// Says this
-    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
-    help: Option<bool>,
-}
 
 /// What to do.
 #[derive(Debug, Subcommand)]

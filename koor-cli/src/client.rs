@@ -2,7 +2,12 @@
 
 mod request;
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use ureq::{
     Agent, Body, Error, Proxy, Timeout,
@@ -11,7 +16,10 @@ use ureq::{
 };
 use url::{Host, Url};
 
-use crate::{exit::Failure, settings::client::ClientSettings};
+use crate::{
+    exit::{self, Failure},
+    settings::client::ClientSettings,
+};
 
 pub(crate) use request::Request;
 
@@ -27,6 +35,8 @@ pub(crate) struct Client {
     agent: Agent,
     server: String,
     headers: Vec<(&'static str, String)>,
+    /// What the server has warned of already.
+    warned: Mutex<Vec<String>>,
 }
 
 impl Client {
@@ -52,7 +62,12 @@ impl Client {
         }
         let token = settings.token.as_ref().map(|token| ("Authorization", format!("Bearer {}", token.value)));
         let instance = settings.instance_id.as_ref().map(|id| ("X-Koor-Instance", id.clone()));
-        Self { agent: config.build().into(), server, headers: token.into_iter().chain(instance).collect() }
+        Self {
+            agent: config.build().into(),
+            server,
+            headers: token.into_iter().chain(instance).collect(),
+            warned: Mutex::default(),
+        }
     }
 
     /// The server's URL, without a slash at its end.
@@ -63,6 +78,15 @@ impl Client {
     /// The headers that say who calls.
     pub(crate) fn headers(&self) -> &[(&'static str, String)] {
         &self.headers
+    }
+
+    /// Says on stderr what the server warns of, unless it was said before.
+    fn warn_once(&self, warning: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warned.iter().any(|one| one == warning) {
+            exit::warn(warning);
+            warned.push(warning.to_owned());
+        }
     }
 
     /// Reads.
@@ -186,7 +210,7 @@ impl Answer {
     /// When it breaks off.
     pub(crate) fn bytes(self) -> Result<Vec<u8>, Failure> {
         let mut body = self.body;
-        body.with_config().limit(LARGEST).read_to_vec().map_err(|error| broken_off(&error.into_io()))
+        body.with_config().limit(LARGEST).read_to_vec().map_err(|error| Failure::broken_off(&error.into_io()))
     }
 
     /// The body as JSON of that shape.
@@ -204,13 +228,8 @@ impl Answer {
         self.body.content_length()
     }
 
-    /// The body, piece by piece, however long it is. Errors in reading it are for [`broken_off`].
+    /// The body, piece by piece, however long it is. Errors in reading it are for [`Failure::broken_off`].
     pub(crate) fn reader(self) -> impl io::Read {
         self.body.into_with_config().limit(u64::MAX).reader()
     }
-}
-
-/// A body that ended too early.
-pub(crate) fn broken_off(error: &io::Error) -> Failure {
-    Failure::unreachable(format_args!("the connection broke off before the answer was whole: {error}"))
 }

@@ -25,7 +25,7 @@ pub(crate) mod validate;
 pub(crate) mod webhooks;
 
 use crate::{
-    args::{Cli, Task},
+    args::{Cli, Task, definition},
     context::Context,
     exit::Failure,
     output::Output,
@@ -73,7 +73,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Activate(which) => instances::activate(&which, &context()?),
         Task::Heartbeat(which) => instances::heartbeat(&which, &context()?),
         Task::Instances(command) => instances::run(&command, &context()?),
-        Task::Completions(which) => manual::completions(&which),
-        Task::Man(which) => manual::man(&which),
+        Task::Completions(which) => manual::completions(&which, definition()),
+        Task::Man(which) => manual::man(&which, definition()),
     }
 }

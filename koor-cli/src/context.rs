@@ -1,9 +1,9 @@
 //! What a command works with: a server, and somebody who reads what comes of it.
 
 use crate::{
-    args::Global,
     client::{Client, Request},
     exit::{self, Failure},
+    global::Global,
     output::{Output, Table},
     settings::client::ClientSettings,
 };
@@ -41,6 +41,15 @@ impl Context {
                 file.display()
             ));
         }
+    }
+
+    /// Sends a request that writes, and prints the JSON that comes back. Warns first if the write will name no one.
+    ///
+    /// # Errors
+    /// As [`Context::show`].
+    pub(crate) fn show_write(&self, request: Request<'_>) -> Result<(), Failure> {
+        self.warn_if_anonymous();
+        self.show(request)
     }
 
     /// Sends a request, and prints the JSON that comes back.

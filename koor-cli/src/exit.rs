@@ -7,6 +7,8 @@ use std::{
     process::ExitCode,
 };
 
+use serde_json::Value;
+
 /// It was called wrongly: it would end so again.
 pub(crate) const USAGE: u8 = 2;
 
@@ -42,7 +44,7 @@ enum Said {
     Answer {
         status: u16,
         body: Vec<u8>,
-        advice: Option<&'static str>,
+        advice: Option<String>,
     },
 }
 
@@ -72,6 +74,11 @@ impl Failure {
         Self::line(UNREACHABLE, text)
     }
 
+    /// The connection ended in the middle of an answer.
+    pub(crate) fn broken_off(error: &io::Error) -> Self {
+        Self::unreachable(format_args!("the connection broke off before the answer was whole: {error}"))
+    }
+
     /// A check failed, and everything about it has been printed.
     pub(crate) fn said_already() -> Self {
         Self { code: REFUSED, said: Said::Nothing }
@@ -79,7 +86,18 @@ impl Failure {
 
     /// The server refused, and says why in JSON.
     pub(crate) fn answered(status: u16, body: Vec<u8>, advice: Option<&'static str>) -> Self {
+        let advice = advice.map(str::to_owned);
         Self { code: REFUSED, said: Said::Answer { status, body, advice } }
+    }
+
+    /// The same refusal of the server, with other advice.
+    pub(crate) fn advise(self, advice: String) -> Self {
+        match self.said {
+            Said::Answer { status, body, .. } => {
+                Self { said: Said::Answer { status, body, advice: Some(advice) }, ..self }
+            }
+            said @ (Said::Nothing | Said::Line(_)) => Self { said, ..self },
+        }
     }
 
     /// The output can't be written. Whoever closed it knows.
@@ -125,7 +143,7 @@ impl Failure {
             Said::Nothing => String::new(),
             Said::Line(text) => text.clone(),
             Said::Answer { status, body, .. } => {
-                let said = serde_json::from_slice::<serde_json::Value>(body).ok();
+                let said = serde_json::from_slice::<Value>(body).ok();
                 match said.as_ref().and_then(|said| said["error"].as_str()) {
                     Some(error) => format!("{error} ({status})"),
                     None => format!("the server answers {status}"),
@@ -164,17 +182,41 @@ impl Failure {
         let _ = match self.said {
             Said::Nothing => Ok(()),
             Said::Line(text) => writeln!(stderr, "koor: {}", text.replace(['\n', '\r'], " ")),
-            Said::Answer { body, advice, .. } => {
-                let answer = stderr.write_all(body.trim_ascii_end()).and_then(|()| writeln!(stderr));
-                // Programs read the answer as JSON: advice is for people.
-                match advice {
-                    Some(advice) if stderr.is_terminal() => {
-                        answer.and_then(|()| writeln!(stderr, "koor: {advice}"))
-                    }
-                    Some(_) | None => answer,
+            // Programs read the answer as JSON; people get sentences.
+            Said::Answer { body, advice, .. } => match sentences(&body) {
+                Some(lines) if stderr.is_terminal() => {
+                    let lines = lines.into_iter().chain(advice);
+                    lines.into_iter().try_for_each(|line| writeln!(stderr, "koor: {line}"))
                 }
-            }
+                Some(_) | None => stderr.write_all(body.trim_ascii_end()).and_then(|()| writeln!(stderr)),
+            },
         };
         ExitCode::from(self.code)
+    }
+}
+
+/// What a refusal says, a line each: its text, and what violates which rule. `None` if it is not a refusal of Koor's.
+fn sentences(body: &[u8]) -> Option<Vec<String>> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let mut lines = vec![body["error"].as_str()?.to_owned()];
+    for violation in body["violations"].as_array().into_iter().flatten() {
+        let text = |key: &str| violation[key].as_str().unwrap_or_default();
+        lines.push(format!("  - [{}] {}", text("path"), text("message")));
+    }
+    // What others wrote must not move the cursor.
+    let harmless = |line: String| line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Some(lines.into_iter().map(harmless).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_said_in_sentences() {
+        let body = br#"{"error":"2 violations\u001b[2J","code":422,"violations":[{"path":"a.b","message":"is no number"}]}"#;
+        assert_eq!(sentences(body).unwrap(), ["2 violations [2J", "  - [a.b] is no number"]);
+        assert_eq!(sentences(b"<html>"), None);
+        assert_eq!(sentences(b"{}"), None);
     }
 }

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod context;
 mod exit;
+mod global;
 mod input;
 mod listen;
 mod log;

@@ -8,9 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use chrono::Local;
 use terminal_size::{Height, Width, terminal_size};
 
-use crate::{args::Global, client::broken_off, exit::Failure};
+use crate::{exit::Failure, global::Global};
 
 pub(crate) use indent::indented;
 pub(crate) use table::{Column, Kind, Rows, Table};
@@ -114,7 +115,7 @@ impl Output {
         let size = if self.terminal { terminal_size() } else { None };
         let width = size.map(|(Width(width), _)| usize::from(width));
         let height = size.map(|(_, Height(height))| usize::from(height));
-        let text = table.render(value, width, self.colours);
+        let text = table.render(value, width, self.colours, *Local::now().offset());
         page(&text, height)
     }
 
@@ -126,7 +127,7 @@ impl Output {
     pub(crate) fn pass(&self, mut value: impl Read) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         copy(&mut value, &mut stdout, &mut |_| {}).map_err(|stopped| match stopped {
-            Stopped::Reading(error) => broken_off(&error),
+            Stopped::Reading(error) => Failure::broken_off(&error),
             Stopped::Writing(error) => Failure::output(&error),
         })?;
         stdout.flush().map_err(|error| Failure::output(&error))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http_body_util::BodyExt as _;
 use koor_core::{Jobs, Koor, Settings};
 use koor_http::{
-    Asset, Assets, CalledBy, HttpSettings, Listeners, Server,
+    Asset, Assets, HttpSettings, Listeners, MountAnswer, Server,
     outbound::{OutboundClient, OutboundPolicy},
 };
 use koor_mcp::{Answer, Guide, Mcp};
@@ -166,11 +166,9 @@ fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> 
     Ok(server.assets(files).mount("/mcp", move |request| {
         let mcp = mcp.clone();
         Box::pin(async move {
-            let Answer { mut response, called_by } = mcp.answer(request).await;
-            if let Some(caller) = called_by {
-                response.extensions_mut().insert(CalledBy(caller));
-            }
-            response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+            let Answer { response, called_by } = mcp.answer(request).await;
+            let response = response.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+            MountAnswer { response, called_by }
         })
     }))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod file;
 pub(crate) mod locate;
+pub(crate) mod origin;
 pub(crate) mod serve;
 pub(crate) mod store;
 mod tokens;

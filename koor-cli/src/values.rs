@@ -1,6 +1,4 @@
-//! Values as people write them: sizes, spans of time, counts.
-
-use std::time::Duration;
+//! Values as people write them: sizes and counts.
 
 /// Reads `10MiB`, `512 kB`, `1048576`.
 ///
@@ -20,36 +18,6 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         _ => return Err(WANTED.to_owned()),
     };
     number.checked_mul(factor).ok_or_else(|| WANTED.to_owned())
-}
-
-/// Reads `300ms`, `30s`, `5m`, `1h30m`, `2d`.
-///
-/// # Errors
-/// Says what would be right.
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    const WANTED: &str = "write a time such as 30s, 5m or 1h30m";
-    let mut rest = text.trim();
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
-        return Err(WANTED.to_owned());
-    }
-    while !rest.is_empty() {
-        let (number, behind) = split(rest).ok_or(WANTED)?;
-        let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
-        let (unit, next) = behind.split_at(end);
-        let millis: u64 = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(WANTED.to_owned()),
-        };
-        let part = number.checked_mul(millis).map(Duration::from_millis).ok_or(WANTED)?;
-        total = total.checked_add(part).ok_or(WANTED)?;
-        rest = next;
-    }
-    Ok(total)
 }
 
 /// Reads a whole number that is not negative.
@@ -89,17 +57,6 @@ mod tests {
         }
         for bad in ["", "MiB", "-1", "1.5MiB", "10 MiBs", "99999999999999999999", "18446744073709551615k"] {
             assert!(size(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn spans_are_read_as_they_are_written() {
-        for (text, seconds) in [("5m", 300), ("1h30m", 5_400), ("90s", 90), ("2d", 172_800), ("1m 5s", 65)] {
-            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        assert_eq!(span("300ms"), Ok(Duration::from_millis(300)));
-        for bad in ["", "5", "m", "5 minutes", "-5m", "1.5h", "5m3", "99999999999999999999d"] {
-            assert!(span(bad).is_err(), "{bad}");
         }
     }
 

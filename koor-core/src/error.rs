@@ -1,6 +1,6 @@
 //! What can go wrong, in the words a client reads.
 
-use std::fmt;
+use std::{error::Error as StdError, fmt, iter};
 
 use serde_json::{Map, Value};
 
@@ -11,6 +11,12 @@ use crate::{
     ids::{Cursor, EventId, Hash, Version},
     ports::StoreError,
 };
+
+/// The causes below an error, outermost first, for one line of a log.
+pub fn causes(error: &dyn StdError) -> String {
+    let causes = iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
 
 /// Why a command or a query did not do what it was asked.
 ///

@@ -20,6 +20,10 @@ pub struct Credentials<'a> {
     pub instance: Option<&'a str>,
 }
 
+/// What a caller is told who shows a token to a server that asks for none.
+const IGNORED_TOKEN: &str =
+    "this server asks for no token, and the one sent belongs to no instance: it was ignored";
+
 /// Who made a request.
 #[derive(Debug, Clone)]
 pub struct Identified {
@@ -38,6 +42,7 @@ impl Koor {
         let server_token = self.inner.settings.server_token.as_ref();
         let mut role = Role::Admin;
         let mut plain = Caller::local();
+        let mut warning = None;
         match (server_token, credentials.bearer) {
             (Some(token), Some(bearer)) if same(token, bearer) => plain = Caller::admin(),
             (_, Some(bearer)) => {
@@ -48,14 +53,14 @@ impl Koor {
                 match known {
                     Some(known) => return Ok(self.met(known, role).await),
                     None if server_token.is_some() => return Err(Error::Unauthorized),
-                    None => {}
+                    None => warning = Some(IGNORED_TOKEN.to_owned()),
                 }
             }
             (Some(_), None) => return Err(Error::Unauthorized),
             (None, None) => {}
         }
         let Some(named) = credentials.instance else {
-            return Ok(Identified { caller: plain, warning: None });
+            return Ok(Identified { caller: plain, warning });
         };
         let known = match named.parse::<InstanceId>() {
             Ok(id) => self.known_by_id(id).await?,

@@ -31,6 +31,7 @@ pub mod ports;
 pub mod signature;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod time_span;
 pub mod use_cases;
 
 mod activity;
@@ -54,7 +55,7 @@ pub use announcement::SystemTopic;
 pub use app::{Builder, Koor};
 pub use caller::{Access, Caller, InstanceRef, Role};
 pub use command::{Applied, Command, CommandContext, Committed, Operation};
-pub use error::{Conflict, Error, ErrorKind, Invalid};
+pub use error::{Conflict, Error, ErrorKind, Invalid, causes};
 pub use hub::{Delivery, Frame, Gap, Subscription, Told};
 pub use identify::{Credentials, Identified};
 pub use jobs::Jobs;

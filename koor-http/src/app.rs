@@ -1,65 +1,93 @@
-//! The way of a request from its head to its answer.
+//! A request from its head to its answer.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body as _, Incoming},
-    header::{ALLOW, HeaderValue},
+    header::{ACCEPT_ENCODING, ALLOW, HeaderValue, ORIGIN},
     http::request::Parts,
 };
 use koor_core::{Caller, Identified, Koor, Plane};
 use tokio::time::Instant;
 
 use crate::{
-    assets::Assets,
+    assets::{self, Assets},
     auth,
     body::{Body, Sent, Tally},
     connections::Connections,
+    context::ConnectionContext,
     error::Failure,
     log::{self, RequestIds, X_REQUEST_ID},
-    mount::{CalledBy, Mount},
-    origin::{self, Gate},
-    prometheus::{self, Meters},
-    request::{Call, Query, Room, drop_body, read_all},
+    mount::{Mount, MountAnswer},
+    openapi,
+    origin::{self, EVERY_METHOD, Gate},
+    params::Params,
+    prometheus::{Meters, RouteLabel},
+    query::Query,
+    request::Call,
+    request_body::{BodyBudget, drop_body, read_all},
     response::{self, Answer, X_KOOR_WARNING},
-    router::{self, EVERY_METHOD, Found},
-    server::Place,
+    router::{self, Found},
     settings::HttpSettings,
+    shared::{Binds, Door, Shared},
     socket::Turn,
+    table::{Access, ROUTES, Route},
 };
 
-/// Where a request came in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Door {
-    pub(crate) address: SocketAddr,
-    pub(crate) is_api: bool,
-}
-
-/// What every request needs.
+/// Everything that answers requests: the shared state, and what stands above the table of routes.
 pub(crate) struct App {
-    pub(crate) koor: Koor,
-    pub(crate) settings: HttpSettings,
-    pub(crate) meters: Meters,
-    pub(crate) room: Room,
-    pub(crate) connections: Connections,
+    pub(crate) shared: Arc<Shared>,
     assets: Assets,
     mounts: Vec<Mount>,
-    doors: Vec<Door>,
     gate: Gate,
-    ids: RequestIds,
 }
 
-/// What is known of a request when it is answered.
-struct Passed {
-    place: prometheus::Place,
+/// A connection on which requests come in.
+pub(crate) struct Connection {
+    pub(crate) app: Arc<App>,
+    pub(crate) context: Arc<ConnectionContext>,
+}
+
+/// What a request is for.
+enum Target<'a> {
+    /// OPTIONS, which is answered without a caller.
+    Options(Answer),
+    Asset,
+    Mount(&'a Mount),
+    Route(&'static Route, Params),
+}
+
+/// A target, and the caller who may now use it.
+struct Admission<'a> {
+    target: Target<'a>,
+    /// The caller, where one is identified.
+    identified: Option<Identified>,
+}
+
+/// How a request counts, when its answer is sent.
+enum Count {
+    /// As a call on behalf of that caller.
+    Call(Plane, Caller),
+    /// Only its bytes count.
+    Bytes(Plane),
+}
+
+/// What came of a request.
+struct Served {
+    answer: Result<Answer, Failure>,
+    /// The caller, where one was identified.
     caller: Option<Caller>,
     warning: Option<String>,
-    /// As what the call counts, if it does.
-    plane: Option<Plane>,
-    /// Whether the origin may read the answer.
-    admitted: bool,
+    /// `None` where it does not count.
+    count: Option<Count>,
+}
+
+impl Served {
+    fn refused(failure: Failure) -> Self {
+        Self { answer: Err(failure), caller: None, warning: None, count: None }
+    }
 }
 
 impl App {
@@ -68,197 +96,53 @@ impl App {
         settings: HttpSettings,
         assets: Assets,
         mounts: Vec<Mount>,
-        doors: Vec<Door>,
+        doors: &[Door],
     ) -> Self {
         let guarded = koor.settings().server_token.is_some();
         let addresses = doors.iter().map(|door| door.address);
         let gate = Gate::new(&settings.allow_origins, &settings.allow_hosts, addresses, guarded);
-        let connections = Connections::new(settings.max_connections);
-        let ids = RequestIds::new(koor.now().millis().unsigned_abs());
-        Self {
+        let names = ROUTES.iter().map(|route| (route.method().as_str(), route.path)).collect();
+        let shared = Shared {
+            meters: Meters::new(names),
+            body_budget: BodyBudget::default(),
+            connections: Connections::new(settings.max_connections),
+            request_ids: RequestIds::new(koor.now().millis().unsigned_abs()),
+            binds: Binds::new(&settings, doors),
+            openapi: openapi::text,
             koor,
             settings,
-            meters: Meters::default(),
-            room: Room::default(),
-            connections,
-            assets,
-            mounts,
-            doors,
-            gate,
-            ids,
-        }
-    }
-
-    /// Where the API and the dashboard are, as `GET /api/metrics` says it.
-    pub(crate) fn binds(&self) -> (String, String) {
-        let bind = |configured: &str, is_api: bool| {
-            if !configured.is_empty() {
-                return configured.to_owned();
-            }
-            let doors = self.doors.iter().filter(|door| door.is_api == is_api);
-            doors.map(|door| door.address.to_string()).collect::<Vec<_>>().join(",")
         };
-        (bind(&self.settings.api_bind, true), bind(&self.settings.dashboard_bind, false))
+        Self { shared: Arc::new(shared), assets, mounts, gate }
     }
 
-    /// Answers a request, whatever it is.
-    pub(crate) async fn answer(place: Arc<Place>, request: Request<Incoming>) -> Response<Body> {
-        let begun = Instant::now();
-        let app = &*place.app;
-        place.begin_answer();
-        let (head, body) = request.into_parts();
-        let asked = Asked::of(&head);
-        let request_id = app.ids.of(&head.headers);
-        let mut passed = Passed {
-            place: prometheus::Place::Nowhere,
-            caller: None,
-            warning: None,
-            plane: None,
-            admitted: false,
-        };
-        let mut answer = match app.pass(head, body, &place, &mut passed).await {
-            Ok(answer) => answer,
-            Err(failure) => failure.render(&request_id),
-        };
-        response::pack(&asked.headers, &mut answer).await;
-        if asked.method == Method::HEAD {
-            answer = response::without_body(answer);
-        }
-        let headers = answer.headers_mut();
-        origin::add_policy(headers);
-        if passed.admitted {
-            origin::add_cors(&asked.headers, headers);
-        }
-        if let Some(warning) = passed.warning.and_then(|warning| HeaderValue::try_from(warning).ok()) {
-            headers.insert(X_KOOR_WARNING, warning);
-        }
-        let took = begun.elapsed();
-        let status = answer.status();
-        app.meters.count(passed.place, status, took);
-        log::line(&asked.method, asked.path(), status, took, &request_id, passed.caller.as_ref());
-        answer.headers_mut().insert(X_REQUEST_ID, request_id);
-        app.count(&mut answer, passed.caller, passed.plane, &place.turn);
-        answer
-    }
-
-    /// The answer to a request of which nothing can be known, because its head can't be read.
-    pub(crate) fn refuse_unread(&self, status: StatusCode) -> Vec<u8> {
-        let request_id = self.ids.next();
-        self.meters.count(prometheus::Place::Nowhere, status, Duration::ZERO);
-        log::unread(status, &request_id);
-        Failure::Unread(status).write(&request_id)
-    }
-
-    /// Counts a call when all of it is answered, and gives the client its turn.
-    fn count(&self, answer: &mut Answer, caller: Option<Caller>, plane: Option<Plane>, turn: &Turn) {
-        // A WebSocket is counted when it ends, and is nobody's turn.
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return;
-        }
-        let called_by = match plane {
-            Some(Plane::Mcp) => answer.extensions_mut().remove().map(|CalledBy(caller)| caller),
-            Some(Plane::Rest) | None => caller,
-        };
-        let length = answer.body().size_hint().exact().unwrap_or(0);
-        match answer.body_mut().tally() {
-            None => {
-                note(&self.koor, plane, called_by.as_ref(), length);
-                turn.to_client();
-            }
-            Some(tally) => {
-                let (koor, turn) = (self.koor.clone(), turn.clone());
-                tally.then(move |Sent { bytes, cut }| {
-                    note(&koor, plane, called_by.as_ref(), bytes);
-                    if cut { turn.break_off() } else { turn.to_client() }
-                });
-            }
-        }
-    }
-
-    /// Lets a request pass through all that comes before a route, and through the route.
-    async fn pass(
-        &self,
-        head: Parts,
-        mut body: Incoming,
-        place: &Arc<Place>,
-        passed: &mut Passed,
-    ) -> Result<Answer, Failure> {
-        let way = match self.find_way(&head, place, passed).await {
-            Ok(way) => way,
-            Err(failure) => {
-                drop_body(&head.headers, &mut body).await;
-                return Err(failure);
-            }
-        };
-        match way {
-            Way::Answered(answer) => Ok(answer),
-            Way::Asset => {
-                passed.place = prometheus::Place::Asset;
-                crate::assets::answer(&self.assets, &head)
-            }
-            Way::Mount(mount, caller) => self.call_mount(mount, caller, head, body, place.peer).await,
-            Way::Route(route, params, caller) => {
-                let counted = passed.plane.is_some();
-                let place = Arc::clone(place);
-                let call = Call { caller, head, body, params, place, counted, claim: None };
-                (route.handler)(call).await
-            }
-        }
-    }
-
-    async fn find_way(&self, head: &Parts, place: &Place, passed: &mut Passed) -> Result<Way<'_>, Failure> {
-        let door = place.door;
+    /// Finds the target of a request that [`Gate`] has let in.
+    fn find(&self, head: &Parts, door: Door) -> (RouteLabel, Result<Target<'_>, Failure>) {
         let path = head.uri.path();
-        let opens_page = || {
-            // A dashboard may answer every path with its first page: what a route takes is none of it.
-            let reads = matches!(head.method, Method::GET | Method::HEAD);
-            reads
-                && is_asset(door, path, &router::find(&head.method, path))
-                && self.assets.find(path).is_some()
-        };
-        self.gate.check(door.address.ip(), &head.uri, &head.headers, opens_page)?;
-        passed.admitted = true;
         if head.method == Method::OPTIONS {
-            return self.options(head, door).map(Way::Answered);
+            return (RouteLabel::Unmatched, self.options(head, door).map(Target::Options));
         }
         if let Some(mount) = self.mounts.iter().find(|mount| door.is_api && mount.covers(path)) {
-            passed.place = prometheus::Place::Mounted;
-            let caller = self.identify(head, false, place, passed).await?;
-            passed.plane = Some(Plane::Mcp);
-            return Ok(Way::Mount(mount, caller));
+            return (RouteLabel::Mounted, Ok(Target::Mount(mount)));
         }
-        let (number, route, params) = match router::find(&head.method, path) {
-            Found::Route(number, route, params) => (number, route, params),
-            Found::OtherMethods(allow) => return Err(Failure::WrongMethod(allow)),
-            found @ Found::Nothing if is_asset(door, path, &found) => return Ok(Way::Asset),
-            Found::Nothing => return Err(Failure::NoRoute(path.to_owned())),
-        };
-        passed.place = prometheus::Place::Route(number);
-        if route.access == crate::table::Access::Open {
-            return Ok(Way::Route(route, params, Caller::local()));
+        match router::find(&head.method, path) {
+            Found::Route(number, route, params) => {
+                (RouteLabel::Route(number), Ok(Target::Route(route, params)))
+            }
+            Found::OtherMethods(allow) => (RouteLabel::Unmatched, Err(Failure::WrongMethod(allow))),
+            found @ Found::Nothing if is_asset(door, path, &found) => (RouteLabel::Asset, Ok(Target::Asset)),
+            Found::Nothing => (RouteLabel::Unmatched, Err(Failure::NoRoute(path.to_owned()))),
         }
-        let caller = self.identify(head, route.token_in_query, place, passed).await?;
-        passed.plane = (door.is_api && route.counted).then_some(Plane::Rest);
-        Ok(Way::Route(route, params, caller))
     }
 
-    async fn identify(
-        &self,
-        head: &Parts,
-        in_query: bool,
-        place: &Place,
-        passed: &mut Passed,
-    ) -> Result<Caller, Failure> {
-        let query = Query(head.uri.query().unwrap_or_default());
-        let Identified { caller, warning } =
-            auth::identify(&self.koor, &head.headers, query, in_query).await?;
-        place.know();
-        passed.caller = Some(caller.clone());
-        passed.warning = warning;
-        Ok(caller)
+    /// Whether the request may be what a browser sends when a person opens a page of the dashboard. The dashboard may answer
+    /// every path with its first page, so paths of routes are excluded.
+    fn opens_page(&self, head: &Parts, door: Door) -> bool {
+        let path = head.uri.path();
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        reads && is_asset(door, path, &router::find(&head.method, path)) && self.assets.find(path).is_some()
     }
 
-    /// Says what may be asked of a path.
+    /// Answers OPTIONS: the methods of a path, and what a page of another origin may send.
     fn options(&self, head: &Parts, door: Door) -> Result<Answer, Failure> {
         let path = head.uri.path();
         let mounted = door.is_api && self.mounts.iter().any(|mount| mount.covers(path));
@@ -277,60 +161,171 @@ impl App {
         origin::add_preflight(&head.headers, answer.headers_mut());
         Ok(answer)
     }
+}
 
-    /// Hands a request to a mounted service, with its body and its caller.
+impl Connection {
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let begun = Instant::now();
+        let Self { app, context } = self;
+        let shared = &*context.shared;
+        context.begin_answer();
+        let (head, mut body) = request.into_parts();
+        let asked = Asked::of(&head);
+        let request_id = shared.request_ids.of(&head.headers);
+        let door = context.door;
+        let gate =
+            app.gate.check(door.address.ip(), &head.uri, &head.headers, || app.opens_page(&head, door));
+        let let_in = gate.is_ok();
+        let (label, target) = match gate {
+            Ok(()) => app.find(&head, door),
+            Err(failure) => (RouteLabel::Unmatched, Err(failure)),
+        };
+        let admission = match target {
+            Ok(target) => self.admit(target, &head).await,
+            Err(failure) => Err(failure),
+        };
+        let Served { answer, caller, warning, count } = match admission {
+            Ok(admission) => self.serve(admission, head, body).await,
+            Err(failure) => {
+                drop_body(&head.headers, &mut body).await;
+                Served::refused(failure)
+            }
+        };
+        let mut answer = answer.unwrap_or_else(|failure| failure.render(&request_id));
+        response::pack(&asked.headers, &mut answer).await;
+        if asked.method == Method::HEAD {
+            answer = response::without_body(answer);
+        }
+        let headers = answer.headers_mut();
+        origin::add_policy(headers);
+        if let_in {
+            origin::add_cors(&asked.headers, headers);
+        }
+        if let Some(warning) = warning.and_then(|warning| HeaderValue::try_from(warning).ok()) {
+            headers.insert(X_KOOR_WARNING, warning);
+        }
+        let took = begun.elapsed();
+        let status = answer.status();
+        shared.meters.count(label, status, took);
+        log::line(&asked.method, asked.uri.path(), status, took, &request_id, caller.as_ref());
+        answer.headers_mut().insert(X_REQUEST_ID, request_id);
+        count_when_sent(&shared.koor, &mut answer, count, &context.turn);
+        answer
+    }
+
+    /// Identifies the caller, where the target asks for one.
+    async fn admit<'a>(&self, target: Target<'a>, head: &Parts) -> Result<Admission<'a>, Failure> {
+        let token_in_query = match &target {
+            Target::Options(_) | Target::Asset => None,
+            Target::Route(route, _) if route.access == Access::Open => None,
+            Target::Route(route, _) => Some(route.token_in_query),
+            Target::Mount(_) => Some(false),
+        };
+        let Some(token_in_query) = token_in_query else { return Ok(Admission { target, identified: None }) };
+        let query = Query(head.uri.query().unwrap_or_default());
+        let koor = &self.context.shared.koor;
+        let identified = auth::identify(koor, &head.headers, query, token_in_query).await?;
+        self.context.mark_identified();
+        Ok(Admission { target, identified: Some(identified) })
+    }
+
+    /// Lets the target answer.
+    async fn serve(&self, admission: Admission<'_>, head: Parts, body: Incoming) -> Served {
+        let Admission { target, identified } = admission;
+        let (caller, warning) = match identified {
+            Some(Identified { caller, warning }) => (Some(caller), warning),
+            None => (None, None),
+        };
+        let (answer, count) = match target {
+            Target::Options(answer) => (Ok(answer), None),
+            Target::Asset => (assets::answer(&self.app.assets, &head), None),
+            Target::Mount(mount) => {
+                let caller = caller.clone().unwrap_or_else(Caller::local);
+                match self.call_mount(mount, caller, head, body).await {
+                    Ok((answer, Some(caller))) => (Ok(answer), Some(Count::Call(Plane::Mcp, caller))),
+                    Ok((answer, None)) => (Ok(answer), Some(Count::Bytes(Plane::Mcp))),
+                    Err(failure) => (Err(failure), Some(Count::Bytes(Plane::Mcp))),
+                }
+            }
+            Target::Route(route, params) => {
+                let context = Arc::clone(&self.context);
+                let counted = context.door.is_api && route.counted;
+                let count = caller.clone().filter(|_| counted).map(|caller| Count::Call(Plane::Rest, caller));
+                let counted = count.is_some();
+                let caller = caller.clone().unwrap_or_else(Caller::local);
+                let call = Call { caller, head, body, params, context, counted, permit: None };
+                ((route.handler)(call).await, count)
+            }
+        };
+        Served { answer, caller, warning, count }
+    }
+
+    /// Hands a request to a mounted service, with its body and its caller. Answers for whom it counts as a call, too.
     async fn call_mount(
         &self,
         mount: &Mount,
         caller: Caller,
         mut head: Parts,
         mut body: Incoming,
-        peer: Option<SocketAddr>,
-    ) -> Result<Answer, Failure> {
-        let within: Duration = self.settings.body_timeout;
-        let (body, _claim) =
-            read_all(&head.headers, &mut body, self.settings.max_body, within, &self.room).await?;
+    ) -> Result<(Answer, Option<Caller>), Failure> {
+        let Shared { settings, body_budget, .. } = &*self.context.shared;
+        let (limit, within) = (settings.max_body, settings.body_timeout);
+        let (body, _permit) = read_all(&head.headers, &mut body, limit, within, body_budget).await?;
         head.extensions.insert(caller);
-        if let Some(peer) = peer {
-            head.extensions.insert(peer);
+        if let Some(peer) = self.context.peer {
+            head.extensions.insert::<SocketAddr>(peer);
         }
-        let answer = mount.call(Request::from_parts(head, Full::new(body))).await;
-        Ok(answer.map(|body| Body::Mounted(body, Tally::none())))
+        let MountAnswer { response, called_by } =
+            mount.call(Request::from_parts(head, Full::new(body))).await;
+        Ok((response.map(|body| Body::Mounted(body, Tally::none())), called_by))
     }
 }
 
-/// Whether a path that was looked for among the routes is left to the dashboard.
+/// Whether the dashboard answers a path that the router was asked for.
 fn is_asset(door: Door, path: &str, found: &Found) -> bool {
     matches!(found, Found::Nothing) && !door.is_api && !path.starts_with("/api/")
 }
 
-/// Counts what was answered: a call on somebody's behalf, or bytes alone.
-fn note(koor: &Koor, plane: Option<Plane>, called_by: Option<&Caller>, bytes: u64) {
-    match (plane, called_by) {
-        (Some(plane), Some(caller)) => koor.count_call(caller, plane, bytes),
-        (Some(plane), None) => koor.count_bytes(plane, bytes),
-        (None, _) => {}
+/// Counts a request when the last byte of its answer is sent, and gives the turn back to the client.
+fn count_when_sent(koor: &Koor, answer: &mut Answer, count: Option<Count>, turn: &Turn) {
+    // A WebSocket counts itself when it ends, and its connection has no more turns.
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    let length = answer.body().size_hint().exact().unwrap_or(0);
+    match answer.body_mut().tally() {
+        None => {
+            note(koor, count.as_ref(), length);
+            turn.to_client();
+        }
+        Some(tally) => {
+            let (koor, turn) = (koor.clone(), turn.clone());
+            tally.then(move |Sent { bytes, cut }| {
+                note(&koor, count.as_ref(), bytes);
+                if cut { turn.break_off() } else { turn.to_client() }
+            });
+        }
     }
 }
 
-/// Where a request goes.
-enum Way<'a> {
-    Answered(Answer),
-    Asset,
-    Mount(&'a Mount, Caller),
-    Route(&'static crate::table::Route, router::Params, Caller),
+fn note(koor: &Koor, count: Option<&Count>, bytes: u64) {
+    match count {
+        Some(Count::Call(plane, caller)) => koor.count_call(caller, *plane, bytes),
+        Some(Count::Bytes(plane)) => koor.count_bytes(*plane, bytes),
+        None => {}
+    }
 }
 
-/// What of a request is still needed when it is answered.
+/// The parts of a request that are still needed when it is answered.
 struct Asked {
     method: Method,
-    uri: hyper::Uri,
+    uri: Uri,
     headers: HeaderMap,
 }
 
 impl Asked {
     fn of(head: &Parts) -> Self {
-        use hyper::header::{ACCEPT_ENCODING, ORIGIN};
         let mut headers = HeaderMap::new();
         for name in [ACCEPT_ENCODING, ORIGIN] {
             for value in head.headers.get_all(&name) {
@@ -338,9 +333,5 @@ impl Asked {
             }
         }
         Self { method: head.method.clone(), uri: head.uri.clone(), headers }
-    }
-
-    fn path(&self) -> &str {
-        self.uri.path()
     }
 }

@@ -8,7 +8,7 @@ use hyper::{
 };
 use koor_core::{Credentials, Error, Identified, Koor};
 
-use crate::request::Query;
+use crate::query::Query;
 
 const X_KOOR_INSTANCE: HeaderName = HeaderName::from_static("x-koor-instance");
 

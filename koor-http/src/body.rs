@@ -8,13 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use koor_core::ports::StoreResult;
 use tokio::sync::mpsc;
 
-use crate::mount::MountBody;
-
-/// Why a body ended before it was whole; the connection is cut then, so that nobody takes it for whole.
+/// Why a body ended early. The connection is reset then, so that no client takes the body for whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the body could not be finished")]
 pub struct BodyError {
@@ -27,6 +26,9 @@ impl BodyError {
         Self { source: source.into() }
     }
 }
+
+/// The body of what a mounted service answers.
+pub type MountBody = UnsyncBoxBody<Bytes, BodyError>;
 
 /// The body of an answer.
 pub(crate) enum Body {
@@ -50,7 +52,7 @@ pub(crate) struct Sent {
     pub(crate) cut: bool,
 }
 
-/// Counts the bytes of a body that comes in pieces, and tells somebody when it is over.
+/// Counts the bytes of a body that comes in pieces, and calls back when it is over.
 pub(crate) struct Tally {
     sent: Sent,
     done: Option<Box<dyn FnOnce(Sent) + Send>>,

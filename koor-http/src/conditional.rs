@@ -11,7 +11,7 @@ use koor_core::{
     ids::Hash,
 };
 
-use crate::{error::Failure, request::Query};
+use crate::{error::Failure, query::Query};
 
 /// The condition under which a write is wanted.
 pub(crate) fn precondition(headers: &HeaderMap, query: Query<'_>) -> Result<Precondition, Failure> {

@@ -24,12 +24,9 @@ const PER_PEER: usize = 4;
 /// Of so many strangers that there are too many of, one goes: each look at all of them makes room for many.
 const BATCH: usize = 16;
 
-/// What all unfinished heads above [`SMALL_HEAD`] may take up together: 512 of the largest. Honest ones are whole within
+/// What all unfinished heads above [`SMALL_HEAD`](crate::socket::SMALL_HEAD) may take up together: 512 of the largest. Honest ones are whole within
 /// milliseconds.
 const HEADS: usize = 32 << 20;
-
-/// As much of a head as fits into what every connection has for reading anyway.
-pub(crate) const SMALL_HEAD: usize = 8 << 10;
 
 /// All open connections.
 pub(crate) struct Connections {

@@ -1,16 +1,10 @@
-//! What goes wrong, as clients read it.
+//! Failures of requests, with their statuses.
 
 use std::{error::Error as StdError, time::Duration};
 
-use bytes::Bytes;
-use hyper::{
-    Response, StatusCode,
-    header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
-};
+use hyper::StatusCode;
 use koor_core::{Error, ErrorKind, Invalid, ids::Version};
 use serde_json::{Value, json};
-
-use crate::{body::Body, log::X_REQUEST_ID, origin, response};
 
 /// Why a request was not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +63,8 @@ impl Failure {
         Invalid::new(text).into()
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status that a client gets.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Core(error) => match error.kind() {
                 ErrorKind::Invalid => StatusCode::BAD_REQUEST,
@@ -95,68 +90,8 @@ impl Failure {
         }
     }
 
-    /// The answer. A fault of ours is logged here, and nowhere else, with its causes; the client learns only of it.
-    pub(crate) fn render(&self, request_id: &HeaderValue) -> Response<Body> {
-        let status = self.status();
-        let text = if status == StatusCode::INTERNAL_SERVER_ERROR {
-            let request_id = request_id.to_str().unwrap_or_default();
-            tracing::error!(request_id, error = %self, causes = %causes(self), "internal error");
-            "internal error".to_owned()
-        } else {
-            self.to_string()
-        };
-        let mut body = json!({"error": text, "code": status.as_u16()});
-        self.add_fields(&mut body);
-        let mut answer = response::rendered(status, body.to_string().into());
-        let headers = answer.headers_mut();
-        match self {
-            Self::Core(error) => match error.kind() {
-                ErrorKind::Unauthorized => {
-                    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                }
-                ErrorKind::Busy => {
-                    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                }
-                _ => {}
-            },
-            Self::WrongMethod(allow) => {
-                if let Ok(allow) = HeaderValue::from_str(allow) {
-                    headers.insert(ALLOW, allow);
-                }
-            }
-            Self::NoUpgrade => {
-                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            }
-            // What is left of the body is in the way of the next request.
-            Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenOff | Self::Unread(_) => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Self::NoRoute(_) | Self::Refused(_) | Self::Internal { .. } => {}
-        }
-        answer
-    }
-
-    /// The answer as it goes over the wire, where no request can be read and nothing else can write one.
-    pub(crate) fn write(&self, request_id: &HeaderValue) -> Vec<u8> {
-        let mut answer = self.render(request_id);
-        answer.headers_mut().insert(X_REQUEST_ID, request_id.clone());
-        origin::add_policy(answer.headers_mut());
-        let (head, body) = answer.into_parts();
-        let body = if let Body::Full(body) = body { body } else { Bytes::new() };
-        let mut bytes =
-            format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
-        for (name, value) in &head.headers {
-            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                bytes.extend_from_slice(part);
-            }
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&body);
-        bytes
-    }
-
     /// What some refusals say beside their text.
-    fn add_fields(&self, body: &mut Value) {
+    pub(crate) fn add_fields(&self, body: &mut Value) {
         let Self::Core(error) = self else { return };
         match error {
             Error::VersionConflict { version, hash, .. } => {
@@ -193,55 +128,5 @@ fn unread(status: StatusCode) -> &'static str {
         }
         StatusCode::URI_TOO_LONG => "the path and the query are too long",
         _ => "malformed request: its first line or its headers are not HTTP",
-    }
-}
-
-/// The chain of causes below an error, for the log.
-fn causes(error: &dyn StdError) -> String {
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use koor_core::ports::StoreError;
-
-    use super::*;
-
-    fn body(failure: &Failure) -> (u16, Value) {
-        let answer = failure.render(&HeaderValue::from_static("r1"));
-        let Body::Full(bytes) = answer.body() else { panic!("a failure has a whole body") };
-        (answer.status().as_u16(), serde_json::from_slice(bytes).unwrap())
-    }
-
-    #[test]
-    fn a_fault_of_ours_says_nothing_of_its_cause() {
-        let source = "no such table: secrets".into();
-        let failure = Failure::Core(StoreError::Backend { attempted: "read /var/lib/koor", source }.into());
-        assert_eq!(body(&failure), (500, json!({"error": "internal error", "code": 500})));
-    }
-
-    #[test]
-    fn a_conflict_with_nothing_has_version_zero_and_no_hash() {
-        let failure = Failure::Core(Error::VersionConflict { name: "k".into(), version: None, hash: None });
-        let expected = json!({
-            "error": "version conflict: k is at version 0", "code": 412, "version": 0, "hash": "",
-        });
-        assert_eq!(body(&failure), (412, expected));
-    }
-
-    #[test]
-    fn a_busy_store_says_when_to_try_again() {
-        let answer = Failure::Core(StoreError::Busy.into()).render(&HeaderValue::from_static("r1"));
-        assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers()[RETRY_AFTER], "1");
     }
 }

@@ -1,24 +1,25 @@
-//! Services of others under a path of this server.
+//! Other services under a path of this server.
 
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use http_body_util::{Full, combinators::UnsyncBoxBody};
+use http_body_util::Full;
 use hyper::{Request, Response};
 use koor_core::Caller;
 
-use crate::body::BodyError;
+use crate::body::MountBody;
 
-/// The body of what a mounted service answers.
-pub type MountBody = UnsyncBoxBody<Bytes, BodyError>;
+/// What a mounted service answers.
+#[derive(Debug)]
+pub struct MountAnswer {
+    /// The answer as the client gets it.
+    pub response: Response<MountBody>,
+    /// The caller for which the request counts as a call; with `None`, only its bytes are counted.
+    pub called_by: Option<Caller>,
+}
 
-/// What a mounted service gives back at once, and its answer later.
-pub type MountFuture = Pin<Box<dyn Future<Output = Response<MountBody>> + Send>>;
-
-/// Says, among the extensions of what a mounted service answers, that this is the answer to a call, and on whose behalf
-/// it counts. Of any other answer, the bytes alone are counted.
-#[derive(Debug, Clone)]
-pub struct CalledBy(pub Caller);
+/// The answer of a mounted service, which may take its time.
+pub type MountFuture = Pin<Box<dyn Future<Output = MountAnswer> + Send>>;
 
 type Call = dyn Fn(Request<Full<Bytes>>) -> MountFuture + Send + Sync;
 

@@ -11,7 +11,10 @@ use hyper::{
     },
 };
 
-use crate::{error::Failure, router::EVERY_METHOD};
+use crate::error::Failure;
+
+/// The methods that some path of the server takes.
+pub(crate) const EVERY_METHOD: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 /// Decides which origins and hosts are answered.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use koor_core::ports::{HttpSender, Outbound, OutboundAnswer, OutboundError};
+use percent_encoding::percent_decode_str;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use url::Url;
 
@@ -139,29 +140,10 @@ fn credentials(url: &Url) -> Option<String> {
     if url.username().is_empty() && password.is_empty() {
         return None;
     }
-    let mut pair = percent_decoded(url.username());
+    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
     pair.push(b':');
-    pair.extend(percent_decoded(password));
+    pair.extend(percent_decode_str(password));
     Some(format!("Basic {}", STANDARD.encode(pair)))
-}
-
-/// Undoes what the URL parser wrote as `%xx`.
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut rest = text.as_bytes();
-    let mut out = Vec::with_capacity(rest.len());
-    while let Some((&first, after)) = rest.split_first() {
-        if let (b'%', [high, low, behind @ ..]) = (first, after)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            out.push(high << 4 | low);
-            rest = behind;
-        } else {
-            out.push(first);
-            rest = after;
-        }
-    }
-    out
 }
 
 /// Why a call was not answered, in words fit for a client.

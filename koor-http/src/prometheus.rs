@@ -12,8 +12,6 @@ use std::{
 use hyper::StatusCode;
 use koor_core::{ports::Commits, use_cases::RuntimeStats};
 
-use crate::table::ROUTES;
-
 /// Upper ends of the latency buckets, in microseconds: from an answer out of memory to a body that came slowly.
 const BUCKETS: [u64; 14] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
@@ -44,22 +42,25 @@ impl Default for RouteMeter {
     }
 }
 
-/// Where requests are counted that no route takes.
+/// The label under which a request is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum RouteLabel {
     /// A route, by its number in the table.
     Route(usize),
     /// A mounted service.
     Mounted,
     /// Files of the dashboard.
     Asset,
-    /// Nowhere.
-    Nowhere,
+    /// No route.
+    Unmatched,
 }
 
 /// All counters.
 #[derive(Debug)]
 pub(crate) struct Meters {
+    /// Method and path of each route.
+    names: Vec<(&'static str, &'static str)>,
+    /// One for each route, and one for each other label.
     routes: Vec<RouteMeter>,
     delivered: AtomicU64,
     gaps: AtomicU64,
@@ -81,25 +82,25 @@ pub(crate) struct Gauges {
     pub(crate) tasks: [(&'static str, u64); 6],
 }
 
-impl Default for Meters {
-    fn default() -> Self {
+impl Meters {
+    /// Counters at zero for routes with these methods and paths.
+    pub(crate) fn new(names: Vec<(&'static str, &'static str)>) -> Self {
         Self {
-            routes: (0..ROUTES.len() + 3).map(|_| RouteMeter::default()).collect(),
+            routes: (0..names.len() + 3).map(|_| RouteMeter::default()).collect(),
+            names,
             delivered: AtomicU64::new(0),
             gaps: AtomicU64::new(0),
             missed: AtomicU64::new(0),
         }
     }
-}
 
-impl Meters {
     /// Counts an answered request.
-    pub(crate) fn count(&self, place: Place, status: StatusCode, took: Duration) {
-        let number = match place {
-            Place::Route(number) => number,
-            Place::Mounted => ROUTES.len(),
-            Place::Asset => ROUTES.len() + 1,
-            Place::Nowhere => ROUTES.len() + 2,
+    pub(crate) fn count(&self, label: RouteLabel, status: StatusCode, took: Duration) {
+        let number = match label {
+            RouteLabel::Route(number) => number,
+            RouteLabel::Mounted => self.names.len(),
+            RouteLabel::Asset => self.names.len() + 1,
+            RouteLabel::Unmatched => self.names.len() + 2,
         };
         let Some(meter) = self.routes.get(number) else { return };
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -130,8 +131,7 @@ impl Meters {
     }
 
     fn write(&self, out: &mut String, gauges: &Gauges) -> std::fmt::Result {
-        let names = ROUTES.iter().map(|route| (route.method().as_str(), route.path));
-        let names = names.chain([("", "mounted"), ("", "asset"), ("", "unmatched")]);
+        let names = self.names.iter().copied().chain([("", "mounted"), ("", "asset"), ("", "unmatched")]);
         let used: Vec<_> = names
             .zip(&self.routes)
             .filter(|(_, meter)| meter.statuses.iter().any(|count| count.load(Relaxed) > 0))
@@ -227,6 +227,7 @@ fn seconds(micros: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::ROUTES;
 
     fn gauges() -> Gauges {
         Gauges {
@@ -256,9 +257,9 @@ mod tests {
         let mut statuses: Vec<u16> = described.chain(others).collect();
         statuses.sort_unstable();
         statuses.dedup();
-        let meters = Meters::default();
+        let meters = Meters::new(Vec::new());
         for status in &statuses {
-            meters.count(Place::Nowhere, StatusCode::from_u16(*status).unwrap(), Duration::ZERO);
+            meters.count(RouteLabel::Unmatched, StatusCode::from_u16(*status).unwrap(), Duration::ZERO);
         }
         let text = meters.render(&gauges());
         let counted = |status: &u16| {
@@ -272,9 +273,9 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_and_status() {
-        let meters = Meters::default();
-        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_micros(300));
-        meters.count(Place::Nowhere, StatusCode::NOT_FOUND, Duration::from_mins(1));
+        let meters = Meters::new(Vec::new());
+        meters.count(RouteLabel::Unmatched, StatusCode::NOT_FOUND, Duration::from_micros(300));
+        meters.count(RouteLabel::Unmatched, StatusCode::NOT_FOUND, Duration::from_mins(1));
         let text = meters.render(&gauges());
         for line in [
             "koor_http_requests_total{method=\"\",route=\"unmatched\",status=\"404\"} 2",

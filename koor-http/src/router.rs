@@ -4,32 +4,10 @@ use std::sync::LazyLock;
 
 use hyper::Method;
 
-use crate::table::{ROUTES, Route};
-
-/// The most parameters a path has.
-const PARAMS: usize = 3;
-
-/// Where in a path its parameters are.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Params {
-    spans: [(usize, usize); PARAMS],
-    count: usize,
-}
-
-impl Params {
-    /// The parameter of that number, as it stands in the path.
-    pub(crate) fn get<'a>(&self, number: usize, path: &'a str) -> &'a str {
-        let (from, to) = self.spans.get(number).copied().unwrap_or_default();
-        path.get(from..to).unwrap_or_default()
-    }
-
-    fn push(&mut self, from: usize, to: usize) {
-        if let Some(span) = self.spans.get_mut(self.count) {
-            *span = (from, to);
-            self.count += 1;
-        }
-    }
-}
+use crate::{
+    params::Params,
+    table::{ROUTES, Route},
+};
 
 /// A path with its routes.
 struct Path {
@@ -147,9 +125,6 @@ pub(crate) fn find(method: &Method, path: &str) -> Found {
         None => Found::OtherMethods(entry.allowed()),
     }
 }
-
-/// The methods of every path.
-pub(crate) const EVERY_METHOD: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 #[cfg(test)]
 mod tests {

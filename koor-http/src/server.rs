@@ -3,19 +3,16 @@
 use std::{
     future::poll_fn,
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use koor_core::Koor;
 use tokio::{
@@ -26,13 +23,14 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, Door},
+    app::{App, Connection},
     assets::Assets,
     body::{Body, BodyError},
-    connections,
+    context::{ConnectionContext, Stage},
     mount::{Mount, MountFuture},
     settings::HttpSettings,
-    socket::{Owner, Patience, Socket, Turn},
+    shared::Door,
+    socket::{Socket, Timeouts},
 };
 
 /// The sockets to accept on; more than one each where a name has several addresses.
@@ -103,7 +101,7 @@ impl Server {
     ///
     /// The service gets a request that has passed the limits, whose body is here already, and whose extensions hold the
     /// [`Caller`](koor_core::Caller) and the [`SocketAddr`] of the peer. Its bytes are counted as MCP's; it says itself
-    /// what is a [call](crate::CalledBy).
+    /// what is a call in its [answer](crate::MountAnswer).
     #[must_use]
     pub fn mount(
         mut self,
@@ -123,11 +121,11 @@ impl Server {
         let Self { koor, settings, assets, mounts, listeners } = self;
         let drain = settings.drain_timeout;
         let permits = Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let doors = listeners.iter().map(|(_, door)| *door).collect();
-        let app = Arc::new(App::new(koor.clone(), settings, assets, mounts, doors));
+        let doors: Vec<_> = listeners.iter().map(|(_, door)| *door).collect();
+        let app = Arc::new(App::new(koor.clone(), settings, assets, mounts, &doors));
         let (stage, _) = watch::channel(Stage::Serving);
-        // Nothing is ever sent: what matters is that every connection holds a sender while it lives.
-        let (alive, mut all_gone) = mpsc::channel::<()>(1);
+        // Nothing is ever sent: the channel closes when the last connection has dropped its sender.
+        let (shutdown_guard, mut all_gone) = mpsc::channel::<()>(1);
         let listeners = listeners
             .into_iter()
             .map(|(listener, door)| {
@@ -136,7 +134,7 @@ impl Server {
                 Ok((listener.map_err(ServeError::on("watch a listener"))?, door))
             })
             .collect::<Result<_, _>>()?;
-        let acceptor = Acceptor { listeners, app, permits, stage: stage.subscribe(), alive };
+        let acceptor = Acceptor { listeners, app, permits, stage: stage.subscribe(), shutdown_guard };
         let accepting = tokio::spawn(acceptor.run());
         shutdown.await;
         stage.send_replace(Stage::Draining);
@@ -152,77 +150,13 @@ impl Server {
     }
 }
 
-/// How far the server's end has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Serving,
-    Draining,
-    Over,
-}
-
-/// What a connection holds while it lives: its place among the connections, the word that it lives, and the way to what
-/// all connections share. Requests borrow that from here: a count that every request of every connection went through
-/// would be what they wait for.
-pub(crate) struct Place {
-    pub(crate) app: Arc<App>,
-    pub(crate) door: Door,
-    _permit: OwnedSemaphorePermit,
-    _alive: mpsc::Sender<()>,
-    stage: watch::Receiver<Stage>,
-    /// Where the other end is; `None` where it is gone already.
-    pub(crate) peer: Option<SocketAddr>,
-    pub(crate) turn: Turn,
-    id: connections::Id,
-    /// Whether somebody was identified on it.
-    known: AtomicBool,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.app.connections.leave(self.id);
-    }
-}
-
-impl Place {
-    /// A request's head is whole.
-    pub(crate) fn begin_answer(&self) {
-        self.turn.to_server();
-        if self.turn.ends_large_head() {
-            self.app.connections.end_head(self.id);
-        }
-    }
-
-    /// Somebody is identified: from now on it is no stranger's.
-    pub(crate) fn know(&self) {
-        if !self.known.load(Relaxed) && !self.known.swap(true, Relaxed) {
-            self.app.connections.know(self.id);
-        }
-    }
-
-    /// Answers when whatever is still going on is cut off.
-    pub(crate) async fn cut_off(&self) {
-        // An error means that the server is gone altogether.
-        _ = self.stage.clone().wait_for(|stage| *stage == Stage::Over).await;
-    }
-}
-
-impl Owner for Arc<Place> {
-    fn refuse(&self, status: StatusCode) -> Vec<u8> {
-        self.app.refuse_unread(status)
-    }
-
-    fn grows_head(&self, bytes: usize) {
-        self.app.connections.grow_head(self.id, bytes);
-    }
-}
-
 /// Accepts on all listeners in turn: they share the connections that there may be.
 struct Acceptor {
     listeners: Vec<(tokio::net::TcpListener, Door)>,
     app: Arc<App>,
     permits: Arc<Semaphore>,
     stage: watch::Receiver<Stage>,
-    alive: mpsc::Sender<()>,
+    shutdown_guard: mpsc::Sender<()>,
 }
 
 /// The first pause after a failed accept, when the machine is out of something: doubled with each failure in a row.
@@ -253,13 +187,13 @@ impl Acceptor {
                 },
             };
             let peer = stream.peer_addr().ok();
-            let (alive, stage) = (self.alive.clone(), self.stage.clone());
-            let (app, turn) = (Arc::clone(&self.app), Turn::default());
-            let id = app.connections.enter(&turn, peer);
-            let known = AtomicBool::new(false);
-            let place = Place { app, door, _permit: permit, _alive: alive, stage, peer, turn, id, known };
-            let task = tokio::spawn(serve(stream, Arc::new(place)));
-            self.app.connections.runs(id, task.abort_handle());
+            let (stage, shutdown_guard) = (self.stage.clone(), self.shutdown_guard.clone());
+            let shared = Arc::clone(&self.app.shared);
+            let context = ConnectionContext::new(shared, door, peer, stage, permit, shutdown_guard);
+            let connection = Connection { app: Arc::clone(&self.app), context: Arc::new(context) };
+            let context = Arc::clone(&connection.context);
+            let task = tokio::spawn(serve(stream, connection));
+            context.runs_in(task.abort_handle());
         }
     }
 
@@ -269,7 +203,7 @@ impl Acceptor {
             match Arc::clone(&self.permits).try_acquire_owned() {
                 Ok(permit) => return Some(permit),
                 Err(TryAcquireError::Closed) => return None,
-                Err(TryAcquireError::NoPermits) => self.app.connections.make_room(),
+                Err(TryAcquireError::NoPermits) => self.app.shared.connections.make_room(),
             }
             // Those that were ended are gone in a moment. Where none could be, one that is in use may become idle.
             if let Ok(permit) = timeout(FULL_PAUSE, Arc::clone(&self.permits).acquire_owned()).await {
@@ -315,19 +249,21 @@ fn is_clients(error: &io::Error) -> bool {
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, place: Arc<Place>) {
+async fn serve(stream: TcpStream, connection: Connection) {
     // Without this, small answers wait for the peer's acknowledgement of the one before. If it can't be had, they wait.
     _ = stream.set_nodelay(true);
-    let settings = &place.app.settings;
-    let patience = Patience {
+    let context = Arc::clone(&connection.context);
+    let connection = Arc::new(connection);
+    let settings = &context.shared.settings;
+    let timeouts = Timeouts {
         head: settings.header_timeout,
         idle: settings.idle_timeout,
         write: settings.write_timeout,
     };
-    let socket = TokioIo::new(Socket::new(stream, place.turn.clone(), patience, Arc::clone(&place)));
+    let socket = TokioIo::new(Socket::new(stream, context.turn.clone(), timeouts, Arc::clone(&context)));
     let service = service_fn(|request: Request<Incoming>| {
-        let place = Arc::clone(&place);
-        async move { Ok::<Response<Body>, BodyError>(App::answer(place, request).await) }
+        let connection = Arc::clone(&connection);
+        async move { Ok::<Response<Body>, BodyError>(connection.answer(request).await) }
     });
     // The socket keeps time itself: hyper's own timer would be made anew for each request.
     let connection = http1::Builder::new()
@@ -337,7 +273,7 @@ async fn serve(stream: TcpStream, place: Arc<Place>) {
         .serve_connection(socket, service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let mut stage = place.stage.clone();
+    let mut stage = context.stage.clone();
     loop {
         let is = *stage.borrow_and_update();
         match is {

@@ -21,10 +21,10 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::{
-    connections::SMALL_HEAD,
-    request::{LINGER, LINGER_BYTES},
-};
+use crate::request_body::{LINGER, LINGER_BYTES};
+
+/// A head up to this size fits into the read buffer that each connection has anyway.
+pub(crate) const SMALL_HEAD: usize = 8 << 10;
 
 /// Whose turn it is on a connection. The number counts turns: even ones are the client's, odd ones the server's.
 #[derive(Debug, Clone, Default)]
@@ -92,9 +92,9 @@ impl Turn {
     }
 }
 
-/// How long a socket waits for what.
+/// The timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     pub(crate) head: Duration,
     pub(crate) idle: Duration,
     pub(crate) write: Duration,
@@ -109,11 +109,11 @@ pub(crate) trait Owner: Unpin {
     fn grows_head(&self, bytes: usize);
 }
 
-/// A socket with patience.
+/// A socket that ends by its timeouts.
 pub(crate) struct Socket<O> {
     stream: TcpStream,
     turn: Turn,
-    patience: Patience,
+    timeouts: Timeouts,
     reading: Reading,
     /// The most that was read for one head, or at once of a body. The buffer grew for that, and what the HTTP library keeps
     /// of it between requests does not get smaller.
@@ -148,12 +148,12 @@ struct Reading {
 }
 
 impl<O: Owner> Socket<O> {
-    pub(crate) fn new(stream: TcpStream, turn: Turn, patience: Patience, owner: O) -> Self {
+    pub(crate) fn new(stream: TcpStream, turn: Turn, timeouts: Timeouts, owner: O) -> Self {
         let reading = Reading { turn: 0, since: None, begun: true, held: 0, told: 0 };
         Self {
             stream,
             turn,
-            patience,
+            timeouts,
             reading,
             alarm: Alarm::default(),
             stuck: None,
@@ -255,9 +255,9 @@ impl<O: Owner> Socket<O> {
             self.buffer = self.buffer.max(self.reading.held);
             return Poll::Pending;
         }
-        let patience = if self.reading.begun { self.patience.head } else { self.patience.idle };
+        let timeouts = if self.reading.begun { self.timeouts.head } else { self.timeouts.idle };
         let since = *self.reading.since.get_or_insert_with(Instant::now);
-        self.alarm.poll(cx, since + patience)
+        self.alarm.poll(cx, since + timeouts)
     }
 
     fn after_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -266,7 +266,7 @@ impl<O: Owner> Socket<O> {
             return wrote;
         }
         let since = *self.stuck.get_or_insert_with(Instant::now);
-        match self.write_alarm.poll(cx, since + self.patience.write) {
+        match self.write_alarm.poll(cx, since + self.timeouts.write) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }

@@ -42,11 +42,11 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
     // One piece waits at the most: the next is fetched when the one before is on its way, so that a slow reader is
     // caught up from the log instead of from memory.
     let (pieces, receiver) = mpsc::channel::<Bytes>(1);
-    let place = call.place.clone();
+    let context = call.context.clone();
     if !call.is_head() {
         tokio::spawn(async move {
-            let app = &*place.app;
-            let every = app.settings.comment_every;
+            let shared = &*context.shared;
+            let every = shared.settings.comment_every;
             let mut comment = interval_at(Instant::now() + every, every);
             comment.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let feed = async {
@@ -67,9 +67,9 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
                         }
                         () = pieces.closed() => return,
                     }
-                    app.meters.delivered(batch.events);
+                    shared.meters.delivered(batch.events);
                     if let Some(missed) = batch.missed {
-                        app.meters.gap(missed);
+                        shared.meters.gap(missed);
                     }
                     room.send(batch.out.into());
                     comment.reset();
@@ -77,7 +77,7 @@ pub(crate) fn open(call: &Call, topics: TopicFilter, since: Option<Cursor>) -> A
             };
             select! {
                 () = feed => {}
-                () = place.cut_off() => {}
+                () = context.cut_off() => {}
             }
         });
     }

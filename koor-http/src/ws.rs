@@ -39,10 +39,10 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    app::App,
     error::Failure,
     request::Call,
     response::{self, Answer},
+    shared::Shared,
 };
 
 /// Events in one write: enough that the write costs little beside them.
@@ -72,14 +72,14 @@ pub(crate) fn accept(call: Call, topics: TopicFilter, since: Option<Cursor>) -> 
         .map_err(|source| Failure::Internal { attempted: "accept a WebSocket", source: source.into() })?;
     // Before the answer: what is published after it must not be missed.
     let subscription = call.koor().subscribe(topics, since);
-    let Call { caller, head, place, counted, .. } = call;
-    let app = Arc::clone(&place.app);
+    let Call { caller, head, context, counted, .. } = call;
+    let shared = Arc::clone(&context.shared);
     let counted = counted.then_some(caller);
     let upgrade = hyper::upgrade::on(Request::from_parts(head, ()));
     tokio::spawn(async move {
         select! {
-            () = serve(app, counted, upgrade, subscription) => {}
-            () = place.cut_off() => {}
+            () = serve(shared, counted, upgrade, subscription) => {}
+            () = context.cut_off() => {}
         }
     });
     let mut answer = response::empty(StatusCode::SWITCHING_PROTOCOLS);
@@ -97,7 +97,7 @@ fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     })
 }
 
-async fn serve(app: Arc<App>, counted: Option<Caller>, upgrade: OnUpgrade, subscription: Subscription) {
+async fn serve(shared: Arc<Shared>, counted: Option<Caller>, upgrade: OnUpgrade, subscription: Subscription) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => TokioIo::new(upgraded),
         Err(error) => {
@@ -111,7 +111,7 @@ async fn serve(app: Arc<App>, counted: Option<Caller>, upgrade: OnUpgrade, subsc
         .max_frame_size(Some(LONGEST_MESSAGE));
     let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
     let batch = Batch::default();
-    let mut peer = Peer { app, socket, subscription, batch, heard: Instant::now(), sent: 0 };
+    let mut peer = Peer { shared, socket, subscription, batch, heard: Instant::now(), sent: 0 };
     match peer.follow().await {
         Ok(End::Closed) => {}
         Ok(End::Stopping) => peer.say_goodbye(CloseCode::Away, "the server is stopping").await,
@@ -120,7 +120,7 @@ async fn serve(app: Arc<App>, counted: Option<Caller>, upgrade: OnUpgrade, subsc
         Err(error) => tracing::debug!(%error, "a WebSocket ended early"),
     }
     if let Some(caller) = counted {
-        peer.app.koor.count_call(&caller, Plane::Rest, peer.sent);
+        peer.shared.koor.count_call(&caller, Plane::Rest, peer.sent);
     }
 }
 
@@ -174,7 +174,7 @@ impl Batch {
 
 /// A subscriber.
 struct Peer {
-    app: Arc<App>,
+    shared: Arc<Shared>,
     socket: WebSocketStream<TokioIo<Upgraded>>,
     subscription: Subscription,
     /// What is to be written next.
@@ -186,7 +186,7 @@ struct Peer {
 
 impl Peer {
     async fn follow(&mut self) -> Result<End, tungstenite::Error> {
-        let every = self.app.settings.ping_every;
+        let every = self.shared.settings.ping_every;
         let mut ping = interval_at(Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -212,7 +212,7 @@ impl Peer {
                     Some(Err(error)) => return Err(error),
                 },
                 _ = ping.tick() => {
-                    if self.heard.elapsed() >= self.app.settings.peer_timeout {
+                    if self.heard.elapsed() >= self.shared.settings.peer_timeout {
                         return Ok(End::Closed);
                     }
                     // Everything that matches up to there has been sent: a client that comes back from there is told of no
@@ -229,7 +229,7 @@ impl Peer {
         let begun = Instant::now();
         let Batch { frames, bytes, events, missed } = mem::take(&mut self.batch);
         if let Some(missed) = missed {
-            self.app.meters.gap(missed);
+            self.shared.meters.gap(missed);
         }
         self.sent += bytes;
         // Past the library, whose answers to pings must not be in the middle of it.
@@ -237,8 +237,8 @@ impl Peer {
         let stream = self.socket.get_mut();
         stream.write_all(&frames).await?;
         stream.flush().await?;
-        self.app.meters.delivered(events);
-        if begun.elapsed() >= self.app.settings.ping_every {
+        self.shared.meters.delivered(events);
+        if begun.elapsed() >= self.shared.settings.ping_every {
             // It took its time, but it took what it was sent.
             self.heard = Instant::now();
         }

@@ -333,7 +333,7 @@ async fn the_dashboard_has_the_api_beside_its_files() {
 async fn a_mounted_service_gets_the_caller_shares_every_check_and_says_what_is_a_call() {
     use http_body_util::{BodyExt as _, Full};
     use koor_core::Caller;
-    use koor_http::CalledBy;
+    use koor_http::MountAnswer;
 
     let site = Site::made(Plan::guarded(), |server| {
         server.mount("/mcp", |request| {
@@ -345,11 +345,8 @@ async fn a_mounted_service_gets_the_caller_shares_every_check_and_says_what_is_a
                 let body = request.into_body().collect().await.unwrap().to_bytes();
                 let text = format!("{actor}:{}", String::from_utf8_lossy(&body));
                 let body = Full::new(text.clone().into()).map_err(|never| match never {}).boxed_unsync();
-                let mut answer = hyper::Response::new(body);
-                if text.ends_with("hello") {
-                    answer.extensions_mut().insert(CalledBy(caller));
-                }
-                answer
+                let called_by = Some(caller).filter(|_| text.ends_with("hello"));
+                MountAnswer { response: hyper::Response::new(body), called_by }
             })
         })
     })

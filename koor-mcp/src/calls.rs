@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 use koor_core::{
-    Caller, Error, InstanceRef, Koor, Role,
+    Caller, Error, Koor,
     domain::{
         instances::{Instance, InstanceFilter},
         rules::RuleDraft,
@@ -12,20 +12,20 @@ use koor_core::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Guide, address, arguments::Arguments, tools::Name};
+use crate::{
+    Guide, address,
+    arguments::Arguments,
+    tools::{Definition, Name},
+};
 
-/// What a tool has done.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) answer: Value,
-    /// The instance that the call names.
-    pub(crate) named: Option<InstanceRef>,
-}
-
-impl Done {
-    fn with(answer: Value) -> Self {
-        Self { answer, named: None }
-    }
+/// The instance that the arguments of a call name.
+pub(crate) fn instance_named(tool: &str, arguments: &Map<String, Value>) -> Option<InstanceId> {
+    let argument = match Definition::find(tool)?.name {
+        Name::SetIntent => "instance_id",
+        Name::ProposeRule => "proposed_by",
+        Name::RegisterInstance | Name::DiscoverInstances | Name::GetEndpoints => return None,
+    };
+    arguments.get(argument)?.as_str()?.trim().parse().ok()
 }
 
 /// Calls a tool.
@@ -39,7 +39,7 @@ pub(crate) async fn call(
     caller: &Caller,
     guide: &Guide,
     request: &Parts,
-) -> Result<Done, Error> {
+) -> Result<Value, Error> {
     match tool {
         Name::RegisterInstance => register_instance(arguments, koor, caller).await,
         Name::DiscoverInstances => discover_instances(arguments, koor).await,
@@ -49,7 +49,7 @@ pub(crate) async fn call(
     }
 }
 
-async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Value, Error> {
     let draft = InstanceDraft {
         name: sent.text("name"),
         workspace: sent.text("workspace"),
@@ -70,10 +70,10 @@ async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) ->
     answer.insert("instance_id".to_owned(), json!(instance.id));
     answer.insert("token".to_owned(), json!(token));
     answer.insert("message".to_owned(), json!(message));
-    Ok(Done::with(Value::Object(answer)))
+    Ok(Value::Object(answer))
 }
 
-async fn discover_instances(mut sent: Arguments, koor: &Koor) -> Result<Done, Error> {
+async fn discover_instances(mut sent: Arguments, koor: &Koor) -> Result<Value, Error> {
     let filter = InstanceFilter {
         name: sent.given("name"),
         workspace: sent.given("workspace"),
@@ -82,25 +82,23 @@ async fn discover_instances(mut sent: Arguments, koor: &Koor) -> Result<Done, Er
         status: None,
     };
     let instances: Vec<_> = koor.instances(filter).await?.iter().map(shown).collect();
-    Ok(Done::with(json!({"count": instances.len(), "instances": instances})))
+    Ok(json!({"count": instances.len(), "instances": instances}))
 }
 
-async fn set_intent(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+async fn set_intent(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Value, Error> {
     let named = sent.text("instance_id");
     let unknown = || Error::NotFound { what: "instance", name: named.clone() };
     let id: InstanceId = named.trim().parse().map_err(|_| unknown())?;
     let command = SetIntent::new(id, &sent.text("intent"))?;
     let instance = koor.execute(caller, command).await?.output;
-    let answer =
-        json!({"instance_id": id, "intent": instance.intent, "message": "Intent set, last_seen refreshed."});
-    Ok(Done { answer, named: Some(InstanceRef::from(&instance)) })
+    Ok(json!({"instance_id": id, "intent": instance.intent, "message": "Intent set, last_seen refreshed."}))
 }
 
-fn get_endpoints(guide: &Guide, request: &Parts) -> Done {
+fn get_endpoints(guide: &Guide, request: &Parts) -> Value {
     let endpoints: Map<String, Value> =
         guide.endpoints.iter().map(|(name, route)| ((*name).to_owned(), json!(route))).collect();
     let base = address::api_base(request, &guide.api_base);
-    Done::with(json!({
+    json!({
         "endpoints": endpoints,
         "cli": {
             "install": "koor-cli is the program koor under another name: ln -s \"$(command -v koor)\" koor-cli",
@@ -112,10 +110,10 @@ fn get_endpoints(guide: &Guide, request: &Parts) -> Done {
         "message": "Read and write data by REST or koor-cli: files stay out of your context. If the server asks for a \
             token, send Authorization: Bearer <token>.",
         "api_base": base,
-    }))
+    })
 }
 
-async fn propose_rule(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Done, Error> {
+async fn propose_rule(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Result<Value, Error> {
     let draft = RuleDraft {
         project: sent.given("project"),
         rule_id: sent.given("rule_id"),
@@ -129,18 +127,12 @@ async fn propose_rule(mut sent: Arguments, koor: &Koor, caller: &Caller) -> Resu
         ..RuleDraft::default()
     };
     let rule = koor.propose_rule(caller, draft).await?.output;
-    let answer = json!({
+    Ok(json!({
         "project": rule.project,
         "rule_id": rule.rule_id,
         "status": rule.status,
         "message": "Proposed. It checks nothing until a person accepts it.",
-    });
-    // An instance that acts by its own token is no other, whatever it writes here.
-    let named = match rule.proposed_by.parse() {
-        Ok(id) if caller.role() == Role::Admin => koor.instance(id).await.ok(),
-        _ => None,
-    };
-    Ok(Done { answer, named: named.as_ref().map(InstanceRef::from) })
+    }))
 }
 
 /// An instance without what it does not say: every byte is read by a model.

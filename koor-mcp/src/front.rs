@@ -8,7 +8,7 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt as _, Full};
-use koor_core::{Caller, Koor};
+use koor_core::{Caller, InstanceRef, Koor, Role, ids::InstanceId};
 use rmcp::{
     ErrorData,
     model::ProtocolVersion,
@@ -17,20 +17,15 @@ use rmcp::{
     },
 };
 
-use crate::{
-    Guide, answer,
-    handler::{Handler, Named},
-    message::Message,
-};
+use crate::{Guide, PROTOCOL_VERSION, answer, handler::Handler, message::Message};
 
 /// The longest message. The longest argument that means anything, the pattern of a rule, is a hundredth of it.
 const LONGEST: usize = 1 << 20;
 
-const PROTOCOL_VERSION: &str = "mcp-protocol-version";
-
 /// The MCP endpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct Mcp {
+    koor: Koor,
     service: Arc<StreamableHttpService<Handler, NeverSessionManager>>,
 }
 
@@ -47,8 +42,8 @@ impl Mcp {
     /// The five tools on that core.
     #[must_use]
     pub fn new(koor: Koor, guide: Guide) -> Self {
-        let handler = Handler::new(koor, guide);
-        // Whoever mounts this has checked host and origin. Without sessions, a restart breaks no client.
+        let handler = Handler::new(koor.clone(), guide);
+        // The server that mounts this has checked host and origin. Without sessions, a restart breaks no client.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
@@ -57,7 +52,7 @@ impl Mcp {
             .disable_allowed_origins();
         let sessions = Arc::new(NeverSessionManager::default());
         let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
-        Self { service: Arc::new(service) }
+        Self { koor, service: Arc::new(service) }
     }
 
     /// Answers a request that was let in. Its extensions hold the [`Caller`], and the address of the peer.
@@ -76,12 +71,26 @@ impl Mcp {
         let headers = &mut head.headers;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let named = Named::default();
-        head.extensions.insert(named.clone());
-        let caller = head.extensions.get::<Caller>().cloned();
+        let caller = head.extensions.get::<Caller>().filter(|_| message.is_call).cloned();
         let answered = self.service.handle(Request::from_parts(head, Full::new(body))).await;
-        let called_by = caller.filter(|_| message.is_call).map(|caller| named.or(caller));
+        let called_by = match caller {
+            Some(caller) => Some(self.called_by(caller, message.names).await),
+            None => None,
+        };
         Answer { response: answer::mended(answered, &message.id).await, called_by }
+    }
+}
+
+impl Mcp {
+    /// The caller for whom a call counts: the instance that it names, where an admin calls on behalf of one. An instance
+    /// that calls with its own token counts as itself, whichever it names.
+    async fn called_by(&self, caller: Caller, named: Option<InstanceId>) -> Caller {
+        let Some(id) = named.filter(|_| caller.role() == Role::Admin) else { return caller };
+        match self.koor.instance(id).await {
+            Ok(instance) => Caller::instance(Role::Agent, InstanceRef::from(&instance)),
+            // It is unknown, or the store is busy: the call happened all the same.
+            Err(_) => caller,
+        }
     }
 }
 

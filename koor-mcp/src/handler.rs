@@ -1,9 +1,9 @@
 //! The five tools, as the protocol's library wants them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::request::Parts;
-use koor_core::{Caller, Error, ErrorKind, InstanceRef, Koor, Role};
+use koor_core::{Caller, Error, ErrorKind, Koor, causes};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -17,9 +17,9 @@ use rmcp::{
 };
 
 use crate::{
-    Guide,
+    Guide, PROTOCOL_VERSION,
     arguments::Arguments,
-    calls::{self, Done},
+    calls,
     tools::{self, Definition},
 };
 
@@ -35,26 +35,17 @@ struct Inner {
     guide: Guide,
 }
 
-/// The instance that a call turned out to name; whoever counts calls reads it afterwards.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Named(Arc<OnceLock<InstanceRef>>);
-
-impl Named {
-    /// On whose behalf the call counts.
-    pub(crate) fn or(&self, caller: Caller) -> Caller {
-        match self.0.get() {
-            Some(named) => Caller::instance(Role::Agent, named.clone()),
-            None => caller,
-        }
-    }
-}
-
 impl Handler {
     pub(crate) fn new(koor: Koor, guide: Guide) -> Self {
         Self(Arc::new(Inner { koor, guide }))
     }
 
-    async fn call(&self, sent: CallToolRequestParams, request: &Parts) -> Result<CallToolResult, ErrorData> {
+    async fn call(
+        &self,
+        sent: CallToolRequestParams,
+        request: &Parts,
+        version: Option<&str>,
+    ) -> Result<CallToolResult, ErrorData> {
         let Some(tool) = Definition::find(&sent.name) else {
             return Err(ErrorData::invalid_params(format!("unknown tool: {}", sent.name), None));
         };
@@ -68,16 +59,17 @@ impl Handler {
         };
         let Inner { koor, guide } = &*self.0;
         match calls::call(tool.name, arguments, koor, caller, guide, request).await {
-            Ok(Done { answer, named }) => {
-                if let (Some(named), Some(slot)) = (named, request.extensions.get::<Named>()) {
-                    // The slot belongs to this request alone, so it is empty.
-                    _ = slot.0.set(named);
-                }
-                Ok(CallToolResult::structured(answer))
-            }
+            Ok(answer) if has_structured_content(version) => Ok(CallToolResult::structured(answer)),
+            Ok(answer) => Ok(CallToolResult::success(vec![ContentBlock::text(answer.to_string())])),
             Err(error) => Ok(failed(said(&error))),
         }
     }
+}
+
+/// Whether a client can read structured content, which protocol version 2025-06-18 introduced. Older clients get the JSON once,
+/// as text. Clients before that version send no header, so a request without one may come from either kind and gets both.
+fn has_structured_content(version: Option<&str>) -> bool {
+    version.is_none_or(|version| version >= ProtocolVersion::V_2025_06_18.as_str())
 }
 
 /// The failure of a tool, for the model to read.
@@ -95,11 +87,6 @@ fn said(error: &Error) -> String {
         Error::NotFound { what: "instance", .. } => format!("{error}; call register_instance first"),
         error => error.to_string(),
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl ServerHandler for Handler {
@@ -133,7 +120,8 @@ impl ServerHandler for Handler {
             tracing::error!("a call has come through without its request");
             return Err(ErrorData::internal_error("internal error", None));
         };
-        self.call(sent, request).await.map(CallToolResponse::Complete)
+        let version = request.headers.get(PROTOCOL_VERSION).and_then(|version| version.to_str().ok());
+        self.call(sent, request, version).await.map(CallToolResponse::Complete)
     }
 
     // The library would answer these with empty lists. A server that offers no such thing says that it does not.

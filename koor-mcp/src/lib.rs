@@ -1,7 +1,7 @@
 //! The MCP control plane of Koor: five tools by which agents find each other and learn where the data is.
 //!
 //! Every byte that goes through MCP goes through a model's context, so no tool reads or writes state, specs or events.
-//! An [`Mcp`] answers HTTP requests that somebody else has let in; [`stdio`] brings the same tools to clients that can't
+//! An [`Mcp`] answers HTTP requests that a server has let in; [`stdio`] brings the same tools to clients that can't
 //! speak HTTP.
 
 mod address;
@@ -13,6 +13,9 @@ mod handler;
 mod message;
 pub mod stdio;
 mod tools;
+
+/// The header in which a client names the version of the protocol that it speaks.
+const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 
 pub use front::{Answer, Mcp};
 pub use tools::definitions;

@@ -1,8 +1,10 @@
 //! What a client posts, as far as it must be known before the protocol's library reads it.
 
-use koor_core::domain::json::fits;
+use koor_core::{domain::json::fits, ids::InstanceId};
 use rmcp::{ErrorData, model::ErrorCode};
 use serde_json::Value;
+
+use crate::calls::instance_named;
 
 /// A message that is JSON-RPC by its form.
 #[derive(Debug, PartialEq)]
@@ -11,6 +13,8 @@ pub(crate) struct Message {
     pub(crate) id: Value,
     /// Whether it calls a tool.
     pub(crate) is_call: bool,
+    /// The instance that the call of a tool names.
+    pub(crate) names: Option<InstanceId>,
 }
 
 /// What the values of a message may take up in memory: the tools take some texts each.
@@ -50,7 +54,11 @@ impl Message {
         let is_answer = message.contains_key("result") || message.contains_key("error");
         match message.get("method") {
             Some(Value::String(method)) => {
-                Ok(Self { is_call: method == "tools/call" && !echo.is_null(), id: echo })
+                let is_call = method == "tools/call" && !echo.is_null();
+                let names = message.get("params").filter(|_| is_call).and_then(|params| {
+                    instance_named(params.get("name")?.as_str()?, params.get("arguments")?.as_object()?)
+                });
+                Ok(Self { id: echo, is_call, names })
             }
             None if is_answer => Err(refuse(echo, "this server asks nothing, so there is nothing to answer")),
             None | Some(_) => Err(refuse(echo, "method must be a string")),
@@ -87,8 +95,25 @@ mod tests {
             (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, json!(null), false),
             (r#"{"jsonrpc":"2.0","method":"tools/call"}"#, json!(null), false),
         ] {
-            assert_eq!(Message::read(body.as_bytes()).unwrap(), Message { id, is_call }, "{body}");
+            let names = None;
+            assert_eq!(Message::read(body.as_bytes()).unwrap(), Message { id, is_call, names }, "{body}");
         }
+    }
+
+    #[test]
+    fn a_call_names_an_instance_by_the_argument_of_its_tool() {
+        let id = "7b0c1c62-1f0e-4c40-9d0a-3a1f6f3c2b11";
+        let names = |tool: &str, argument: &str, value: &str| {
+            let params = json!({"name": tool, "arguments": {argument: value}});
+            let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+            Message::read(body.to_string().as_bytes()).unwrap().names
+        };
+        let named = Some(id.parse().unwrap());
+        assert_eq!(names("set_intent", "instance_id", id), named);
+        assert_eq!(names("propose_rule", "proposed_by", &format!(" {id} ")), named);
+        assert_eq!(names("set_intent", "instance_id", "frontend"), None);
+        assert_eq!(names("set_intent", "proposed_by", id), None);
+        assert_eq!(names("register_instance", "instance_id", id), None);
     }
 
     #[test]

@@ -199,12 +199,87 @@ fn a_terminal_is_told_what_to_do_next_and_spared_bytes() {
     let refused = shell.at_terminal(200, &["state", "list"]);
     assert_eq!(refused.code, 1);
     let lines: Vec<&str> = refused.out.lines().collect();
-    assert!(lines[0].starts_with("{\"") && lines[1].contains("koor config set token"), "{refused:?}");
+    assert_eq!(lines[0], "koor: invalid or missing bearer token");
+    assert!(lines[1].contains("koor config set token"), "{refused:?}");
     let shell = shell.env("KOOR_TOKEN", "t");
     shell.fed(&["state", "set", "k", "--file", "-"], &[0, 27, 255]).json();
     let spared = shell.at_terminal(200, &["state", "get", "k"]);
     assert_eq!(spared.code, 1);
     assert!(spared.out.contains("--output FILE"), "{spared:?}");
+}
+
+#[test]
+fn a_terminal_is_told_what_may_have_been_meant_and_who_was_faster() {
+    let server = Server::start();
+    let shell = Shell::at(&server);
+    for key in ["Truck-Wash/plan", "Truck-Wash/notes", "Car-Park/plan"] {
+        shell.koor(&["state", "set", key, "--data", "1"]).json();
+    }
+    let lines = |words: &[&str]| {
+        let refused = shell.at_terminal(200, words);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        refused.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(&["state", "get", "truck-wash/plam"]),
+        ["koor: key not found: truck-wash/plam", "koor: did you mean Truck-Wash/plan?"]
+    );
+    assert_eq!(lines(&["state", "get", "nothing-like-it"]), ["koor: key not found: nothing-like-it"]);
+    shell.koor(&["specs", "set", "P/button", "--data", "{}"]).json();
+    assert_eq!(lines(&["specs", "get", "P/buton"])[1], "koor: did you mean P/button?");
+
+    let writer = Shell::at(&server);
+    let id = writer.koor(&["register", "backend"]).json()["id"].as_str().unwrap().to_owned();
+    writer.koor(&["state", "set", "Truck-Wash/plan", "--data", "2"]).json();
+    let late = ["state", "set", "Truck-Wash/plan", "--data", "3", "--if-version", "1"];
+    assert_eq!(
+        lines(&late),
+        [
+            "koor: version conflict: Truck-Wash/plan is at version 2",
+            "koor: version 2 was written by backend. Read it, merge your change, and write with --if-version 2",
+        ],
+        "{id}"
+    );
+    assert_eq!(shell.koor(&late).refused()["version"], 2, "programs still get JSON");
+}
+
+#[test]
+fn a_token_that_means_nothing_is_said_once() {
+    let server = Server::start();
+    let shell = Shell::at(&server).env("KOOR_TOKEN", "of another server");
+    let set = shell.koor(&["state", "set", "k", "--data", "1"]);
+    assert_eq!(set.code, 2, "a token has no spaces: {set:?}");
+    let shell = Shell::at(&server).env("KOOR_TOKEN", "of-another-server");
+    let set = shell.koor(&["state", "set", "k", "--data", "1"]);
+    let said = "koor: this server asks for no token, and the one sent belongs to no instance: it was ignored\n";
+    assert_eq!((set.code, set.err.as_str()), (0, said));
+    // Two requests, one line.
+    let edited = shell.env("EDITOR", "sed -i s/1/2/").koor(&["state", "edit", "k"]);
+    assert_eq!((edited.code, edited.err.matches(said).count()), (0, 1), "{edited:?}");
+}
+
+#[test]
+fn a_write_in_a_directory_of_no_instance_says_so() {
+    let server = Server::start();
+    let shell = Shell::at(&server);
+    shell.file("settings.json", "{}");
+    shell.file("rules.json", "[]");
+    shell.file("contract.json", r#"{"endpoints": {}}"#);
+    for words in [
+        &["state", "set", "k", "--data", "1"][..],
+        &["state", "rollback", "k", "--version", "1"],
+        &["state", "delete", "k"],
+        &["specs", "set", "P/s", "--data", "{}"],
+        &["contract", "set", "P/c", "--file", "contract.json"],
+        &["rules", "import", "--file", "rules.json"],
+        &["llm", "record", "--provider", "p", "--model", "m"],
+        &["webhooks", "add", "--url", "http://localhost:9/x"],
+    ] {
+        let ran = shell.koor(words);
+        let told = ran.err.starts_with("koor: settings.json names no instance");
+        assert!(ran.code == 0 && told, "{words:?}: {ran:?}");
+    }
+    assert_eq!(shell.koor(&["state", "list"]).json(), serde_json::json!([]), "reading needs no name");
 }
 
 #[test]

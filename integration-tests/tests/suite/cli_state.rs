@@ -137,7 +137,10 @@ fn a_wait_ends_with_the_change_or_with_its_time() {
         "$koor state wait k --after 1 --timeout 30s > got & $koor state set k --data 2 > put; wait $! && cat got",
     );
     assert_eq!(changed.ok(), "2\n");
-    shell.koor(&["state", "wait", "k", "--timeout", "soon"]).says(2, "write a time such as");
+    for (span, told) in [("0", "within 0"), ("0s 5ms", "within 0s 5ms"), ("0.1s", "within 0.1s")] {
+        shell.koor(&["state", "wait", "k", "--timeout", span]).says(1, told);
+    }
+    shell.koor(&["state", "wait", "k", "--timeout", "soon"]).says(2, "write 30s, 5m, 1h30m");
 }
 
 #[test]

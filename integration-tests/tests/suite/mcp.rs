@@ -350,6 +350,22 @@ fn every_version_that_is_begun_with_a_handshake_is_spoken() {
 }
 
 #[test]
+fn an_answer_is_there_once_for_clients_that_can_read_it_only_as_text() {
+    let server = SERVER.server();
+    let mcp = mcp(&server);
+    let call = json!({"name": "discover_instances", "arguments": {"name": "nothing of this name"}});
+    let expected = json!({"count": 0, "instances": []});
+    for (version, structured) in
+        [("2024-11-05", false), ("2025-03-26", false), ("2025-06-18", true), ("2025-11-25", true)]
+    {
+        let result = mcp.with("MCP-Protocol-Version", version).ask("tools/call", &call)["result"].clone();
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), expected, "{version}");
+        assert_eq!(result.get("structuredContent").is_some(), structured, "{version}");
+    }
+}
+
+#[test]
 fn since_2026_a_request_needs_nothing_before_it() {
     let server = SERVER.server();
     let mcp = mcp(&server);

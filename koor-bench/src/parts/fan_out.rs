@@ -14,8 +14,9 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 
-use super::{Depth, Ground, Lanes};
+use super::{Ground, Lanes};
 use crate::{
+    depth::Depth,
     load::connect,
     peers,
     report::{Report, Target},

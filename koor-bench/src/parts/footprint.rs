@@ -9,8 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Depth, Ground};
+use super::Ground;
 use crate::{
+    depth::Depth,
     peers,
     report::{Report, Target},
     stats::median,

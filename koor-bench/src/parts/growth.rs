@@ -10,8 +10,9 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, sqlite::SqliteConnectOptions};
 
-use super::{Depth, Ground};
+use super::Ground;
 use crate::{
+    depth::Depth,
     paced::call,
     peers::{self, Peer},
     report::{Report, Target},

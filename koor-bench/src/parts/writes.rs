@@ -8,8 +8,9 @@ use std::{
     },
 };
 
-use super::{Depth, Ground, Lanes};
+use super::{Ground, Lanes};
 use crate::{
+    depth::Depth,
     load, paced, peers,
     report::{Report, Target},
     stats::quantile,

@@ -11,10 +11,7 @@ use serde::Serialize;
 use ureq::{AsSendBody, SendBody, http};
 
 use super::{Answer, Client};
-use crate::{
-    exit::{self, Failure},
-    input::Pair,
-};
+use crate::{exit::Failure, input::Pair};
 
 /// How long a server may think before it answers, unless the request says otherwise.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -165,7 +162,7 @@ impl<'a> Request<'a> {
         match answer.status() {
             200..300 | 304 if !is_page => {
                 if let Some(warning) = answer.header("x-koor-warning") {
-                    exit::warn(warning);
+                    self.client.warn_once(warning);
                 }
                 Ok(answer)
             }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use self::{count::Counts, save::Draft, transfer::Progress};
 use crate::{
-    client::{Client, broken_off},
+    client::Client,
     context::Context,
     exit::Failure,
     output::{Stopped, copy},
@@ -81,7 +81,7 @@ pub(crate) fn backup(args: &BackupArgs, context: &Context) -> Result<(), Failure
     let copied = copy(&mut answer.reader(), &mut file, &mut |bytes| progress.at(bytes));
     progress.end();
     let bytes = copied.map_err(|stopped| match stopped {
-        Stopped::Reading(error) => broken_off(&error),
+        Stopped::Reading(error) => Failure::broken_off(&error),
         Stopped::Writing(error) => draft.cannot(&error),
     })?;
     // Read back from where it was written: what can't be read is no backup.

@@ -9,15 +9,11 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::{
-    args::Global,
     context::Context,
     exit::{self, Failure},
+    global::Global,
     output::{Column, Kind, Rows, Table},
-    settings::{
-        client::{self, Origin},
-        file, locate,
-        store::Store,
-    },
+    settings::{client, file, locate, origin::Origin, store::Store},
 };
 
 /// What is done with settings.
@@ -64,9 +60,9 @@ const TABLE: Table = Table {
     rows: Rows::Fields,
     columns: &[
         Column("server", "/server", Kind::Name),
-        Column("  from", "/server_from", Kind::Time),
+        Column("  from", "/server_from", Kind::Aside),
         Column("token", "/token", Kind::Text),
-        Column("  from", "/token_from", Kind::Time),
+        Column("  from", "/token_from", Kind::Aside),
         Column("instance", "/instance_id", Kind::Text),
         Column("file", "/file", Kind::Text),
     ],

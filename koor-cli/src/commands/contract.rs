@@ -186,7 +186,7 @@ pub(crate) fn run(command: &ContractCommand, context: &Context) -> Result<(), Fa
         ContractCommand::Get { contract } => context.show(client.get("/api/specs").pair(contract)),
         ContractCommand::Set(Set { contract, input, condition }) => {
             let request = condition.hold(client.put("/api/contracts").pair(contract));
-            context.show(request.bytes(input.read()?, "application/json"))
+            context.show_write(request.bytes(input.read()?, "application/json"))
         }
         ContractCommand::Validate(what) => validate(what, context),
         ContractCommand::Test(what) => test(what, context),

@@ -10,14 +10,11 @@ use std::path::Path;
 
 use self::findings::{Finding, Findings};
 use crate::{
-    args::Global,
     client::Client,
     exit::Failure,
+    global::Global,
     output::Output,
-    settings::{
-        client::{ClientSettings, Origin},
-        file,
-    },
+    settings::{client::ClientSettings, file, origin::Origin},
 };
 
 /// What `koor doctor --help` ends with.

@@ -1,21 +1,23 @@
 //! What state and specs have in common: documents with versions.
 
+mod advice;
+
 use std::{
     fmt, fs,
-    io::Write as _,
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use clap::{Args, ValueEnum};
+use koor_core::{Invalid, time_span::TimeSpan};
 
 use crate::{
-    client::{Answer, Client, Request, broken_off},
+    client::{Answer, Client, Request},
     context::Context,
     exit::Failure,
     input::Input,
     output::{Column, Kind, Rows, Stopped, Table, copy},
-    values,
 };
 
 /// A document that has versions: where it is, and how it is called.
@@ -25,6 +27,12 @@ pub(crate) trait Document {
 
     /// Its name, for people.
     fn name(&self) -> String;
+
+    /// The names of documents that exist and that may have been meant.
+    ///
+    /// # Errors
+    /// When the server refuses, or can't be reached.
+    fn others(&self, client: &Client) -> Result<Vec<String>, Failure>;
 }
 
 /// What can be done with one.
@@ -51,7 +59,16 @@ impl<D: Args + Document, H: Args + Deed> On<D, H> {
     /// # Errors
     /// When the server refuses, or can't be reached.
     pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
-        self.how.run(context, &self.document)
+        self.how.run(context, &self.document).map_err(|failure| {
+            // Only people read advice, and it takes another request.
+            if !io::stderr().is_terminal() {
+                return failure;
+            }
+            match advice::on(&failure, &self.document, &context.client) {
+                Some(advice) => failure.advise(advice),
+                None => failure,
+            }
+        })
     }
 }
 
@@ -96,7 +113,9 @@ impl Deed for Set {
         let value = self.input.read_as(self.content_type.as_deref())?;
         let kind = self.content_type.clone().unwrap_or_else(|| kind_of(&value).to_owned());
         let request = self.condition.hold(document.on(&context.client, Client::put));
-        context.show(request.header("If-None-Match", self.create.then(|| "*".to_owned())).bytes(value, kind))
+        context.show_write(
+            request.header("If-None-Match", self.create.then(|| "*".to_owned())).bytes(value, kind),
+        )
     }
 }
 
@@ -131,7 +150,7 @@ pub(crate) struct Delete {
 
 impl Deed for Delete {
     fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
-        context.show(self.condition.hold(document.on(&context.client, Client::delete)))
+        context.show_write(self.condition.hold(document.on(&context.client, Client::delete)))
     }
 }
 
@@ -177,7 +196,7 @@ pub(crate) struct Rollback {
 impl Deed for Rollback {
     fn run(&self, context: &Context, document: &dyn Document) -> Result<(), Failure> {
         let request = document.on(&context.client, Client::post).query("rollback", self.version);
-        context.show(self.condition.hold(request))
+        context.show_write(self.condition.hold(request))
     }
 }
 
@@ -254,13 +273,13 @@ impl Deed for Wait {
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     text: String,
-    span: Duration,
+    span: TimeSpan,
 }
 
 impl Span {
     /// How long to wait for an answer that may take so long.
     pub(crate) fn patience(&self) -> Duration {
-        self.span.saturating_add(Duration::from_secs(30))
+        self.span.get().saturating_add(Duration::from_secs(30))
     }
 }
 
@@ -271,10 +290,10 @@ impl fmt::Display for Span {
 }
 
 impl std::str::FromStr for Span {
-    type Err = String;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self { text: text.to_owned(), span: values::span(text)? })
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Ok(Self { text: text.to_owned(), span: text.parse()? })
     }
 }
 
@@ -315,7 +334,7 @@ pub(crate) fn save(answer: Answer, path: &Path) -> Result<(), Failure> {
         |error: std::io::Error| Failure::refused(format_args!("cannot write {}: {error}", path.display()));
     let mut file = fs::File::create(path).map_err(cannot)?;
     copy(&mut answer.reader(), &mut file, &mut |_| {}).map_err(|stopped| match stopped {
-        Stopped::Reading(error) => broken_off(&error),
+        Stopped::Reading(error) => Failure::broken_off(&error),
         Stopped::Writing(error) => cannot(error),
     })?;
     file.flush().map_err(cannot)

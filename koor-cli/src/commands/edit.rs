@@ -82,6 +82,7 @@ pub(crate) fn run(args: &EditArgs, context: &Context) -> Result<(), Failure> {
         }
         Edited::To(bytes) => bytes,
     };
+    context.warn_if_anonymous();
     let written = write(client, &args.key, &opened, bytes).map_err(|failure| keep(file, failure))?;
     context.output.json(&written.bytes()?)
 }

@@ -13,8 +13,9 @@ use crate::{
     output::{Column, Kind, Rows, Table},
     probe::{Probe, probe},
     settings::{
-        client::{self, ClientSettings, Origin},
+        client::{self, ClientSettings},
         file,
+        origin::Origin,
     },
 };
 

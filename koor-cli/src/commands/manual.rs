@@ -3,7 +3,7 @@
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{args, exit::Failure, output};
+use crate::{exit::Failure, output};
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
@@ -32,22 +32,21 @@ pub(crate) struct Man {
     path: Vec<String>,
 }
 
-/// Prints completions.
+/// Prints completions of all these commands.
 ///
 /// # Errors
 /// When stdout can't be written.
-pub(crate) fn completions(which: &Completions) -> Result<(), Failure> {
+pub(crate) fn completions(which: &Completions, mut all: Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(which.shell, &mut args::definition(), "koor", &mut script);
+    clap_complete::generate(which.shell, &mut all, "koor", &mut script);
     output::print(&script)
 }
 
-/// Prints a manual page.
+/// Prints the manual page of one of all these commands.
 ///
 /// # Errors
 /// When there is no such command, or stdout can't be written.
-pub(crate) fn man(which: &Man) -> Result<(), Failure> {
-    let mut all = args::definition();
+pub(crate) fn man(which: &Man, mut all: Command) -> Result<(), Failure> {
     all.build();
     let mut command: &Command = &all;
     for name in &which.path {

@@ -214,17 +214,17 @@ pub(crate) fn run(command: &RulesCommand, context: &Context) -> Result<(), Failu
         }
         RulesCommand::Propose(propose) => {
             let rule = propose.rule(context.settings.instance_id.as_deref());
-            context.show(client.post("/api/rules/propose").json(&rule)?)
+            context.show_write(client.post("/api/rules/propose").json(&rule)?)
         }
         RulesCommand::Accept(Which { rule }) => {
-            context.show(client.post("/api/rules").pair(rule).segment("accept"))
+            context.show_write(client.post("/api/rules").pair(rule).segment("accept"))
         }
         RulesCommand::Reject(Which { rule }) => {
-            context.show(client.post("/api/rules").pair(rule).segment("reject"))
+            context.show_write(client.post("/api/rules").pair(rule).segment("reject"))
         }
-        RulesCommand::Delete(Which { rule }) => context.show(client.delete("/api/rules").pair(rule)),
+        RulesCommand::Delete(Which { rule }) => context.show_write(client.delete("/api/rules").pair(rule)),
         RulesCommand::Import(import) => {
-            context.show(client.post("/api/rules/import").bytes(import.rules()?, "application/json"))
+            context.show_write(client.post("/api/rules/import").bytes(import.rules()?, "application/json"))
         }
         RulesCommand::Export { source, output } => {
             let answer = client.get("/api/rules/export").queries("source", source).send()?;

@@ -1,6 +1,7 @@
 //! What a project agrees on: JSON documents with versions.
 
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 
 use crate::{
     client::{Client, Request},
@@ -116,5 +117,19 @@ impl Document for Spec {
 
     fn name(&self) -> String {
         self.spec.to_string()
+    }
+
+    fn others(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Listed {
+            specs: Vec<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let project = &self.spec.first;
+        let all: Listed = client.get("/api/specs").segment(project).send()?.json()?;
+        Ok(all.specs.into_iter().map(|Named { name }| format!("{project}/{name}")).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! Shared values, with every version they had.
 
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 
 use crate::{
     client::{Client, Request},
@@ -90,6 +91,9 @@ pub(crate) struct List {
     limit: Option<u64>,
 }
 
+/// The number of keys among which one is looked for that may have been meant.
+const MOST_NAMES: usize = 1000;
+
 const TABLE: Table = Table {
     rows: Rows::Whole,
     columns: &[
@@ -131,5 +135,14 @@ impl Document for Key {
 
     fn name(&self) -> String {
         self.key.clone()
+    }
+
+    fn others(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Listed {
+            key: String,
+        }
+        let all: Vec<Listed> = client.get("/api/state").query("limit", MOST_NAMES).send()?.json()?;
+        Ok(all.into_iter().map(|Listed { key }| key).collect())
     }
 }

@@ -161,14 +161,14 @@ pub(crate) fn run(command: &TemplatesCommand, context: &Context) -> Result<(), F
         }
         TemplatesCommand::Get(Which { id }) => context.show(client.get(base).segment(id)),
         TemplatesCommand::Create(Create { label, input }) => {
-            context.show(client.post(base).json(&Template { label, data: input.read_json()? })?)
+            context.show_write(client.post(base).json(&Template { label, data: input.read_json()? })?)
         }
-        TemplatesCommand::Delete(Which { id }) => context.show(client.delete(base).segment(id)),
+        TemplatesCommand::Delete(Which { id }) => context.show_write(client.delete(base).segment(id)),
         TemplatesCommand::Apply { which: Which { id }, project } => {
-            context.show(client.post(base).segment(id).segment("apply").json(&Apply { project })?)
+            context.show_write(client.post(base).segment(id).segment("apply").json(&Apply { project })?)
         }
         TemplatesCommand::Capture(capture) => {
-            context.show(client.post("/api/templates/capture").json(capture)?)
+            context.show_write(client.post("/api/templates/capture").json(capture)?)
         }
     }
 }

@@ -148,7 +148,7 @@ const GROUPS: Table = Table {
 pub(crate) fn run(command: &LlmCommand, context: &Context) -> Result<(), Failure> {
     let client = &context.client;
     match command {
-        LlmCommand::Record(record) => context.show(client.post("/api/llm/usage").json(record)?),
+        LlmCommand::Record(record) => context.show_write(client.post("/api/llm/usage").json(record)?),
         LlmCommand::Usage(Usage { instance, project, session, from, to, limit }) => {
             let records =
                 client.get("/api/llm/usage").queries("instance", instance).queries("project", project);

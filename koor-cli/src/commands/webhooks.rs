@@ -120,12 +120,12 @@ pub(crate) fn run(command: &WebhooksCommand, context: &Context) -> Result<(), Fa
                 Some(path) => Some(input::read_secret(path)?),
                 None => secret.clone(),
             };
-            context.show(client.post(base).json(&Webhook { id, url, patterns, secret })?)
+            context.show_write(client.post(base).json(&Webhook { id, url, patterns, secret })?)
         }
-        WebhooksCommand::Delete(Which { id }) => context.show(client.delete(base).segment(id)),
+        WebhooksCommand::Delete(Which { id }) => context.show_write(client.delete(base).segment(id)),
         WebhooksCommand::Test(Which { id }) => context.show(client.post(base).segment(id).segment("test")),
         WebhooksCommand::Enable(Which { id }) => {
-            context.show(client.post(base).segment(id).segment("enable"))
+            context.show_write(client.post(base).segment(id).segment("enable"))
         }
         WebhooksCommand::Deliveries(Which { id }) => {
             context.table(client.get(base).segment(id).segment("deliveries"), &DELIVERIES)

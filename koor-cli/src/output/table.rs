@@ -1,6 +1,7 @@
 //! Tables of JSON, for people.
 
 use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
@@ -48,8 +49,10 @@ pub(crate) enum Kind {
     Number,
     /// A number of bytes.
     Bytes,
-    /// A moment, down to seconds.
+    /// A time, in the zone of the table, down to seconds.
     Time,
+    /// A remark on the row above.
+    Aside,
     /// A word that says whether all is well.
     State,
     /// The first half of a SHA-256 and less: enough to tell two apart.
@@ -58,20 +61,29 @@ pub(crate) enum Kind {
 
 impl Table {
     /// The table as text. A terminal has a width; without one, nothing is shortened.
-    pub(super) fn render(&self, answer: Value, width: Option<usize>, colours: bool) -> String {
+    /// Times are shown in the given zone.
+    pub(super) fn render(
+        &self,
+        answer: Value,
+        width: Option<usize>,
+        colours: bool,
+        zone: FixedOffset,
+    ) -> String {
         if matches!(self.rows, Rows::Fields) {
-            return self.render_fields(&answer, colours);
+            return self.render_fields(&answer, colours, zone);
         }
         let rows = self.rows.of(answer);
         if rows.is_empty() {
             return format!("{}\n", self.empty);
         }
-        let cells: Vec<Vec<String>> =
-            rows.iter().map(|row| self.columns.iter().map(|column| column.text(row)).collect()).collect();
-        let widths = self.widths(&cells, width);
+        let cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| self.columns.iter().map(|column| column.text(row, zone)).collect())
+            .collect();
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title(zone)).collect();
+        let widths = self.widths(&titles, &cells, width);
         let style = |style: Style| if colours { style } else { Style::new() };
         let mut out = String::new();
-        let titles: Vec<String> = self.columns.iter().map(|column| column.0.to_owned()).collect();
         self.push_row(&mut out, &titles, &widths, |_, _| style(Style::new().bold()));
         for row in &cells {
             self.push_row(&mut out, row, &widths, |column, text| style(column.style(text)));
@@ -79,13 +91,14 @@ impl Table {
         out
     }
 
-    fn render_fields(&self, answer: &Value, colours: bool) -> String {
-        let width = self.columns.iter().map(|column| column.0.width()).max().unwrap_or(0);
+    fn render_fields(&self, answer: &Value, colours: bool, zone: FixedOffset) -> String {
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title(zone)).collect();
+        let width = titles.iter().map(|title| title.width()).max().unwrap_or(0);
         let mut out = String::new();
-        for column in self.columns {
-            let text = column.text(answer);
+        for (column, title) in self.columns.iter().zip(titles) {
+            let text = column.text(answer, zone);
             let style = if colours { column.style(&text) } else { Style::new() };
-            out.push_str(&padded(column.0, width, false));
+            out.push_str(&padded(&title, width, false));
             out.push_str(GAP);
             push(&mut out, style, &text);
             out.push('\n');
@@ -113,8 +126,8 @@ impl Table {
     }
 
     /// How wide each column is: as wide as its widest text, unless a terminal is too narrow for all of them.
-    fn widths(&self, cells: &[Vec<String>], room: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.columns.iter().map(|column| column.0.width()).collect();
+    fn widths(&self, titles: &[String], cells: &[Vec<String>], room: Option<usize>) -> Vec<usize> {
+        let mut widths: Vec<usize> = titles.iter().map(|title| title.width()).collect();
         for row in cells {
             for (width, text) in widths.iter_mut().zip(row) {
                 *width = (*width).max(text.width());
@@ -170,7 +183,12 @@ impl Rows {
 }
 
 impl Column {
-    fn text(&self, row: &Value) -> String {
+    /// The title; that of a time names the zone.
+    fn title(&self, zone: FixedOffset) -> String {
+        if self.2 == Kind::Time { format!("{} ({zone})", self.0) } else { self.0.to_owned() }
+    }
+
+    fn text(&self, row: &Value, zone: FixedOffset) -> String {
         let Some(value) = row.pointer(self.1) else { return String::new() };
         let text = match value {
             Value::Null => String::new(),
@@ -182,9 +200,9 @@ impl Column {
         };
         let text = match (self.2, value) {
             (Kind::Bytes, Value::Number(bytes)) => bytes.as_u64().map_or(text, size),
-            (Kind::Time, _) => match (text.get(..10), text.get(11..19)) {
-                (Some(day), Some(time)) => format!("{day} {time}"),
-                _ => text,
+            (Kind::Time, _) => match DateTime::parse_from_rfc3339(&text) {
+                Ok(time) => time.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+                Err(_) => text,
             },
             (Kind::Hash, _) => text.get(..12).map_or_else(|| text.clone(), ToOwned::to_owned),
             _ => text,
@@ -196,7 +214,7 @@ impl Column {
         let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
         match self.2 {
             Kind::Name => colour(AnsiColor::Cyan),
-            Kind::Time | Kind::Hash => Style::new().dimmed(),
+            Kind::Time | Kind::Aside | Kind::Hash => Style::new().dimmed(),
             Kind::State => match text {
                 "active" | "accepted" | "ok" | "success" | "true" => colour(AnsiColor::Green),
                 "pending" | "proposed" | "warning" | "stale" => colour(AnsiColor::Yellow),
@@ -277,6 +295,21 @@ mod tests {
         empty: "nothing",
     };
 
+    fn utc() -> FixedOffset {
+        FixedOffset::east_opt(0).unwrap()
+    }
+
+    #[test]
+    fn times_are_in_the_zone_that_the_title_names() {
+        const TIMES: Table =
+            Table { rows: Rows::Whole, columns: &[Column("AT", "/at", Kind::Time)], empty: "none" };
+        let rows = || json!([{"at": "2026-02-09T23:30:00.123Z"}, {"at": "never"}]);
+        let east = FixedOffset::east_opt(5 * 3600 + 1800).unwrap();
+        let table = "AT (+05:30)\n2026-02-10 05:00:00\nnever\n";
+        assert_eq!(TIMES.render(rows(), None, false, east), table);
+        assert_eq!(TIMES.render(rows(), None, false, utc()), "AT (+00:00)\n2026-02-09 23:30:00\nnever\n");
+    }
+
     #[test]
     fn columns_are_aligned_whatever_the_script() {
         let rows = json!([
@@ -284,15 +317,15 @@ mod tests {
             {"name": "日本", "size": 10_485_760, "note": ["p", "q"]},
         ]);
         let table = "NAME      SIZE  NOTE\na          7 B  x\n日本  10.0 MiB  p,q\n";
-        assert_eq!(TABLE.render(rows, None, false), table);
-        assert_eq!(TABLE.render(json!([]), None, false), "nothing\n");
+        assert_eq!(TABLE.render(rows, None, false, utc()), table);
+        assert_eq!(TABLE.render(json!([]), None, false, utc()), "nothing\n");
     }
 
     #[test]
     fn a_narrow_terminal_shortens_text_and_never_a_name() {
         let rows =
             json!([{"name": "a-rather-long-name", "size": 1, "note": "a note that is far too long for it"}]);
-        let table = TABLE.render(rows, Some(40), false);
+        let table = TABLE.render(rows, Some(40), false, utc());
         let longest = table.lines().map(UnicodeWidthStr::width).max();
         assert_eq!(longest, Some(40), "{table}");
         assert!(table.contains("a-rather-long-name") && table.ends_with("…\n"), "{table}");
@@ -301,7 +334,7 @@ mod tests {
     #[test]
     fn what_others_wrote_cannot_move_the_cursor() {
         let rows = json!([{"name": "\u{1b}[2Jx\ny", "size": 1, "note": "\u{7}"}]);
-        let table = TABLE.render(rows, None, true);
+        let table = TABLE.render(rows, None, true, utc());
         assert_eq!(table.lines().count(), 2, "{table}");
         assert!(table.contains(r"\u{1b}[2Jx\ny") && !table.contains('\u{7}'), "{table}");
     }
@@ -314,8 +347,8 @@ mod tests {
             empty: "none",
         };
         let answer = json!({"groups": {"b": {"n": 2}, "a": {"n": 1}}, "total": {"n": 3}});
-        assert_eq!(SUMS.render(answer, None, false), "GROUP  N\na      1\nb      2\ntotal  3\n");
-        assert_eq!(SUMS.render(json!({"groups": {}, "total": {"n": 0}}), None, false), "none\n");
+        assert_eq!(SUMS.render(answer, None, false, utc()), "GROUP  N\na      1\nb      2\ntotal  3\n");
+        assert_eq!(SUMS.render(json!({"groups": {}, "total": {"n": 0}}), None, false, utc()), "none\n");
     }
 
     #[test]

@@ -1,53 +1,20 @@
 //! Where the server is, and who calls it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
     file, locate,
+    origin::{Given, Origin},
     store::Store,
     tokens::{self, Candidates},
 };
-use crate::{args::Global, exit::Failure};
+use crate::{exit::Failure, global::Global};
 
 /// Where a server is that nothing is said about.
 pub(crate) const DEFAULT_SERVER: &str = "http://localhost:9800";
-
-/// Where a setting comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Flag,
-    Environment,
-    /// A `settings.json`, of this directory or of a parent.
-    File,
-    /// The user's own store of tokens.
-    Store,
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flag => "flag",
-            Self::Environment => "environment",
-            Self::File => "settings.json",
-            Self::Store => "user",
-            Self::Default => "default",
-        })
-    }
-}
-
-/// A setting, and where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Given<T> {
-    pub(crate) value: T,
-    pub(crate) origin: Origin,
-}
 
 /// What every command but `serve` and `init` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,18 +70,6 @@ impl ClientSettings {
     pub(crate) fn of(server: &str, token: Option<&str>) -> Self {
         let given = |text: &str| Given { value: text.to_owned(), origin: Origin::Flag };
         Self { server: given(server), token: token.map(given), instance_id: None, left_out: None, file: None }
-    }
-}
-
-impl Origin {
-    fn invalid(self, key: &str, why: impl fmt::Display) -> Failure {
-        let name = match self {
-            Self::Flag => format!("--{key}"),
-            Self::Environment => format!("KOOR_{}", key.to_ascii_uppercase()),
-            Self::File | Self::Default => format!("{key} in {}", file::NAME),
-            Self::Store => format!("{key} in the user's servers.json"),
-        };
-        Failure::usage(format!("invalid {name}: {why}"))
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use koor_core::domain::{LeaseTime, webhooks::Secret};
+use koor_core::{
+    domain::{LeaseTime, webhooks::Secret},
+    time_span::TimeSpan,
+};
 use koor_http::outbound::AllowedTarget;
 use koor_store_sqlite::Durability;
 use serde_json::{Map, Value};
@@ -24,7 +27,7 @@ use crate::{
     listen::Place,
     log,
     settings::file,
-    values::{count, size, span},
+    values::{count, size},
 };
 
 /// The largest body that can be allowed: values are held in memory, and the database takes none over 1 GB.
@@ -128,12 +131,15 @@ impl ServeSettings {
             0 => Err("at least 1 is kept".to_owned()),
             n => Ok(n),
         };
-        let period = |text: &str| match span(text)? {
+        let period = |text: &str| match text.parse::<TimeSpan>().map_err(|error| error.to_string())?.get() {
             short if short < Duration::from_secs(1) => Err("at least 1s is needed".to_owned()),
             long if long > LONGEST => Err("at most 365d is possible".to_owned()),
             fine => Ok(fine),
         };
-        let lease = |text: &str| LeaseTime::new(span(text)?).map_err(|error| error.to_string());
+        let lease = |text: &str| {
+            let span = text.parse::<TimeSpan>().map_err(|error| error.to_string())?;
+            LeaseTime::new(span.get()).map_err(|error| error.to_string())
+        };
         let body = |text: &str| match size(text)? {
             n @ 1..=LARGEST_BODY => Ok(n),
             _ => Err("from 1B to 512MiB is possible".to_owned()),

@@ -3,7 +3,7 @@
 //! A `settings.json` may come with someone else's files. If it could choose the server for a token from the environment,
 //! a checkout could collect tokens.
 
-use super::client::{Given, Origin};
+use super::origin::{Given, Origin};
 
 /// Every token that is set, and what each was set for.
 pub(super) struct Candidates<'a> {

@@ -19,7 +19,8 @@ use crate::{
     body::{Body, Tally},
     error::Failure,
     json_body::Object,
-    request::{Call, drop_body},
+    request::Call,
+    request_body::drop_body,
     response::{self, Answer, JSON},
 };
 
@@ -60,7 +61,7 @@ pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
 
 /// Hands the body on piece by piece, for as long as somebody takes it.
 async fn read_backup(call: &mut Call, sender: mpsc::Sender<Bytes>) -> Result<(), Failure> {
-    let (most, pause) = (call.app().settings.restore_limit, call.app().settings.body_timeout);
+    let (most, pause) = (call.shared().settings.restore_limit, call.shared().settings.body_timeout);
     if call.body.size_hint().lower() > most {
         drop_body(&call.head.headers, &mut call.body).await;
         return Err(Failure::TooLarge(most));

@@ -26,7 +26,8 @@ use crate::{
     body::Body,
     conditional::{etag, not_modified, precondition},
     error::Failure,
-    request::{Call, Query, to_version},
+    query::{Query, to_version},
+    request::Call,
     response::{self, Answer, JSON, X_KOOR_VERSION},
 };
 

@@ -1,11 +1,10 @@
 //! Whether the server can do its work.
 
 use hyper::StatusCode;
-use koor_core::ports::StoreHealth;
+use koor_core::{ports::StoreHealth, time_span::TimeSpan};
 use serde_json::json;
 
 use crate::{
-    duration,
     error::Failure,
     request::Call,
     response::{self, Answer},
@@ -13,7 +12,7 @@ use crate::{
 
 pub(crate) async fn health(call: Call) -> Result<Answer, Failure> {
     let koor = call.koor();
-    let (uptime, version) = (duration::show(koor.uptime()), env!("CARGO_PKG_VERSION"));
+    let (uptime, version) = (TimeSpan::from(koor.uptime()).to_string(), env!("CARGO_PKG_VERSION"));
     match koor.health().await {
         StoreHealth::Ok => response::json(&json!({"status": "ok", "uptime": uptime, "version": version})),
         StoreHealth::Degraded(reason) => response::json_with(

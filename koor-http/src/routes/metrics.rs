@@ -1,24 +1,26 @@
 //! The server, and each agent, in numbers.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use koor_core::{domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, use_cases::TaskSummary};
+use koor_core::{
+    domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, time_span::TimeSpan, use_cases::TaskSummary,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
     body::Body,
-    duration,
     error::Failure,
     prometheus::Gauges,
     request::Call,
     response::{self, Answer},
+    shared::Binds,
 };
 
 pub(crate) async fn server(call: Call) -> Result<Answer, Failure> {
     let koor = call.koor();
     let found = koor.server_metrics().await?;
-    let (api_bind, dashboard_bind) = call.app().binds();
+    let Binds { api: api_bind, dashboard: dashboard_bind } = call.shared().binds.clone();
     response::json(&json!({
-        "uptime": duration::show(koor.uptime()),
+        "uptime": TimeSpan::from(koor.uptime()).to_string(),
         "state_keys": found.state_keys,
         "instances": found.instances,
         "last_event_id": found.last_event_id,
@@ -77,7 +79,7 @@ pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
         runtime_stats: koor.runtime_stats(),
         tasks: by_status(&koor.task_summaries().await?),
     };
-    let mut answer = Answer::new(Body::Full(call.app().meters.render(&gauges).into()));
+    let mut answer = Answer::new(Body::Full(call.shared().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
     Ok(answer)

@@ -1,8 +1,7 @@
-//! The description of all this.
+//! The OpenAPI document.
 
 use crate::{
     error::Failure,
-    openapi,
     request::Call,
     response::{self, Answer},
 };
@@ -11,6 +10,6 @@ use crate::{
 pub(crate) async fn document(call: Call) -> Result<Answer, Failure> {
     Ok(response::rendered(
         hyper::StatusCode::OK,
-        openapi::text(call.koor().settings().server_token.is_some()),
+        (call.shared().openapi)(call.koor().settings().server_token.is_some()),
     ))
 }

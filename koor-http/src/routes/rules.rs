@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::{
     error::Failure,
-    request::{Call, Query},
+    query::Query,
+    request::Call,
     response::{self, Answer},
 };
 

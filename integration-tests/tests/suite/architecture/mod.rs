@@ -80,13 +80,14 @@ fn the_command_line_is_the_one_place_that_knows_them_all() {
 }
 
 /// Crates without a cycle among their modules.
-const WITHOUT_CYCLES: [&str; 2] = ["koor-core", "koor-store-sqlite"];
+const WITHOUT_CYCLES: [&str; 6] =
+    ["koor-bench", "koor-cli", "koor-core", "koor-http", "koor-mcp", "koor-store-sqlite"];
 
 #[test]
 fn modules_do_not_depend_on_each_other_in_a_circle() {
     for krate in WITHOUT_CYCLES {
         let sources = modules::sources(krate);
-        assert!(sources.len() > 10, "{krate} has more modules than {:?}", sources.keys());
+        assert!(sources.len() > 9, "{krate} has more modules than {:?}", sources.keys());
         assert_eq!(modules::cycles(&sources), [[""; 0]; 0], "modules of {krate} that can reach each other");
     }
 }
