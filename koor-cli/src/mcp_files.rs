@@ -3,4 +3,4 @@
 pub(crate) mod clients;
 mod merge;
 
-pub(crate) use self::merge::merged;
+pub(crate) use self::merge::{listed, merged};

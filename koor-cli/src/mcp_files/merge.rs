@@ -1,103 +1,137 @@
-//! An entry put into somebody's JSON file, of which everything else stays as it was written.
+//! An entry merged into a client's JSON file, whose other content and comments stay as they were written.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+use jsonc_parser::{
+    ParseOptions,
+    cst::{CstInputValue, CstObject, CstRootNode},
+    errors::ParseError,
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-/// What an entry says of how its server is reached: it gives way when that changes.
+/// The members of an entry that say how the server is reached. They are replaced when that changes.
 const WAYS: [&str; 7] = ["type", "url", "httpUrl", "serverUrl", "command", "args", "env"];
 
-/// The members of an object, in their order, each value as it was written.
-#[derive(Debug, Default)]
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-impl Members {
-    fn get(&self, name: &str) -> Option<&RawValue> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
-    }
-
-    fn set(&mut self, name: &str, value: Box<RawValue>) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
-        }
-    }
-
-    /// The object as text, whose members stand so deep.
-    fn written(&self, depth: usize) -> Result<String, serde_json::Error> {
-        let indent = "  ".repeat(depth);
-        let mut text = "{\n".to_owned();
-        for (number, (name, value)) in self.0.iter().enumerate() {
-            let comma = if number + 1 == self.0.len() { "" } else { "," };
-            let name = serde_json::to_string(name)?;
-            text.extend([indent.as_str(), "  ", &name, ": ", value.get(), comma, "\n"]);
-        }
-        Ok(text + &indent + "}")
-    }
+/// Why an entry can't be merged into a file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MergeError {
+    /// The file is not JSON, not even with comments and trailing commas.
+    #[error("it is not JSON: {0}")]
+    NotJson(#[from] ParseError),
+    /// The file has something else where an object belongs.
+    #[error("{0} is not an object")]
+    NotAnObject(String),
+    /// A list that is to be extended is something else.
+    #[error("{0} is not a list")]
+    NotAList(String),
 }
 
 /// The text of a file with `entry` as `list.name` in it. `text` is the file as it is; empty where there is none yet.
 ///
-/// An entry of that name keeps what it says beside the way to the server, such as which tools need no asking.
+/// An entry of that name keeps what it says besides how the server is reached, such as which tools need no approval.
 ///
 /// # Errors
-/// When the file is no JSON object, or lists its servers in something else. It may hold comments: many editors allow
-/// them, and nobody could put them back.
+/// When the file is not JSON with comments, or has something else where an object belongs.
 pub(crate) fn merged(
     text: &str,
     list: &str,
     name: &str,
     entry: &Map<String, Value>,
-) -> Result<String, serde_json::Error> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let mut file: Members = if text.is_empty() { Members::default() } else { serde_json::from_str(text)? };
-    let mut servers: Members = match file.get(list) {
-        Some(servers) => serde_json::from_str(servers.get())?,
-        None => Members::default(),
-    };
-    let mut whole = match servers.get(name) {
-        Some(old) => serde_json::from_str(old.get())?,
-        None => Map::new(),
-    };
-    whole.retain(|key, _| !WAYS.contains(&key.as_str()));
-    for (key, value) in entry {
-        match (whole.get_mut(key), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => old.extend(new.clone()),
-            _ => drop(whole.insert(key.clone(), value.clone())),
+) -> Result<String, MergeError> {
+    let root = parsed(text)?;
+    let servers = object_in(&object_of(&root)?, list)?;
+    let own = object_in(&servers, name)?;
+    for way in WAYS.into_iter().filter(|way| !entry.contains_key(*way)) {
+        if let Some(member) = own.get(way) {
+            member.remove();
         }
     }
-    let written = serde_json::to_string_pretty(&whole)?.replace('\n', "\n    ");
-    servers.set(name, RawValue::from_string(written)?);
-    file.set(list, RawValue::from_string(servers.written(1)?)?);
-    Ok(file.written(0)? + "\n")
+    for (key, value) in entry {
+        match (value, own.object_value(key)) {
+            (Value::Object(members), Some(there)) => {
+                members.iter().for_each(|(key, value)| set(&there, key, value));
+            }
+            _ => set(&own, key, value),
+        }
+    }
+    Ok(written(&root))
+}
+
+/// The text of a file with these texts in the list at `object.list`, each once.
+///
+/// # Errors
+/// As [`merged`], and when there is something else than a list.
+pub(crate) fn listed(text: &str, object: &str, list: &str, texts: &[&str]) -> Result<String, MergeError> {
+    let root = parsed(text)?;
+    let parent = object_in(&object_of(&root)?, object)?;
+    let items = parent.array_value_or_create(list).ok_or_else(|| MergeError::NotAList(list.to_owned()))?;
+    let has = |text: &str| {
+        let mut there = items.elements().into_iter().filter_map(|item| item.as_string_lit());
+        there.any(|item| item.decoded_value().is_ok_and(|item| item == text))
+    };
+    let missing: Vec<&str> = texts.iter().copied().filter(|text| !has(text)).collect();
+    if !missing.is_empty() {
+        items.ensure_multiline();
+    }
+    for text in missing {
+        items.append(text.into());
+    }
+    Ok(written(&root))
+}
+
+fn parsed(text: &str) -> Result<CstRootNode, MergeError> {
+    // What editors accept in these files, and not the whole of JSON5.
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    Ok(CstRootNode::parse(if text.trim().is_empty() { "{}\n" } else { text }, &options)?)
+}
+
+fn object_of(root: &CstRootNode) -> Result<CstObject, MergeError> {
+    root.object_value_or_create().ok_or_else(|| MergeError::NotAnObject("the whole".to_owned()))
+}
+
+/// The member of that name, which is made if it is missing.
+fn object_in(parent: &CstObject, name: &str) -> Result<CstObject, MergeError> {
+    parent.object_value_or_create(name).ok_or_else(|| MergeError::NotAnObject(name.to_owned()))
+}
+
+/// Sets a member. One that has this value already stays as it is written.
+fn set(object: &CstObject, key: &str, value: &Value) {
+    match object.get(key) {
+        Some(member) if member.to_serde_value().as_ref() == Some(value) => {}
+        Some(member) => member.set_value(input(value)),
+        None => drop(object.append(key, input(value))),
+    }
+}
+
+fn input(value: &Value) -> CstInputValue {
+    match value {
+        Value::Null => CstInputValue::Null,
+        Value::Bool(on) => CstInputValue::Bool(*on),
+        Value::Number(number) => CstInputValue::Number(number.to_string()),
+        Value::String(text) => CstInputValue::String(text.clone()),
+        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        Value::Object(members) => {
+            CstInputValue::Object(members.iter().map(|(key, value)| (key.clone(), input(value))).collect())
+        }
+    }
+}
+
+fn written(root: &CstRootNode) -> String {
+    let mut text = root.to_string();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -147,15 +181,39 @@ mod tests {
     }
 
     #[test]
+    fn comments_and_trailing_commas_stay() {
+        let before = "{\n  // My servers.\n  \"mcpServers\": {\n    \"other\": { \"command\": \"x\" }, /* needed */\n  \
+            },\n}\n";
+        let after = "{\n  // My servers.\n  \"mcpServers\": {\n    \"other\": { \"command\": \"x\" }, /* needed */\n    \
+            \"koor\": {\n      \"type\": \"http\",\n      \"url\": \"http://localhost:9800/mcp\",\n    },\n  },\n}\n";
+        assert_eq!(merge(before).unwrap(), after);
+        assert_eq!(merge(after).unwrap(), after, "twice is as good as once");
+        let old =
+            after.replace("localhost:9800/mcp\",", "elsewhere/mcp\", // moved soon").replace("9800", "1");
+        let kept = after.replace("localhost:9800/mcp\",", "localhost:9800/mcp\", // moved soon");
+        assert_eq!(merge(&old).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_list_gets_what_it_lacks() {
+        let list = |text: &str| listed(text, "permissions", "allow", &["Bash(koor:*)"]);
+        let made = "{\n  \"permissions\": {\n    \"allow\": [\n      \"Bash(koor:*)\"\n    ]\n  }\n}\n";
+        assert_eq!(list("").unwrap(), made);
+        assert_eq!(list(made).unwrap(), made);
+        let before =
+            "{\n  \"permissions\": { // mine\n    \"allow\": [\n      \"Read\" // all\n    ]\n  }\n}\n";
+        let after = before.replace("\"Read\" // all", "\"Read\", // all\n      \"Bash(koor:*)\"");
+        assert_eq!(list(before).unwrap(), after);
+        for bad in ["{\"permissions\": 1}", "{\"permissions\": {\"allow\": {}}}"] {
+            assert!(list(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_kept_is_refused() {
-        for text in [
-            "{ // mine\n}",
-            "{\"a\": 1,}",
-            "[]",
-            "{\"mcpServers\": []}",
-            "{\"mcpServers\": {\"koor\": 1}}",
-            "x",
-        ] {
+        for text in
+            ["{'a': 1}", "{a: 1}", "[]", "{\"mcpServers\": []}", "{\"mcpServers\": {\"koor\": 1}}", "x"]
+        {
             assert!(merge(text).is_err(), "{text}");
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! Only the person who calls the wizard has the server's own token. No workspace holds it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     gather::Wanted,
+    identities::{Identities, Identity},
     project::{CONTROLLER, Project},
     rule_set_of,
 };
@@ -22,17 +23,6 @@ use crate::{
         file,
     },
 };
-
-/// Who a workspace is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) id: String,
-    /// The instance's own token; `None` where the server asks for none.
-    pub(crate) token: Option<String>,
-}
-
-/// The identity of each workspace that has one, by its folder.
-pub(crate) type Identities = BTreeMap<String, Identity>;
 
 /// What stands for an id and a token that are not known yet.
 const NOT_YET: &str = "(new)";

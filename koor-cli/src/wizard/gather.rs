@@ -15,8 +15,9 @@ use crate::{
     exit::Failure,
     probe::{Probe, probe},
     settings::{
-        client::{ClientSettings, Origin, check_token, server_url},
+        client::{ClientSettings, check_token, server_url},
         file,
+        origin::Origin,
         store::Store,
     },
 };
@@ -104,8 +105,14 @@ pub(crate) fn gather(
     let (probe, token, was_asked) = meet(&server, token, ask.as_deref_mut())?;
     let by_flag = given.is_some_and(|token| token.origin == Origin::Flag);
     let to_keep = token.clone().filter(|_| was_asked || by_flag);
-    let project = Project { name, agents, with_controller: !adds, server, token };
     let asked = ask.is_some();
+    let allows_koor = match ask.as_deref_mut() {
+        Some(ask) if !args.allow_koor => {
+            ask.confirm("May Claude Code run koor without asking you each time?", true)?
+        }
+        Some(_) | None => args.allow_koor,
+    };
+    let project = Project { name, agents, with_controller: !adds, server, token, allows_koor };
     let starter = match (args.start, ask) {
         (Some(starter), _) => {
             if project.on_loopback().is_none() {

@@ -7,6 +7,7 @@
 mod ask;
 mod enroll;
 mod gather;
+mod identities;
 mod plan;
 mod project;
 mod report;
@@ -23,16 +24,16 @@ use std::{
 use clap::Args;
 
 use crate::{
-    args::Global,
     exit::{self, Failure},
+    global::Global,
     rule_sets,
     settings::{client::ClientSettings, file, store::Store},
 };
 
 use self::{
     ask::{Arrows, Ask, Plain},
-    enroll::Identities,
     gather::Wanted,
+    identities::Identities,
     plan::{PROGRAM, Planned},
     project::{Project, Stack},
     start::Starter,
@@ -41,8 +42,9 @@ use self::{
 
 /// The end of `koor init --help`.
 pub(crate) const EXAMPLES: &str = "\
-On a terminal it asks for what is not given. Nothing is written before you have said yes, and no file is replaced
-without --force.
+On a terminal, the wizard asks for what is not given. It writes nothing before you confirm, and replaces no file without
+--force. In a directory that has files already, it merges: its part of AGENTS.md, CLAUDE.md and .cursorrules stands between
+markers, and the settings of MCP clients keep everything else, comments included.
 
 Stacks: goth, go-api (databases: sqlite, postgres, memory), react, flutter, c, rust, python, node, generic.
 
@@ -56,39 +58,43 @@ Examples:
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct InitArgs {
-    /// The project's name: letters, digits, '-', '_' and '.'
+    /// Name of the project: letters, digits, '-', '_' and '.'
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
 
-    /// An agent of a new project; may be repeated
+    /// Agent of a new project; may be repeated
     #[arg(long, value_name = "NAME:STACK[:DATABASE]", conflicts_with = "add")]
     agent: Vec<String>,
 
-    /// An agent that is added to a project that is there; may be repeated
+    /// Agent to add to an existing project; may be repeated
     #[arg(long, value_name = "NAME:STACK[:DATABASE]")]
     add: Vec<String>,
 
-    /// The directory in which the workspaces are made, or are
+    /// Directory of the workspaces
     #[arg(long, value_name = "PATH", default_value = ".")]
     dir: PathBuf,
 
-    /// Also writes something that starts the server
+    /// Also write a script or unit that starts the server
     #[arg(long, value_name = "HOW", value_enum)]
     start: Option<Starter>,
 
-    /// Asks nothing
+    /// Let Claude Code run koor without asking, by .claude/settings.json
+    #[arg(long)]
+    allow_koor: bool,
+
+    /// Ask nothing
     #[arg(long, short)]
     yes: bool,
 
-    /// Replaces files that are there and say something else
+    /// Replace files that differ
     #[arg(long)]
     force: bool,
 
-    /// Lists what would be written, and writes nothing
+    /// List what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Asks in plain lines, for screen readers and simple terminals
+    /// Ask in plain lines, for screen readers and simple terminals
     #[arg(long)]
     accessible: bool,
 }

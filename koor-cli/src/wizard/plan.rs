@@ -4,7 +4,7 @@ use minijinja::{Error, Value, context};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    enroll::{Identities, Identity},
+    identities::{Identities, Identity},
     project::{Agent, Project, Stack},
     rule_set_of,
     templates::fill,
@@ -28,13 +28,20 @@ pub(crate) enum Content {
     Script(String),
     /// Settings that this program goes on writing to: a file that names the same server keeps what else it says.
     Settings(Map<String, Json>),
+    /// A block between markers in a text that may be someone else's: it is appended, and later updated in place.
+    Block(String),
     /// An entry in a client's file: one that is there keeps what else it says.
     Entry { list: &'static str, entry: Map<String, Json> },
+    /// Texts in a list of a client's file, at `object.list`; those that are missing are added.
+    Listed { object: &'static str, list: &'static str, texts: &'static [&'static str] },
     /// Lines of which those that are missing are added to a file that is there.
     Lines(String),
     /// This program.
     Program,
 }
+
+/// The commands that Claude Code may run without asking, in the form of its permission rules.
+const ALLOWED: &[&str] = &["Bash(koor:*)", "Bash(koor-cli:*)", "Bash(./koor-cli:*)"];
 
 /// The name of this program in a workspace.
 pub(crate) const PROGRAM: &str = if cfg!(windows) { "koor-cli.exe" } else { "koor-cli" };
@@ -69,7 +76,7 @@ pub(crate) fn plan(project: &Project, identities: &Identities) -> Result<Vec<Pla
 
 /// The project whose controller has these instructions.
 pub(crate) fn project_of(instructions: &str) -> Option<&str> {
-    instructions.lines().next()?.strip_prefix("# controller: the one that plans ")
+    instructions.lines().find_map(|line| line.strip_prefix("# controller: the one that plans "))
 }
 
 /// One folder of a project.
@@ -85,9 +92,9 @@ impl Workspace<'_> {
     /// What every workspace has.
     fn files(&self, instructions: &str) -> Result<Vec<Planned>, Error> {
         let mut files = vec![
-            self.text("AGENTS.md", instructions)?,
-            self.text("CLAUDE.md", "common/CLAUDE.md")?,
-            self.text(".cursorrules", "common/cursorrules")?,
+            self.with("AGENTS.md", instructions, Content::Block)?,
+            self.with("CLAUDE.md", "common/CLAUDE.md", Content::Block)?,
+            self.with(".cursorrules", "common/cursorrules", Content::Block)?,
             self.text(".cursor/rules/koor.mdc", "common/koor.mdc")?,
             self.with(".gitignore", "common/gitignore", Content::Lines)?,
             self.at("settings.json", Content::Settings(self.settings())),
@@ -96,6 +103,10 @@ impl Workspace<'_> {
         for file in OF_WORKSPACES {
             let entry = file.entry(&self.project.server, self.token());
             files.push(self.at(file.path, Content::Entry { list: file.list, entry }));
+        }
+        if self.project.allows_koor {
+            let content = Content::Listed { object: "permissions", list: "allow", texts: ALLOWED };
+            files.push(self.at(".claude/settings.json", content));
         }
         Ok(files)
     }

@@ -310,7 +310,7 @@ impl Agents {
     }
 }
 
-/// What is to be made: workspaces for these agents, and one for whoever plans unless it is there already.
+/// What is to be made: workspaces for these agents, and one for the controller unless it is there already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Project {
     pub(crate) name: Name,
@@ -320,6 +320,8 @@ pub(crate) struct Project {
     pub(crate) server: String,
     /// The server's own token; `None` when it asks for none. It registers the agents, and no workspace holds it.
     pub(crate) token: Option<String>,
+    /// Whether Claude Code may run `koor` in the workspaces without asking.
+    pub(crate) allows_koor: bool,
 }
 
 impl Project {

@@ -1,4 +1,6 @@
-//! Files onto the disk: all of them, or none.
+//! Writing files: all of them, or none.
+
+mod block;
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +14,7 @@ use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::plan::{Content, Planned};
-use crate::mcp_files::{clients::NAME, merged};
+use crate::mcp_files::{clients::NAME, listed, merged};
 
 /// The mode of the program in a workspace: anyone may run it, no one may change it in place.
 #[cfg(unix)]
@@ -25,7 +27,7 @@ pub(crate) enum Fate {
     Create,
     /// It is there, and says something else: it goes.
     Replace,
-    /// It is there, and gets the lines that it lacks.
+    /// It is there, and gets what it lacks.
     Extend,
     /// It is there, as it should be.
     Keep,
@@ -94,7 +96,11 @@ fn fate(site: Site<'_>, path: &Path, wanted: &Content) -> io::Result<Fate> {
                 Fate::Conflict
             }
         }
-        Content::Lines(_) | Content::Settings(_) | Content::Entry { .. } => {
+        Content::Lines(_)
+        | Content::Settings(_)
+        | Content::Block(_)
+        | Content::Entry { .. }
+        | Content::Listed { .. } => {
             let there = fs::read_to_string(path)?;
             match extended(&there, wanted) {
                 Some(text) if text == there => Fate::Keep,
@@ -121,7 +127,9 @@ fn extended(there: &str, wanted: &Content) -> Option<String> {
             settings.extend(wanted.clone());
             Some(pretty(&settings))
         }
+        Content::Block(text) => Some(block::put(there, text)),
         Content::Entry { list, entry } => merged(there, list, NAME, entry).ok(),
+        Content::Listed { object, list, texts } => listed(there, object, list, texts).ok(),
         Content::Text(_) | Content::Script(_) | Content::Program => None,
     }
 }
@@ -248,7 +256,12 @@ pub(super) fn mode(content: &Content) -> u32 {
         Content::Script(_) => 0o777,
         Content::Settings(_) => 0o600,
         Content::Entry { entry, .. } if entry.contains_key("headers") => 0o600,
-        Content::Text(_) | Content::Lines(_) | Content::Entry { .. } | Content::Program => 0o666,
+        Content::Text(_)
+        | Content::Lines(_)
+        | Content::Block(_)
+        | Content::Entry { .. }
+        | Content::Listed { .. }
+        | Content::Program => 0o666,
     }
 }
 

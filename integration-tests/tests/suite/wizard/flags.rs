@@ -137,8 +137,8 @@ fn made_twice_is_made_once() {
 fn what_is_in_the_way_stays_unless_it_is_forced() {
     let directory = TempDir::new().unwrap();
     let mine = directory.path().join("truck-wash-frontend");
-    fs::create_dir(&mine).unwrap();
-    fs::write(mine.join("AGENTS.md"), "mine").unwrap();
+    fs::create_dir_all(mine.join(".cursor/rules")).unwrap();
+    fs::write(mine.join(".cursor/rules/koor.mdc"), "mine").unwrap();
     fs::write(mine.join(".gitignore"), "/node_modules\n").unwrap();
     let before = tree(directory.path());
     let refused = truck_wash(directory.path(), NOWHERE);
@@ -146,7 +146,7 @@ fn what_is_in_the_way_stays_unless_it_is_forced() {
     assert!(
         refused
             .err
-            .contains("nothing was written: truck-wash-frontend/AGENTS.md is there already and would change"),
+            .contains("nothing was written: truck-wash-frontend/.cursor/rules/koor.mdc is there already and would change"),
         "{}",
         refused.err
     );
@@ -154,15 +154,57 @@ fn what_is_in_the_way_stays_unless_it_is_forced() {
 
     let agent = ["--project", "Truck-Wash", "--agent", "frontend:goth", "--server", NOWHERE];
     let listed = init(directory.path(), &[&agent[..], &["--dry-run"]].concat());
-    assert!(listed.ok().contains("in the way  truck-wash-frontend/AGENTS.md\n"), "{}", listed.out);
+    assert!(
+        listed.ok().contains("in the way  truck-wash-frontend/.cursor/rules/koor.mdc\n"),
+        "{}",
+        listed.out
+    );
     assert!(listed.out.contains("extend      truck-wash-frontend/.gitignore\n"), "{}", listed.out);
     assert_eq!(tree(directory.path()), before, "a list writes nothing");
 
     let forced = init(directory.path(), &[&agent[..], &["--yes", "--force"]].concat());
-    assert!(forced.ok().contains("replace     truck-wash-frontend/AGENTS.md\n"), "{}", forced.out);
+    assert!(
+        forced.ok().contains("replace     truck-wash-frontend/.cursor/rules/koor.mdc\n"),
+        "{}",
+        forced.out
+    );
     let after = tree(directory.path());
-    assert!(after["truck-wash-frontend/AGENTS.md"].starts_with("# frontend: an agent of Truck-Wash\n"));
+    assert!(after["truck-wash-frontend/.cursor/rules/koor.mdc"].starts_with("---\n"));
     assert!(after["truck-wash-frontend/.gitignore"].starts_with("/node_modules\n# Koor"));
+}
+
+#[test]
+fn an_existing_repository_is_merged_into() {
+    let directory = TempDir::new().unwrap();
+    let mine = directory.path().join("truck-wash-frontend");
+    fs::create_dir_all(mine.join(".vscode")).unwrap();
+    fs::create_dir_all(mine.join(".claude")).unwrap();
+    fs::write(mine.join("AGENTS.md"), "# House rules\n\nUse tabs.\n").unwrap();
+    fs::write(mine.join("CLAUDE.md"), "Be brief.").unwrap();
+    fs::write(mine.join(".vscode/mcp.json"), "{\n  // Ours.\n  \"servers\": {},\n}\n").unwrap();
+    fs::write(mine.join(".claude/settings.json"), "{\n  \"model\": \"opus\" // for now\n}\n").unwrap();
+    let flags = ["init", "--project", "Truck-Wash", "--agent", "frontend:goth", "--server", NOWHERE];
+    let init = |more: &[&str]| run(koor(), directory.path(), &[&flags[..], more].concat());
+    let made = init(&["--yes", "--allow-koor"]);
+    assert!(made.ok().contains("extend      truck-wash-frontend/AGENTS.md\n"), "{}", made.out);
+    let files = tree(directory.path());
+    let file = |name: &str| files[&format!("truck-wash-frontend/{name}")].as_str();
+    let instructions = file("AGENTS.md");
+    assert!(instructions.starts_with("# House rules\n\nUse tabs.\n\n<!-- koor: begin"), "{instructions}");
+    assert!(instructions.contains("\n# frontend: an agent of Truck-Wash\n"), "{instructions}");
+    assert!(file("CLAUDE.md").starts_with("Be brief.\n\n<!-- koor: begin"), "{}", file("CLAUDE.md"));
+    let entry = file(".vscode/mcp.json");
+    assert!(entry.starts_with("{\n  // Ours.\n  \"servers\": {\n    \"koor\": {"), "{entry}");
+    let settings = file(".claude/settings.json");
+    assert!(settings.contains("\"opus\", // for now") && settings.contains("\"Bash(koor:*)\""), "{settings}");
+
+    // What is outside of the block is the repository's; the block is updated in place.
+    let edited =
+        instructions.replace("Use tabs.", "Use spaces.").replace("an agent of Truck-Wash", "outdated");
+    fs::write(mine.join("AGENTS.md"), edited + "\nThe end.\n").unwrap();
+    init(&["--yes", "--allow-koor"]).ok();
+    let expected = instructions.replace("Use tabs.", "Use spaces.") + "\nThe end.\n";
+    assert_eq!(tree(directory.path())["truck-wash-frontend/AGENTS.md"], expected);
 }
 
 #[test]
@@ -361,8 +403,8 @@ fn what_cannot_be_registered_with_is_refused_and_nothing_is_written() {
         assert!(refused.err.contains(expected), "{}", refused.err);
     }
     // What is in the way is found before anything is registered.
-    fs::create_dir(directory.path().join("p-a")).unwrap();
-    fs::write(directory.path().join("p-a/AGENTS.md"), "mine").unwrap();
+    fs::create_dir_all(directory.path().join("p-a/.cursor/rules")).unwrap();
+    fs::write(directory.path().join("p-a/.cursor/rules/koor.mdc"), "mine").unwrap();
     assert_eq!(wash(directory.path(), &closed.api, Some("s3cret")).code, 1);
     assert_eq!(admin.get("/api/instances").ok().as_array().unwrap().len(), 1);
 }

@@ -10,7 +10,7 @@ use crate::wizard::{flags::tree, run::run_with};
 #[test]
 fn answers_in_plain_lines_make_what_flags_make() {
     let [by_lines, by_flags] = [(); 2].map(|()| TempDir::new().unwrap());
-    let answers = "Truck Wash\nTruck-Wash\nfrontend\ngoth\ny\nfrontend\nbackend\ngo-api\npostgres\nn\nhttp://localhost:9\n3\nyes\n";
+    let answers = "Truck Wash\nTruck-Wash\nfrontend\ngoth\ny\nfrontend\nbackend\ngo-api\npostgres\nn\nhttp://localhost:9\n3\nn\nyes\n";
     let asked = run_with(koor(), by_lines.path(), &["init", "--accessible"], answers);
     asked.ok();
     assert!(asked.out.is_empty(), "questions are no results: {}", asked.out);
@@ -32,7 +32,7 @@ fn answers_in_plain_lines_make_what_flags_make() {
 
 #[test]
 fn a_no_at_the_end_writes_nothing() {
-    for answers in ["p\na\nc\nn\n\n3\nno\n", "p\na\nc\n"] {
+    for answers in ["p\na\nc\nn\n\n3\n\nno\n", "p\na\nc\n"] {
         let directory = TempDir::new().unwrap();
         let asked = run_with(
             koor(),
@@ -50,13 +50,14 @@ fn a_no_at_the_end_writes_nothing() {
 fn a_token_is_asked_for_until_the_server_takes_it() {
     let closed = Start::default().args(["--auth-token", "s3cret"]).start().unwrap();
     let directory = TempDir::new().unwrap();
-    let answers = "wrong\ns3cret\nyes\n";
+    let answers = "wrong\ns3cret\ny\nyes\n";
     let args = ["init", "--accessible", "--project", "p", "--agent", "a:c", "--server", &closed.api];
     let asked = run_with(koor(), directory.path(), &args, answers);
     asked.ok();
     assert!(asked.err.contains("That is not it. "), "{}", asked.err);
     let files = tree(directory.path());
     assert!(files["p-a/.mcp.json"].contains("\"Authorization\": \"Bearer "));
+    assert!(files["p-a/.claude/settings.json"].contains("\"Bash(koor:*)\""));
     assert!(!files.values().any(|text| text.contains("s3cret")));
 }
 
@@ -67,7 +68,7 @@ fn an_agent_is_added_to_a_project_that_is_there() {
         ["init", "--project", "Truck-Wash", "--agent", "a:c", "--server", "http://localhost:9", "--yes"];
     crate::wizard::run::run(koor(), directory.path(), &args).ok();
     let asked =
-        run_with(koor(), directory.path(), &["init", "--accessible"], "2\na\nmobile\nflutter\nn\n3\ny\n");
+        run_with(koor(), directory.path(), &["init", "--accessible"], "2\na\nmobile\nflutter\nn\n3\nn\ny\n");
     asked.ok();
     assert!(asked.err.contains("2. An agent for Truck-Wash"), "{}", asked.err);
     assert!(asked.err.contains("there is an agent \"a\" already"), "{}", asked.err);

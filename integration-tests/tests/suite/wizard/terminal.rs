@@ -73,6 +73,7 @@ fn arrow_keys_and_names_make_a_project() {
     terminal.see("Where does it keep its data?").press(DOWN).press(ENTER);
     terminal.see("Another agent?").press("n");
     terminal.see("What shall start it?").press(ENTER);
+    terminal.see("May Claude Code run koor").press("n");
     terminal
         .see("This is what comes now")
         .see("Project Truck-Wash, at http://localhost:9 (does not answer yet)");
@@ -90,9 +91,11 @@ fn flags_answer_their_questions() {
     let directory = TempDir::new().unwrap();
     let args = ["--project", "p", "--agent", "a:rust", "--server", "https://koor.invalid"];
     let mut terminal = Terminal::start(directory.path(), &args);
+    terminal.see("May Claude Code run koor").press("y");
     terminal.see("does not answer yet").see("Write it?").press("y").see("Done: 2 workspaces of p.");
     assert_eq!(terminal.code(), 0);
-    assert!(tree(directory.path()).contains_key("p-a/AGENTS.md"));
+    let files = tree(directory.path());
+    assert!(files.contains_key("p-a/AGENTS.md") && files.contains_key("p-a/.claude/settings.json"));
 }
 
 #[test]
@@ -101,6 +104,7 @@ fn whoever_turns_back_finds_nothing_written() {
         let directory = TempDir::new().unwrap();
         let args = ["--project", "p", "--agent", "a:rust", "--server", "https://koor.invalid"];
         let mut terminal = Terminal::start(directory.path(), &args);
+        terminal.see("May Claude Code run koor").press("n");
         terminal.see("Write it?").press(keys).see("cancelled: nothing was written");
         assert_eq!(terminal.code(), 1);
         assert_eq!(tree(directory.path()), BTreeMap::new());

@@ -85,8 +85,7 @@ fn merge_into(file: File, entry: &Map<String, Value>) -> Result<(), Failure> {
     let text = read(path).map_err(|error| cannot(&error))?;
     let text = merged(&text, file.list, NAME, entry).map_err(|error| {
         cannot(&format_args!(
-            "{error}. Only plain JSON can be merged into, without comments; it is left as it is, and `koor mcp config` \
-             without --write prints what belongs into it"
+            "{error}. It was left as it is; `koor mcp config` without --write prints what belongs into it"
         ))
     })?;
     if let Some(directory) = path.parent() {

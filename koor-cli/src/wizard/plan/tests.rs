@@ -28,6 +28,7 @@ fn project(stack: Stack) -> Project {
         with_controller: true,
         server: "http://localhost:9800".to_owned(),
         token: Some(SERVERS_OWN.to_owned()),
+        allows_koor: false,
     }
 }
 
@@ -56,7 +57,9 @@ fn shown(files: &[Planned], folder: &str) -> String {
             Content::Script(_) => format!("=== {path} (script)\n{text}"),
             Content::Settings(_) => format!("=== {path} (settings)\n{text}"),
             Content::Entry { .. } if write::mode(content) == 0o600 => format!("=== {path} (secret)\n{text}"),
-            Content::Text(_) | Content::Entry { .. } => format!("=== {path}\n{text}"),
+            Content::Text(_) | Content::Block(_) | Content::Entry { .. } | Content::Listed { .. } => {
+                format!("=== {path}\n{text}")
+            }
             Content::Lines(_) => format!("=== {path} (lines)\n{text}"),
             Content::Program => format!("=== {path} (this program)\n"),
         }

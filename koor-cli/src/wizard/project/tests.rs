@@ -70,7 +70,14 @@ fn no_two_agents_have_one_name() {
 fn a_server_of_this_machine_has_a_place_to_listen_at() {
     let agents = Agents::new(vec![Agent { name: "a".to_owned(), stack: Stack::C }]).unwrap();
     let name: Name = "p".parse().unwrap();
-    let mut project = Project { name, agents, with_controller: true, server: String::new(), token: None };
+    let mut project = Project {
+        name,
+        agents,
+        with_controller: true,
+        server: String::new(),
+        token: None,
+        allows_koor: false,
+    };
     for (server, place) in [
         ("http://localhost:9800", Some("localhost:9800")),
         ("http://127.0.0.1", Some("127.0.0.1:80")),
