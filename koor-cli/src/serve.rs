@@ -13,7 +13,6 @@ use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::{runtime, sync::watch};
 
 use crate::{
-    args::serve::ServeArgs,
     exit::Failure,
     listen::Bound,
     log, open_files,
@@ -32,7 +31,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When it is set up wrongly, or something stands in its way.
-pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: ServeFlags) -> Result<(), Failure> {
     let settings = ServeSettings::resolve(args, &|name| std::env::var(name).ok())?;
     let _log = log::start(settings.log_level, settings.log_format)?;
     open_files::raise_limit();
@@ -150,8 +149,8 @@ fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> 
     let base = api.urls().split(',').next().unwrap_or_default().to_owned();
     let http = HttpSettings {
         max_body: settings.max_body,
-        allow_origins: settings.allow_origins,
-        allow_hosts: settings.allow_hosts,
+        allow_origins: settings.allow_origin,
+        allow_hosts: settings.allow_host,
         api_bind: api.written,
         dashboard_bind: dashboard.written,
         ..HttpSettings::default()
@@ -180,7 +179,7 @@ fn guide(api_base: String) -> Guide {
     Guide { endpoints, api_base }
 }
 
-/// Where the server is, for whoever started it.
+/// The line that says where the server listens.
 struct Start {
     api: String,
     dashboard: String,
@@ -206,7 +205,7 @@ impl Start {
     }
 }
 
-/// Whoever asks twice does not want to wait. Everything that was answered is on disk.
+/// A second signal exits at once. Everything that was answered is on disk.
 async fn exit_at_the_next(mut signals: Signals) {
     let first = Instant::now();
     let mut signal = signals.next().await;

@@ -48,7 +48,7 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Map<String, Value>, Failure> 
     }
 }
 
-/// Writes a file that only its owner may read: it can hold a token. Whoever reads it meanwhile finds the old one or the
+/// Writes a file that only its owner may read: it can hold a token. A concurrent reader finds the old one or the
 /// new one, whole.
 ///
 /// # Errors

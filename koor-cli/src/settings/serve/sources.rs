@@ -5,7 +5,10 @@ use std::{
     str::FromStr as _,
 };
 
-use super::{Given, Layers, switch};
+use super::{
+    layers::{Given, Layers},
+    parse::switch,
+};
 use crate::{exit::Failure, listen::Place};
 
 /// Those that decide who can reach the server, what it trusts and where it keeps its data: the start line names each

@@ -4,8 +4,18 @@ use std::{collections::HashMap, ffi::OsString, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::*;
+use std::{fs, path::Path, time::Duration};
+
+use koor_core::domain::{LeaseTime, webhooks::Secret};
+use koor_store_sqlite::Durability;
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    parse::{host, origin},
+    *,
+};
 use crate::args::{self, Task};
+use crate::log;
 
 /// Resolves a command line, an environment and a config file.
 fn resolve(
@@ -49,7 +59,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.message_retention, Duration::from_hours(30 * 24));
     assert_eq!(settings.max_body, 10 << 20);
     assert_eq!(settings.durability, Durability::Full);
-    assert!(settings.allow_origins.is_empty() && settings.allow_hosts.is_empty());
+    assert!(settings.allow_origin.is_empty() && settings.allow_host.is_empty());
     assert!(settings.allow_outbound.is_empty());
     assert!(!settings.insecure);
     assert_eq!(settings.sources.opened, [""; 0]);
@@ -171,7 +181,7 @@ fn a_bad_value_is_named_by_where_it_came_from() {
         ("--event-retention", "many"),
         ("--change-retention", "-1"),
         ("--history-limit", "1.5"),
-        ("--stale-after", "5"),
+        ("--stale-after", "soon"),
         ("--stale-after", "0s"),
         ("--compliance-every", "999d"),
         ("--task-lease", "9s"),
@@ -268,4 +278,42 @@ fn every_setting_that_opens_something_is_listed_with_its_source() {
         format!("auth_token from {config}"),
     ];
     assert_eq!(settings.sources.opened, expected);
+}
+
+/// The table in `docs/configuration.md`, from the declaration of the settings.
+fn documented() -> String {
+    let mut table =
+        "| flag | environment | key in the file | default | meaning |\n|---|---|---|---|---|\n".to_owned();
+    for setting in SETTINGS {
+        let default = match setting.default {
+            Some(default) => format!("`{default}`"),
+            None => "none".to_owned(),
+        };
+        table += &format!(
+            "| `--{}` | `{}` | `{}` | {default} | {} |\n",
+            setting.flag(),
+            setting.variable(),
+            setting.key,
+            setting.help
+        );
+    }
+    table
+}
+
+#[test]
+fn the_documentation_has_every_setting() {
+    const BEGIN: &str = "<!-- written by `KOOR_REWRITE=1 cargo test -p koor-cli documentation`: begin -->\n";
+    const END: &str = "<!-- end -->\n";
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("KOOR_REWRITE").is_some() {
+        fs::write(&page, format!("{before}{BEGIN}{}{END}{after}", documented())).unwrap();
+        return;
+    }
+    assert!(
+        table == documented(),
+        "docs/configuration.md is not what the settings say: KOOR_REWRITE=1 cargo test -p koor-cli documentation"
+    );
 }
