@@ -65,7 +65,7 @@ pub fn exchange(bytes: &[u8]) {
             // The fuzzer's own alarm.
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
-                // A stream of events has no end, and nobody who still reads it has gone.
+                // A stream of events has no end as long as it is read.
                 let streams = answer.windows(17).any(|part| part == b"text/event-stream");
                 assert!(streams, "{error} after {:?}", String::from_utf8_lossy(&answer));
                 break;

@@ -190,7 +190,7 @@ mod tests {
         assert!(!holds(&[
             (0, 9, Put(7, None), Done(1)),
             (1, 3, Get, Has(1, 7)),
-            // Whoever comes after one who has seen it sees it, too.
+            // A read after one that has seen it sees it, too.
             (4, 5, Get, Absent),
         ]));
     }

@@ -1,4 +1,4 @@
-//! Somebody whom webhooks call.
+//! A receiver of webhooks.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

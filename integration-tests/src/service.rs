@@ -1,4 +1,4 @@
-//! A small service of somebody else, that the server calls.
+//! A small external service that the server calls.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -71,7 +71,7 @@ impl Service {
                 }
                 let Some(call) = read_call(&stream) else { continue };
                 let (status, body) = answer(&call);
-                // Before the answer: whoever has seen its effect finds the call here.
+                // Before the answer: a test that has seen its effect finds the call here.
                 drop(told.send(call));
                 let head = format!(
                     "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nLocation: {place}\r\n\
@@ -99,13 +99,13 @@ impl Service {
         self.calls.recv_timeout(Duration::from_secs(30)).expect("it is called")
     }
 
-    /// The calls that have come and that nobody has looked at.
+    /// The calls that have come and were not taken yet.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.calls.try_iter().collect()
     }
 
-    /// Whether a call has come that nobody has looked at.
+    /// Whether a call has come that was not taken yet.
     #[must_use]
     pub fn was_called(&self) -> bool {
         self.calls.try_recv().is_ok()

@@ -1,4 +1,4 @@
-//! Somebody who types commands: a program, or a person at a terminal.
+//! A user of the command line: a program, or a person at a terminal.
 
 use std::{
     io::Write as _,

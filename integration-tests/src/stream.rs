@@ -93,7 +93,7 @@ impl Read for Chunks {
 
 impl Drop for Chunks {
     fn drop(&mut self) {
-        // Whoever reads no further says so at once.
+        // A reader that stops early says so at once.
         drop(self.reader.get_ref().shutdown(Shutdown::Both));
     }
 }

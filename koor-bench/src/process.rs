@@ -53,7 +53,7 @@ impl Process {
         })
     }
 
-    /// Waits until somebody listens there.
+    /// Waits until the address accepts connections.
     pub(crate) fn listening(&mut self, port: u16) -> SocketAddr {
         let place = SocketAddr::from(([127, 0, 0, 1], port));
         self.until(|_| TcpStream::connect(place).ok().map(|_| place))
@@ -95,7 +95,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody has, just now.
+/// A port that is free at the moment.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! Servers to be measured against that nobody packages: hyper and nothing else, a query for each read, and durable
+//! Servers to be measured against that no distribution packages: hyper and nothing else, a query for each read, and durable
 //! writes as one writes them without thinking.
 
 mod bare;

@@ -12,6 +12,7 @@ use crate::{
         rules, specs, state, status, templates, usage, validate, webhooks,
     },
     global::Global,
+    settings::serve::ServeFlags,
     wizard,
 };
 
@@ -46,111 +47,111 @@ Examples:
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Starts the server
+    /// Start the server
     #[command(after_help = serve::EXAMPLES)]
-    Serve(Box<serve::ServeArgs>),
+    Serve(Box<ServeFlags>),
 
-    /// Makes workspaces for agents that work together: the wizard
+    /// Set up workspaces for a project's agents (wizard)
     #[command(after_help = wizard::EXAMPLES)]
     Init(Box<wizard::InitArgs>),
 
-    /// Takes over the database of an original server
+    /// Import the database of an original server
     #[command(after_help = import::EXAMPLES)]
     Import(import::Import),
 
-    /// Asks whether the server can do its work
+    /// Check the health of the server
     #[command(after_help = status::EXAMPLES)]
     Status,
 
-    /// Shows and sets where the server is
+    /// Show and change settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
 
-    /// What MCP clients need to find this server
+    /// Connect MCP clients to the server
     #[command(subcommand)]
     Mcp(mcp::McpCommand),
 
-    /// Shared values, with every version they had
+    /// Manage shared values and their versions
     #[command(subcommand)]
     State(state::StateCommand),
 
-    /// What projects agree on: JSON documents with versions
+    /// Manage specs: JSON documents of projects
     #[command(subcommand)]
     Specs(specs::SpecsCommand),
 
-    /// The event log: what happened, and what happens next
+    /// Publish and follow events
     #[command(subcommand)]
     Events(events::EventsCommand),
 
-    /// Checks files against a project's rules
+    /// Check files against a project's rules
     #[command(after_help = validate::EXAMPLES)]
     Validate(validate::ValidateArgs),
 
-    /// Saves everything on the server in a file
+    /// Save a backup of the server to a file
     #[command(after_help = backup::BACKUP_EXAMPLES)]
     Backup(backup::BackupArgs),
 
-    /// Restores what a backup holds
+    /// Restore a backup
     #[command(after_help = backup::RESTORE_EXAMPLES)]
     Restore(backup::RestoreArgs),
 
-    /// Looks for what is wrong, and says what to do
+    /// Diagnose problems and say how to fix them
     #[command(after_help = doctor::EXAMPLES)]
     Doctor,
 
-    /// What services promise each other
+    /// Manage contracts between services
     #[command(subcommand)]
     Contract(contract::ContractCommand),
 
-    /// What code must and must not contain
+    /// Manage rules for code
     #[command(subcommand)]
     Rules(rules::RulesCommand),
 
-    /// Who is called when something happens
+    /// Manage webhooks
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
 
-    /// Whether agents keep to their contracts
+    /// Run and list compliance checks
     #[command(subcommand)]
     Compliance(compliance::ComplianceCommand),
 
-    /// Rules and contracts to take from project to project
+    /// Manage templates of rules and contracts
     #[command(subcommand)]
     Templates(templates::TemplatesCommand),
 
-    /// Shows who did what, newest first
+    /// Show the audit log, newest first
     #[command(after_help = audit::EXAMPLES)]
     Audit(Box<audit::Audit>),
 
-    /// Shows the server, or its agents, in numbers
+    /// Show metrics of the server or its agents
     #[command(after_help = metrics::EXAMPLES)]
     Metrics(metrics::Metrics),
 
-    /// What models cost
+    /// Record and report LLM usage
     #[command(subcommand)]
     Llm(usage::LlmCommand),
 
-    /// Registers an agent, whose directory this becomes
+    /// Register an agent for this directory
     #[command(after_help = instances::REGISTER)]
     Register(instances::Register),
 
-    /// Makes a registered agent active, whose directory this becomes
+    /// Activate a registered agent
     #[command(after_help = instances::ACTIVATE)]
     Activate(instances::WhichOrOwn),
 
-    /// Says that an agent is alive
+    /// Send a heartbeat for an agent
     #[command(after_help = instances::HEARTBEAT)]
     Heartbeat(instances::WhichOrOwn),
 
-    /// Who is there
+    /// List and manage instances
     #[command(subcommand)]
     Instances(instances::InstancesCommand),
 
-    /// Prints what a shell needs to complete commands
+    /// Print shell completions
     #[command(after_help = manual::COMPLETIONS)]
     Completions(manual::Completions),
 
-    /// Prints a manual page
+    /// Print a manual page
     #[command(after_help = manual::MAN)]
     Man(manual::Man),
 }

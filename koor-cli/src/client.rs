@@ -40,14 +40,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that calls where, and as whom, the settings say. It connects with the first request.
+    /// A client for the server and the identity in the settings. It connects with the first request.
     pub(crate) fn new(settings: &ClientSettings) -> Self {
         let server = settings.server.value.clone();
         let url = Url::parse(&server).ok();
         let secure = url.as_ref().is_some_and(|url| url.scheme() == "https");
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // A redirect takes neither a body nor a token along: whoever set the wrong URL is told the right one.
+            // A redirect must take neither a body nor a token along: the user is told the right URL instead.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
@@ -109,7 +109,7 @@ impl Client {
         Request::new(self, "DELETE", path)
     }
 
-    /// Nobody is there, or not who was expected.
+    /// No connection to the server came about.
     fn unreachable(&self, error: &Error) -> Failure {
         let server = &self.server;
         let why = match error {
@@ -139,7 +139,7 @@ impl Client {
         ))
     }
 
-    /// Somebody else answered in the server's name.
+    /// Another program answered at the server's address.
     fn not_koor(&self, answer: &Answer) -> Failure {
         let Self { server, .. } = self;
         let status = answer.status;
@@ -165,7 +165,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whom this machine trusts; where it says nothing, whom browsers trust.
+/// The root certificates of this machine, or those of browsers where it has none.
 fn roots() -> RootCerts {
     let found = rustls_native_certs::load_native_certs().certs;
     if found.is_empty() {

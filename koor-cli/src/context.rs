@@ -1,4 +1,4 @@
-//! What a command works with: a server, and somebody who reads what comes of it.
+//! What a command works with: settings, a client of the server, and the output.
 
 use crate::{
     client::{Client, Request},
@@ -31,7 +31,7 @@ impl Context {
         Ok(Self { settings, client, output })
     }
 
-    /// Says on stderr that a write is no one's, where a directory has settings but no identity.
+    /// Warns on stderr that a write is anonymous, where a directory has settings but no identity.
     pub(crate) fn warn_if_anonymous(&self) {
         let ClientSettings { file, instance_id, token, .. } = &self.settings;
         if let (Some(file), None, None) = (file, instance_id, token) {
@@ -55,7 +55,7 @@ impl Context {
     /// Sends a request, and prints the JSON that comes back.
     ///
     /// # Errors
-    /// When it is refused, or nobody is there to ask, or the output can't be written.
+    /// When the server refuses or can't be reached, or the output can't be written.
     pub(crate) fn show(&self, request: Request<'_>) -> Result<(), Failure> {
         self.output.json(&request.send()?.bytes()?)
     }

@@ -1,4 +1,4 @@
-//! How a run ends, for whoever started it.
+//! Exit codes, and what is printed on stderr.
 
 use std::{
     error::Error as StdError,
@@ -18,12 +18,12 @@ const REFUSED: u8 = 1;
 /// The server can't be reached: later, or elsewhere, it may be.
 const UNREACHABLE: u8 = 3;
 
-/// Whoever read the output has gone: what a shell makes of a program that SIGPIPE ended.
+/// The reader of the output has gone: the code that a shell gives to a program ended by SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
 /// Says something that does not keep a command from doing what it was called for.
 pub(crate) fn warn(text: impl fmt::Display) {
-    // Whoever closed stderr does not want to know.
+    // Without stderr, there is no place to report an error.
     let _ = writeln!(io::stderr(), "koor: {}", text.to_string().replace(['\n', '\r'], " "));
 }
 
@@ -100,7 +100,7 @@ impl Failure {
         }
     }
 
-    /// The output can't be written. Whoever closed it knows.
+    /// The output can't be written. A closed pipe is not worth a message.
     pub(crate) fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self { code: CLOSED_PIPE, said: Said::Nothing }
@@ -178,7 +178,7 @@ impl Failure {
     /// Says why, and ends.
     pub(crate) fn report(self) -> ExitCode {
         let mut stderr = io::stderr().lock();
-        // Whoever closed stderr does not want to know.
+        // Without stderr, there is no place to report an error.
         let _ = match self.said {
             Said::Nothing => Ok(()),
             Said::Line(text) => writeln!(stderr, "koor: {}", text.replace(['\n', '\r'], " ")),

@@ -19,11 +19,11 @@ const LARGEST: u64 = 512 << 20;
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Input {
-    /// The value itself; - reads it from standard input
+    /// The value; - reads standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
 
-    /// The file that holds it; - is standard input
+    /// File of the value; - is standard input
     #[arg(long, value_name = "PATH")]
     pub(crate) file: Option<String>,
 }

@@ -121,7 +121,7 @@ impl Place {
 }
 
 impl Bound {
-    /// Sockets that somebody else opened.
+    /// Sockets that the service manager opened.
     pub(crate) fn inherited(listeners: Vec<TcpListener>) -> Self {
         let written: Vec<_> = addresses(&listeners).map(|address| address.to_string()).collect();
         Self { listeners, written: written.join(",") }

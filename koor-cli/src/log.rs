@@ -11,7 +11,7 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::Subsc
 use self::{stderr::STDERR, text::Text};
 use crate::exit::Failure;
 
-/// What the line that says where the server listens is logged under: shown at every level, because whoever asked for
+/// What the line that says where the server listens is logged under: shown at every level, because a program that asked for
 /// port 0 must find out.
 pub(crate) const START: &str = "koor::start";
 
@@ -32,7 +32,7 @@ impl Drop for Log {
     }
 }
 
-/// Writes the lines that wait, for whoever ends the process without another word.
+/// Writes the waiting lines, before the process exits.
 pub(crate) fn flush() {
     STDERR.flush();
 }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             return Failure::typed(&error).report();
         }
         Err(error) => {
-            // Nobody is left to tell if that fails.
+            // There is no place to report that this failed.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }

@@ -40,7 +40,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// What was asked for, or what suits whoever reads it.
+    /// The form that was asked for, or the default for a terminal or a pipe.
     ///
     /// # Errors
     /// When two things at once were asked for.
@@ -195,7 +195,7 @@ fn page(text: &str, height: Option<usize>) -> Result<(), Failure> {
         .spawn();
     let Ok(mut pager) = pager else { return print(text.as_bytes()) };
     if let Some(mut stdin) = pager.stdin.take() {
-        // Whoever leaves the pager early has seen enough.
+        // Leaving the pager early is not an error.
         drop(stdin.write_all(text.as_bytes()));
     }
     match pager.wait() {

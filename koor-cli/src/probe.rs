@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{client::Client, settings::client::ClientSettings};
 
-/// Longer than any server that is awake needs; and somebody waits.
+/// Longer than a running server needs, and short enough to wait for.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is known of a server.

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("put        {key} is at version {}", first.output.revision.version);
     koor.execute(&me, put(r#"{"step": 2}"#)?).await?;
 
-    // A writer that looked before somebody else wrote is told so, and changes nothing.
+    // A writer that has read an outdated version is refused, and changes nothing.
     let stale = put(r#"{"step": "mine"}"#)?.only_if(Precondition::at(Version::FIRST));
     match koor.execute(&me, stale).await {
         Err(refusal) => println!("put if 1   refused: {refusal}"),

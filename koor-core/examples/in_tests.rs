@@ -9,7 +9,7 @@ use koor_core::{
     use_cases::PutDocument,
 };
 
-/// Takes a task, unless somebody else has it: whether it is ours now.
+/// Takes a task unless another agent has it. Answers whether it is ours now.
 async fn claim(koor: &Koor, task: &str, who: &str) -> Result<bool, Error> {
     let key = StateKey::new(format!("tasks/{task}"))?;
     let claim = PutDocument::state(key, who.to_owned(), ContentType::json())?.only_if(Precondition::absent());

@@ -58,7 +58,7 @@ impl Live {
 
 impl CommitObserver for Live {
     fn committed(&self, events: &[Event]) {
-        // First: whoever is woken by the hub must not meet an instance as it was before.
+        // First: a subscriber that the hub wakes must not see an instance as it was before.
         self.instances.forget(events);
         self.hub.announce(events);
     }
@@ -135,7 +135,7 @@ impl Koor {
         Self::on_shared(Arc::new(store))
     }
 
-    /// As [`on`](Self::on), for a store that somebody else holds too.
+    /// As [`on`](Self::on), for a store that the caller shares.
     pub fn on_shared(store: Arc<dyn Store>) -> Builder {
         Builder {
             store,

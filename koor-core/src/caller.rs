@@ -31,7 +31,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Somebody on a server that asks for no token, or the program that embeds the core.
+    /// A caller of a server that asks for no token, or the program that embeds the core.
     #[must_use]
     pub fn local() -> Self {
         Self { role: Role::Admin, actor: Actor::default(), instance: None }
@@ -83,7 +83,7 @@ impl Caller {
 /// Who may do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever may call at all.
+    /// Every caller.
     Anyone,
     /// Only admins; says what they do.
     Admin(&'static str),

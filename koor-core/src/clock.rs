@@ -161,7 +161,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Where the core gets ids and secrets that nobody can guess.
+/// The source of ids and secrets that cannot be guessed.
 pub trait IdSource: Send + Sync + 'static {
     /// An id that no instance has had.
     fn instance_id(&self) -> InstanceId;

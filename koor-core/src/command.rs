@@ -23,7 +23,7 @@ use crate::{
 
 /// A change: what is asked for, and the rule that does it.
 ///
-/// Whatever is slow (parsing, hashing, compiling) has happened before: `apply` runs while nobody else can write.
+/// Whatever is slow (parsing, hashing, compiling) has happened before: `apply` blocks all other writers.
 pub trait Command: Send + Sync + 'static {
     /// What the caller gets.
     type Output: Send + 'static;
@@ -65,7 +65,7 @@ enum Record {
     Audit { action: Action, resource: String, actor: Option<Actor> },
     /// The event log itself is the record.
     EventLog,
-    /// Nobody asked for it.
+    /// No caller asked for it.
     Housekeeping,
 }
 

@@ -66,13 +66,13 @@ impl CpuLimiter {
         Arc::clone(&self.reading).acquire_owned().await.ok()
     }
 
-    /// Waits until nobody else checks all contracts.
+    /// Waits until no other check of all contracts runs.
     pub(crate) async fn checking_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.checking).acquire_owned().await.ok()
     }
 
-    /// Holds events against patterns that take long, on a thread that nobody waits for, in its turn. There is always a
-    /// next event, so nobody is refused.
+    /// Holds events against patterns that take long, on a blocking thread, in its turn. There is always a
+    /// next event, so no event is refused.
     pub(crate) async fn run_matching<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -89,19 +89,19 @@ impl CpuLimiter {
     /// Waits for a turn; `None` when there will be none any more.
     pub(crate) async fn permit(&self, room: usize) -> Option<Permit> {
         let units = units(room, ROOM).max(1);
-        // Room first: whoever waits for much of it must not hold a turn meanwhile.
+        // Room first: work that waits for much of it must not hold a turn meanwhile.
         let room = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
         Some(Permit { _room: room, _turn: Arc::clone(&self.turns).acquire_owned().await.ok()? })
     }
 }
 
 impl Permit {
-    /// Does the work on a thread that nobody waits for.
+    /// Does the work on a blocking thread.
     pub(crate) async fn work<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        // The work goes on when nobody waits for it any more, and keeps its turn until it is done.
+        // The work goes on when its caller is gone, and keeps its turn until it is done.
         let worked = spawn_blocking(move || {
             let done = work();
             drop(self);

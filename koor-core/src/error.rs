@@ -146,7 +146,7 @@ impl From<Conflict> for Error {
 pub enum ErrorKind {
     /// The request is wrong, and will be wrong again.
     Invalid,
-    /// Nobody we know.
+    /// The token is missing or unknown.
     Unauthorized,
     /// Not allowed for this caller.
     Forbidden,

@@ -191,7 +191,7 @@ impl Hub {
                 tail.push(Arc::new(Frame::new(event.clone())));
             }
         }
-        // After the tail: whoever is woken by this finds them there.
+        // After the tail: a subscriber that this wakes finds them there.
         self.head.send_modify(|head| head.last = last.id.into());
         if events.iter().any(|event| about_webhooks(&event.topic)) {
             self.webhooks.send_modify(|_| ());

@@ -326,7 +326,7 @@ impl TopicFilter {
         self.cost > CHEAP
     }
 
-    /// How many events may be held against it before somebody else has a turn: some milliseconds' worth.
+    /// The number of events to match before other work gets a turn: some milliseconds' worth.
     #[must_use]
     pub fn most_at_once(&self) -> usize {
         /// Events times tokens.

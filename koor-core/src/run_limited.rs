@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Koor {
-    /// Does work that takes long, or about so many bytes of memory, on a thread that nobody waits for, in its turn.
+    /// Does work that takes long, or about so many bytes of memory, on a blocking thread, in its turn.
     ///
     /// # Errors
     /// What the work says; [`StoreError::Busy`] when its turn does not come within ten seconds.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{LeaseTime, webhooks::Secret};
 
-/// How the core behaves. The defaults are those of a server that nobody configured.
+/// Settings of the core. The defaults are those of a server without configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What admins show; without it, everybody is one.

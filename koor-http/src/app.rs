@@ -261,7 +261,7 @@ impl Connection {
         Served { answer, caller, warning, count }
     }
 
-    /// Hands a request to a mounted service, with its body and its caller. Answers for whom it counts as a call, too.
+    /// Hands a request to a mounted service, with its body and its caller. Answers also the caller that it counts for.
     async fn call_mount(
         &self,
         mount: &Mount,

@@ -1,4 +1,4 @@
-//! The files of the dashboard, which somebody else brings.
+//! The files of the dashboard, which the embedding program brings.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 

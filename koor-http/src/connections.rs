@@ -1,7 +1,7 @@
 //! Which connections are open, and which of them make room when there are too many, or when too much memory is held by
 //! heads that do not end.
 //!
-//! Strangers go first: connections on which nobody has been identified yet. Among them, those that have done nothing for
+//! Strangers go first: connections on which no caller has been identified yet. Among them, those that have done nothing for
 //! the longest time.
 
 use std::{
@@ -57,7 +57,7 @@ struct Open {
     last_head: u64,
 }
 
-/// Whether somebody is known there, and when the head began to be counted.
+/// Whether a caller is known there, and when the head began to be counted.
 type HeadKey = (bool, u64);
 
 struct Entry {
@@ -82,7 +82,7 @@ enum Rank {
 }
 
 impl Entry {
-    /// What it is ended for; `None` while somebody who is known is being answered.
+    /// The reason to end it; `None` while a known caller is being answered.
     fn rank(&self) -> Option<Rank> {
         match (self.stranger, self.turn.is_clients()) {
             (true, true) => Some(Rank::IdleStranger),
@@ -139,7 +139,7 @@ impl Connections {
         }
     }
 
-    /// Somebody was identified on that connection.
+    /// A caller was identified on that connection.
     pub(crate) fn know(&self, id: Id) {
         let mut open = self.lock();
         let Some(entry) = open.entries.get_mut(&id).filter(|entry| entry.stranger) else { return };

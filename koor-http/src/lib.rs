@@ -1,7 +1,7 @@
 //! The REST data plane of Koor, on raw hyper.
 //!
 //! A [`Server`] answers on two kinds of listener: the API's, where agents call, and the dashboard's, which has the same
-//! API beside the files that somebody gives it as [`Assets`]. Other services, such as MCP, are mounted under a path and
+//! API beside the files that it is given as [`Assets`]. Other services, such as MCP, are mounted under a path and
 //! share everything that comes before a route: limits, origins, identity, counting, the log.
 //!
 //! One static table names every route; the router, `Allow`, the `OpenAPI` document and [`endpoints`] all read it.

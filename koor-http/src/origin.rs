@@ -54,7 +54,7 @@ impl Gate {
         opens_page: impl FnOnce() -> bool,
     ) -> Result<(), Failure> {
         if headers.get_all(HOST).iter().nth(1).is_some() {
-            // Whoever stands before us may have looked at the other one.
+            // A proxy in front of us may have checked the other one.
             return Err(Failure::Refused("host not allowed: it is named twice".to_owned()));
         }
         let host = match uri.authority() {

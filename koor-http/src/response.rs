@@ -80,7 +80,7 @@ const WORTH_PACKING: usize = 1024;
 /// Larger bodies take milliseconds to pack: not on a thread that others wait for.
 pub(crate) const HEAVY: usize = 64 << 10;
 
-/// Does what takes a while, and next to no memory, on a thread that nobody waits for.
+/// Does work that takes a while, and next to no memory, on a blocking thread.
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -104,7 +104,7 @@ pub(crate) async fn pack(asked: &HeaderMap, answer: &mut Answer) {
         spawn_blocking(move || gzip(&bytes)).await.ok().flatten()
     };
     let headers = answer.headers_mut();
-    // Whoever keeps the answer for others must know that they may ask otherwise.
+    // A cache must know that other clients may want another encoding.
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(packed) = packed {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

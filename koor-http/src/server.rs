@@ -162,7 +162,7 @@ struct Acceptor {
 /// The first pause after a failed accept, when the machine is out of something: doubled with each failure in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest such pause: whoever waits in the backlog should not wait longer than that once there is room again.
+/// The longest such pause: a client in the backlog should not wait longer once there is room again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether one of many connections that are all in use has become idle.
@@ -230,7 +230,7 @@ impl Acceptor {
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Door)>> {
-        // Whoever was served last is asked last: a busy listener must not keep the others waiting.
+        // The listener that was served last is polled last: a busy one must not keep the others waiting.
         for index in 0..self.listeners.len() {
             let (listener, door) = &self.listeners[index];
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {

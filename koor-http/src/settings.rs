@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How the server talks HTTP. The defaults are those of a server that nobody configured.
+/// Settings of the HTTP server. The defaults are those of a server without configuration.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// The largest body of an ordinary request, in bytes.
@@ -13,7 +13,7 @@ pub struct HttpSettings {
     pub allow_origins: Vec<String>,
     /// Names, beyond the loopback ones, under which a server on loopback may be called: a host, with or without a port.
     pub allow_hosts: Vec<String>,
-    /// How many connections there are at once. Idle ones are closed for more, those first on which nobody was identified;
+    /// The limit of connections. Idle ones are closed for new ones, those without an identified caller first;
     /// while all are in use, more wait.
     pub max_connections: usize,
     /// How long a client may take to send a request's head.

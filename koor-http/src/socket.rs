@@ -33,7 +33,7 @@ pub(crate) struct Turn(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     number: AtomicU32,
-    /// Whether somebody wants to know that the client has ended; nobody looks, else.
+    /// Whether a request wants to know that the client has closed its side; it is only checked then.
     watched: AtomicBool,
     /// Whether the client is known to have ended.
     ended: AtomicBool,
@@ -202,7 +202,7 @@ impl<O: Owner> Socket<O> {
         Poll::Ready(Ok(()))
     }
 
-    /// Looks whether the client has ended, for whoever wants to know.
+    /// Checks whether the client has closed its side, for a request that waits.
     fn look_for_the_end(&mut self, cx: &mut Context<'_>) {
         let mut byte = [MaybeUninit::uninit()];
         let mut buffer = ReadBuf::uninit(&mut byte);

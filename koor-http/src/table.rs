@@ -24,9 +24,9 @@ pub(crate) enum Verb {
 /// Who may call a route. Only a note: the core decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody, without a token.
+    /// Everyone, without a token.
     Open,
-    /// Whoever has a token, where tokens are asked for.
+    /// Every caller with a token, where tokens are asked for.
     Anyone,
     /// Admins, and the instance that it is about.
     Own,

@@ -18,7 +18,7 @@ fn plan(max_connections: usize) -> Plan {
     Plan { http, ..Plan::guarded() }
 }
 
-/// So many connections on which nobody has shown a token.
+/// So many connections on which no token was shown.
 async fn strangers(site: &Site, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..count {

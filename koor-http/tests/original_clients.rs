@@ -38,9 +38,9 @@ async fn a_source_that_does_not_exist_matches_no_rule_and_hides_none() {
 async fn an_instance_that_is_not_there_has_no_metrics_and_one_that_is_gone_keeps_its_own() {
     let site = Site::open().await;
     for path in [
-        "/api/metrics/agents/nobody",
+        "/api/metrics/agents/unknown",
         "/api/metrics/agents/00000000-0000-4000-8000-000000000000",
-        "/api/metrics/agents?instance_id=nobody",
+        "/api/metrics/agents?instance_id=unknown",
     ] {
         let answer = site.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "[]"), "{path}");
@@ -57,7 +57,7 @@ async fn an_instance_that_is_not_there_has_no_metrics_and_one_that_is_gone_keeps
 #[tokio::test]
 async fn an_instance_that_is_not_there_has_no_compliance_runs() {
     let site = Site::open().await;
-    for id in ["nobody", "00000000-0000-4000-8000-000000000000"] {
+    for id in ["unknown", "00000000-0000-4000-8000-000000000000"] {
         let answer = site.get(&format!("/api/compliance/history?instance_id={id}")).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "[]"), "{id}");
     }

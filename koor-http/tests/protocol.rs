@@ -380,9 +380,9 @@ async fn an_instance_is_known_by_its_token_or_named_beside_the_servers() {
     let server = format!("bearer {TOKEN}");
     site.send("PUT", "/api/state/b", &[("authorization", &server), ("x-koor-instance", &id)], b"1").await;
     site.send("PUT", "/api/state/c", &[("authorization", &server)], b"1").await;
-    let unknown = [("authorization", server.as_str()), ("x-koor-instance", "nobody")];
+    let unknown = [("authorization", server.as_str()), ("x-koor-instance", "no-one")];
     let warned = site.send("PUT", "/api/state/d", &unknown, b"1").await;
-    assert_eq!(warned.header("x-koor-warning"), Some("unknown instance nobody"));
+    assert_eq!(warned.header("x-koor-warning"), Some("unknown instance no-one"));
     let written: Vec<_> = site.audit().await.into_iter().take(4).collect();
     assert_eq!(
         written,

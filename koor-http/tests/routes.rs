@@ -250,7 +250,7 @@ async fn rules_and_contracts(walk: &mut Walk) {
     );
     let list = walk.go("GET", "/api/contracts/{project}", "/api/contracts/p", "").await.json();
     assert_eq!(list["contracts"][0]["endpoints"], 1);
-    // There is nobody in this test who makes calls.
+    // Nothing in this test makes calls.
     let called =
         walk.site.post("/api/contracts/p/c/test", r#"{"endpoint":"POST /x","base_url":"http://x"}"#).await;
     assert_eq!(called.status, 400);

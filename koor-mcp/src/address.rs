@@ -32,7 +32,7 @@ fn first<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value.split(',').next().map(str::trim)
 }
 
-/// A host with its port. What else may stand there is for nobody to read as an address.
+/// A host with its port, and nothing else that an authority may hold.
 fn authority(text: &str) -> Option<Authority> {
     Authority::try_from(text).ok().filter(|authority| !authority.as_str().contains('@'))
 }

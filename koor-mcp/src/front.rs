@@ -82,7 +82,7 @@ impl Mcp {
 }
 
 impl Mcp {
-    /// The caller for whom a call counts: the instance that it names, where an admin calls on behalf of one. An instance
+    /// The caller that a call counts for: the instance that it names, where an admin calls on behalf of one. An instance
     /// that calls with its own token counts as itself, whichever it names.
     async fn called_by(&self, caller: Caller, named: Option<InstanceId>) -> Caller {
         let Some(id) = named.filter(|_| caller.role() == Role::Admin) else { return caller };

@@ -1,6 +1,6 @@
 //! MCP over stdin and stdout, for clients that can't speak HTTP: one message a line, each passed on to a server.
 //!
-//! A [`Bridge`] knows the protocol and no network: whoever holds it posts what [`Bridge::ask`] makes of a line, and hands
+//! A [`Bridge`] knows the protocol and no network: its owner posts what [`Bridge::ask`] makes of a line, and hands
 //! what came back to [`Bridge::answer`].
 
 use serde_json::{Value, json};
@@ -144,6 +144,6 @@ mod tests {
         });
         assert_eq!(bridge.answer(&asked, 401, body), Some(expected.to_string()));
         let told = post(&bridge, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        assert_eq!(told.failed("nobody there"), None);
+        assert_eq!(told.failed("no server there"), None);
     }
 }

@@ -121,7 +121,7 @@ pub(crate) static TOOLS: [Definition; 5] = [
             Argument::required("project", ""),
             Argument::required("rule_id", "E.g. no-inline-sql"),
             Argument::required("pattern", "Regex; for custom a built-in check, e.g. no-secrets, max-line-length:100"),
-            Argument::required("message", "What to tell whoever breaks it"),
+            Argument::required("message", "What to tell when it is broken"),
             Argument::one_of("severity", &["error", "warning"], ""),
             Argument::one_of("match_type", &["regex", "missing", "custom"],
                 "regex: no line may match; missing: the file must match"),

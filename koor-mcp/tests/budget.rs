@@ -15,7 +15,7 @@ fn five_definitions_cost_no_more_than_their_budget() {
     println!("{tokens} tokens, {} bytes: {wire}", wire.len());
     const { assert!(WANTED <= PROMISED) };
     assert!(tokens <= WANTED, "{tokens} tokens, {WANTED} wanted, {PROMISED} promised");
-    // The guide says what it is: whoever changes a word changes the figure.
+    // The guide names the figure, which changes with every word.
     let guide = include_str!("../../docs/mcp-guide.md");
     assert!(
         guide.contains(&format!("**{tokens} tokens**")),

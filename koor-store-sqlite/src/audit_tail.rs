@@ -131,7 +131,7 @@ mod tests {
         FieldHashes::of(&AuditEntry {
             id: AuditId::after(None),
             timestamp: Timestamp::from_millis(0),
-            actor: Actor::new("somebody"),
+            actor: Actor::new("frontend"),
             action: "state.put".into(),
             resource: resource.into(),
             detail: "{}".into(),
@@ -152,7 +152,7 @@ mod tests {
             Candidates { after: 10, through: 13, ids: vec![11, 13] }
         );
         assert_eq!(recent.candidates(Field::Actor, "a").ids, [0; 0]);
-        assert_eq!(recent.candidates(Field::Actor, "somebody").ids, [11, 12, 13]);
+        assert_eq!(recent.candidates(Field::Actor, "frontend").ids, [11, 12, 13]);
         recent.forget(12);
         assert_eq!(
             recent.candidates(Field::Resource, "a"),

@@ -26,7 +26,7 @@ const MAX_VALUE_BYTES: usize = 1 << 20;
 
 type Entries = HashMap<DocumentKey, Arc<Document>>;
 
-/// Two generations: when the young one is full it becomes the old one, and what nobody asks for until the next
+/// Two generations: when the young one is full it becomes the old one, and what is not used until the next
 /// change is forgotten.
 #[derive(Default)]
 struct Shard {

@@ -2,10 +2,10 @@
 
 use koor_core::ports::StoreError;
 
-/// What a result code means for whoever asked.
+/// What a result code means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// Somebody else is in the way for the moment.
+    /// Another connection holds a lock for the moment.
     Busy,
     /// There is no room to write, or no permission to.
     Full(&'static str),
@@ -45,7 +45,7 @@ const IO_COMMIT_ATOMIC: i32 = 30;
 const IO_DATA: i32 = 32;
 const IO_CORRUPT_FS: i32 = 33;
 
-/// Says what a failure of the database means for whoever asked for `attempted`.
+/// Says what a failure of the database means for the caller that `attempted` it.
 pub(crate) fn store_error(attempted: &'static str, error: sqlx::Error) -> StoreError {
     let code = error
         .as_database_error()

@@ -1,11 +1,11 @@
-//! How the index of the audit log follows the log: in rounds of many entries, and each round in steps so small that nobody
+//! How the index of the audit log follows the log: in rounds of many entries, and each round in steps so small that no writer
 //! waits for one.
 
 use koor_core::ports::StoreResult;
 
 use crate::{audit_tail::Field, conn::Conn, revision_cache::LogTails, rows::audit};
 
-/// So many audit entries may be in no index, and in nobody's memory either: reading them takes a fraction of a millisecond.
+/// So many audit entries may be in no index, and not in memory either: reading them takes a fraction of a millisecond.
 const UNKNOWN: i64 = 1024;
 
 /// So many entries go into the index in one step: some milliseconds.
@@ -37,7 +37,7 @@ impl Indexing {
         audit::prepare_to_index(conn)?;
         let through = audit::indexed(conn)?;
         let most = i64::from(index_after.max(1));
-        // What that process has left is known to nobody, so less of it is left for long.
+        // What that process has left is in no memory, so less of it is left for long.
         Ok(Self { through, due: through + most.min(UNKNOWN), most, round: None })
     }
 

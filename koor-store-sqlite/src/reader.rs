@@ -36,7 +36,7 @@ pub(crate) struct Question {
     pub(crate) answer: oneshot::Sender<StoreResult<()>>,
 }
 
-/// Answers questions until nobody can ask any more. `alive` is held as long as the connection is open.
+/// Answers questions until the last sender is dropped. `alive` is held as long as the connection is open.
 pub(crate) fn serve(
     mut conn: Conn,
     queue: &Mutex<Receiver<Question>>,
@@ -46,7 +46,7 @@ pub(crate) fn serve(
     loop {
         let question = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Question { job, single, answer }) = question else { break };
-        // Whoever has gone away is not read for.
+        // A caller that has gone away needs no answer.
         if answer.is_closed() {
             continue;
         }
@@ -91,7 +91,7 @@ pub(crate) fn run_detached(database: &Path, job: ReadJob) -> StoreResult<()> {
     let closed = source.close().map_err(|error| store_error(ATTEMPTED, error));
     copied?;
     closed?;
-    // Nobody writes to it: it needs no locks, and leaves no files beside it.
+    // It is never written: it needs no locks, and leaves no files beside it.
     let mut conn = connect(open::reading_with_care(copy.path()).immutable(true))?;
     let result = run(&mut conn, None, job);
     if let Err(error) = conn.close() {

@@ -47,7 +47,7 @@ async fn indexed(directory: &Path) -> (i64, i64) {
     (row.get(0), row.get(1))
 }
 
-/// Waits until the index has the log up to there: the writer brings it on while nobody else wants it.
+/// Waits until the index has the log up to there: the writer extends it while it is idle.
 async fn until_indexed(directory: &Path, through: i64) {
     while indexed(directory).await != (through, through) {
         tokio::task::yield_now().await;

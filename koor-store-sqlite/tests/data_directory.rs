@@ -66,7 +66,7 @@ async fn refused_and_untouched(directory: &Path) -> OpenError {
     said
 }
 
-/// As a killed process leaves a directory: without the shared memory, and nobody has closed the rest.
+/// As a killed process leaves a directory: without the shared memory, and with the rest unclosed.
 fn killed(directory: &Path) -> TempDir {
     let killed = TempDir::new().unwrap();
     for entry in fs::read_dir(directory).unwrap() {

@@ -255,7 +255,7 @@ async fn the_audit_log_cannot_be_changed_by_hand() {
     put_one(&store, "a", b"1").await.unwrap();
     let mut conn = raw(&directory).await;
     for change in [
-        "UPDATE audit_log SET actor = 'nobody'",
+        "UPDATE audit_log SET actor = 'intruder'",
         "DELETE FROM audit_log",
         "DELETE FROM audit_log WHERE id = 1",
     ] {

@@ -90,7 +90,7 @@ fn write_and_kill(directory: &Path, seed: u64, after: Duration, answered: &mut A
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut begin: Option<Instant> = None;
     let mut line = String::new();
-    // A line without its end was cut off by the kill: nobody was told.
+    // A line without its end was cut off by the kill, so it was not reported.
     while output.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
         if let Some(answer) = line.trim_end().strip_prefix("answered ") {
             let mut words = answer.split(' ');
@@ -120,7 +120,7 @@ async fn write_until_killed(directory: &Path, seed: u64) {
 }
 
 async fn write(koor: Koor, mut random: Random) {
-    // A bound, in case that nobody kills us.
+    // A bound, in case that the kill does not come.
     for _ in 0..100_000 {
         let key = StateKey::new(format!("torture/{}", random.below(KEYS))).unwrap();
         let value = vec![b'x'; usize::try_from(1 + random.below(2000)).unwrap()];

@@ -169,7 +169,7 @@ impl Soak {
 /// Loads a server for so long, and writes down how it was.
 pub(crate) fn run(directory: &Path, seconds: u64, rate: u64) {
     fs::create_dir_all(directory).unwrap();
-    // A line for each request would be kept, too, by whoever reads them.
+    // The reader of the log would keep a line for each request, too.
     let server = Start::default().args(["--log-level", "warn"]).start().unwrap();
     let client = server.client();
     let versions = (0..KEYS)

@@ -156,7 +156,7 @@ fn the_audit_log_is_read_summed_up_and_verified() {
     shell.koor(&["state", "delete", "k"]).json();
     let log = shell.koor(&["audit", "--action", "state.put", "--limit", "1"]).json();
     assert_eq!((&log[0]["resource"], log.as_array().unwrap().len()), (&json!("k"), 1));
-    assert_eq!(shell.koor(&["audit", "--actor", "nobody", "--from", "2001-01-01"]).json(), json!([]));
+    assert_eq!(shell.koor(&["audit", "--actor", "no-one", "--from", "2001-01-01"]).json(), json!([]));
     assert_eq!(shell.koor(&["audit", "summary"]).json()["total_entries"], 2);
     assert_eq!(shell.koor(&["audit", "verify"]).json()["valid"], true);
 }

@@ -1,4 +1,4 @@
-//! `koor state edit`: an editor, and nobody's change lost.
+//! `koor state edit`: an editor, and no lost update.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 

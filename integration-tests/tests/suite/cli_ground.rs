@@ -11,8 +11,8 @@ use std::{
 
 use integration_tests::{Server, Shell, Start, koor};
 
-/// Somebody who answers every request with the same, and is no Koor server. Lives as long as the test's process.
-fn somebody(answer: &'static str) -> String {
+/// A server that is not Koor and answers every request the same. Lives as long as the test's process.
+fn another_server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -111,7 +111,7 @@ fn who_is_not_koor_is_told_apart() {
     const PORTAL: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>";
     const MOVED: &str = "HTTP/1.1 301 Moved\r\nLocation: https://koor.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let shell = Shell::nowhere();
-    let ask = |answer| shell.koor(&["state", "get", "k", "--server", &somebody(answer)]);
+    let ask = |answer| shell.koor(&["state", "get", "k", "--server", &another_server(answer)]);
     ask(PAGE).says(3, "answers 502 with text/html where a Koor server answers in JSON");
     ask(PORTAL).says(3, "answers 200 with text/html");
     ask(MOVED).says(3, "points to https://koor.example/");
@@ -251,7 +251,8 @@ fn a_token_that_means_nothing_is_said_once() {
     assert_eq!(set.code, 2, "a token has no spaces: {set:?}");
     let shell = Shell::at(&server).env("KOOR_TOKEN", "of-another-server");
     let set = shell.koor(&["state", "set", "k", "--data", "1"]);
-    let said = "koor: this server asks for no token, and the one sent belongs to no instance: it was ignored\n";
+    let said =
+        "koor: this server asks for no token, and the one sent belongs to no instance: it was ignored\n";
     assert_eq!((set.code, set.err.as_str()), (0, said));
     // Two requests, one line.
     let edited = shell.env("EDITOR", "sed -i s/1/2/").koor(&["state", "edit", "k"]);

@@ -130,7 +130,7 @@ fn a_call_leaves_the_same_traces_as_its_twin_over_rest() {
         (read("/api/audit"), events, read("/api/rules"))
     };
     let rule =
-        json!({"project": "p", "rule_id": "r", "pattern": "x", "message": "m", "proposed_by": "somebody"});
+        json!({"project": "p", "rule_id": "r", "pattern": "x", "message": "m", "proposed_by": "an agent"});
     let by_mcp = traces(&|server| {
         let mcp = mcp(server);
         let (id, _) = register(&mcp, "twin");
@@ -293,9 +293,9 @@ fn whoever_says_what_it_does_is_not_stale() {
 #[test]
 fn a_token_is_asked_for_and_an_agent_speaks_for_itself_alone() {
     let server = Start::default().args(["--auth-token", TOKEN]).start().unwrap();
-    let nobody = mcp(&server);
+    let anonymous = mcp(&server);
     let admin = Mcp(server.site().token(TOKEN));
-    for site in [&nobody.0, &nobody.0.token("wrong")] {
+    for site in [&anonymous.0, &anonymous.0.token("wrong")] {
         let reply = site.post("/mcp", &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
         reply.refused(401, "invalid or missing bearer token");
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));

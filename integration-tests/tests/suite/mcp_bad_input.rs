@@ -11,7 +11,7 @@ fn mcp() -> (std::sync::Arc<Server>, Mcp) {
     (server, mcp)
 }
 
-/// What nobody outside is to read.
+/// What no client may read.
 const INSIDE: [&str; 9] =
     ["serde", "variant", "enum ", "rmcp", "sqlite", "data.db", ".rs", "panicked", "\\n"];
 

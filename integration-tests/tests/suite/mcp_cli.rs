@@ -58,7 +58,7 @@ fn each_client_is_told_in_its_own_words() {
         ),
         ("windsurf", json!({"mcpServers": {"koor": {"serverUrl": url, "headers": http["headers"]}}})),
     ] {
-        // Nobody is at that address: what is printed does not depend on it.
+        // No server is at that address: what is printed does not depend on it.
         let args = ["mcp", "config", client, "--server", "http://build-box:9800", "--token", "t"];
         assert_eq!(printed(directory.path(), &args), expected, "{client}");
     }

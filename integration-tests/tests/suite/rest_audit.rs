@@ -193,12 +193,12 @@ fn what_was_refused_is_there_too_and_what_was_merely_wrong_is_not() {
 #[test]
 fn the_log_is_newest_first_and_every_filter_combines() {
     let (_server, site, id) = prepared();
-    let nobody = Site::clone(&site);
+    let anonymous = Site::clone(&site);
     for n in 1..=3 {
-        nobody.put("/api/state/a", &json!(n)).ok();
+        anonymous.put("/api/state/a", &json!(n)).ok();
     }
-    nobody.put("/api/state/b", &json!(1)).ok();
-    nobody.put("/api/state/b?if_version=9", &json!(1)).gives(412);
+    anonymous.put("/api/state/b", &json!(1)).ok();
+    anonymous.put("/api/state/b?if_version=9", &json!(1)).gives(412);
     let get = |query: &str| {
         let found = site.get(&format!("/api/audit?{query}")).ok();
         found.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect::<Vec<_>>()

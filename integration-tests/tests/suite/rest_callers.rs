@@ -32,14 +32,14 @@ fn without_a_token_everybody_is_admin_and_may_name_an_instance() {
     let server = SERVER.server();
     let site = server.site();
     let (id, token) = register(&site, "local");
-    site.put("/api/state/who/nobody", &json!(1)).ok();
-    assert_eq!(author(&site, "who/nobody"), "");
+    site.put("/api/state/who/anonymous", &json!(1)).ok();
+    assert_eq!(author(&site, "who/anonymous"), "");
     let named = site.instance(&id);
     assert_eq!(named.put("/api/state/who/named", &json!(1)).header("x-koor-warning"), None);
     assert_eq!(author(&site, "who/named"), json!(id));
     site.token(&token).put("/api/state/who/token", &json!(1)).ok();
     assert_eq!(author(&site, "who/token"), json!(id));
-    // A token that nobody knows is as good as none here.
+    // An unknown token counts as none here.
     site.token("whatever").put("/api/state/who/other", &json!(1)).ok();
     assert_eq!(author(&site, "who/other"), "");
     site.token(&token).post("/api/liveness/check", &Value::Null).ok();
@@ -103,8 +103,8 @@ fn the_server_token_is_admin_or_the_instance_it_names() {
     admin.instance(&id).put("/api/state/k", &json!(2)).ok();
     assert_eq!(author(&admin, "k"), json!(id));
     admin.instance(&id).post("/api/metrics/reset", &Value::Null).ok();
-    let reply = admin.instance("nobody").put("/api/state/k", &json!(3));
-    assert_eq!(reply.header("x-koor-warning"), Some("unknown instance nobody"));
+    let reply = admin.instance("no-one").put("/api/state/k", &json!(3));
+    assert_eq!(reply.header("x-koor-warning"), Some("unknown instance no-one"));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_agent_may_read_and_write_what_agents_share() {
         )
         .ok();
     agent.delete("/api/state/k").ok();
-    let event = agent.post("/api/events/publish", &json!({"topic": "a", "source": "somebody else"})).ok();
+    let event = agent.post("/api/events/publish", &json!({"topic": "a", "source": "another agent"})).ok();
     assert_eq!(event["source"], "worker");
     agent.post("/api/rules/propose", &json!({"project": "p", "rule_id": "r", "pattern": "x"})).ok();
     agent.post("/api/validate/p", &json!({"content": "x"})).ok();

@@ -188,11 +188,11 @@ fn a_live_service_is_called_and_held_against_its_contract() {
         list["response_violations"],
         json!([{"path": "response[1].id", "message": "missing required field \"id\""}])
     );
-    // A redirect is an answer like any other: nobody follows it.
+    // A redirect is an answer like any other: it is not followed.
     let redirect = test("GET /api/trucks/{id}", json!({"id": 7}));
     assert_eq!(redirect["status_code"], 302);
-    let nobody = json!({"endpoint": "GET /api/trucks", "base_url": "http://127.0.0.1:1"});
-    let failed = site.post("/api/contracts/live/trucks/test", &nobody).ok();
+    let unreachable = json!({"endpoint": "GET /api/trucks", "base_url": "http://127.0.0.1:1"});
+    let failed = site.post("/api/contracts/live/trucks/test", &unreachable).ok();
     assert_eq!((&failed["valid"], &failed["status_code"]), (&json!(false), &json!(0)));
     assert!(failed["error"].as_str().is_some_and(|text| !text.is_empty()), "{failed}");
     let bad =

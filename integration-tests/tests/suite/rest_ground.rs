@@ -66,7 +66,7 @@ fn options_says_what_may_be_asked_and_head_says_what_get_would() {
         }
         assert!(head.number("content-length") > 0, "{path}");
     }
-    assert_eq!(site.send("HEAD", "/api/state/ground/nobody", "").status, 404);
+    assert_eq!(site.send("HEAD", "/api/state/ground/missing", "").status, 404);
 }
 
 #[test]

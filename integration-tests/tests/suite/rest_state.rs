@@ -316,13 +316,13 @@ fn a_long_poll_without_a_version_waits_for_the_next_one() {
     let server = SERVER.server();
     let site = server.site();
     site.put("/api/state/next", &json!(0)).ok();
-    // Whoever is not there waits for the first version, whoever is for the one after that of now.
+    // A missing key waits for its first version, an existing one for the version after the current one.
     for (path, now) in [("/api/state/next", 1), ("/api/state/first", 0)] {
         let waiting = {
             let site = site.clone();
             std::thread::spawn(move || site.get(&format!("{path}?wait=30s")))
         };
-        // Nobody sees from outside when it has begun to wait: so there is always something new.
+        // A test cannot see when the wait has begun, so it writes again and again.
         let mut last = now;
         while !waiting.is_finished() {
             last = site.put(path, &json!(last)).ok()["version"].as_u64().unwrap();

@@ -189,8 +189,8 @@ fn a_test_call_says_how_it_went() {
         site.post(&path, &Value::Null).says(400, "webhook test failed: ");
         site.post(&path, &Value::Null).says(400, &status.to_string());
     }
-    hook(&site, &json!({"id": "nobody", "url": "http://127.0.0.1:1/", "patterns": ["never"]}));
-    site.post("/api/webhooks/nobody/test", &Value::Null).says(400, "webhook test failed: ");
+    hook(&site, &json!({"id": "unreachable", "url": "http://127.0.0.1:1/", "patterns": ["never"]}));
+    site.post("/api/webhooks/unreachable/test", &Value::Null).says(400, "webhook test failed: ");
 }
 
 #[test]

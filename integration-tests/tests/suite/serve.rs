@@ -22,7 +22,7 @@ fn port_of(url: &str) -> u16 {
     url.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
-/// Whether somebody listens at what such a URL names.
+/// Whether the address in such a URL accepts connections.
 fn answers(url: &str) -> bool {
     TcpStream::connect(url.trim_start_matches("http://")).is_ok()
 }

@@ -39,7 +39,7 @@ fn wait_until(client: &Client, id: &str, wanted: impl Fn(&Value) -> bool) -> Val
     }
 }
 
-/// An address where nobody listens.
+/// An address that accepts no connections.
 fn gone() -> std::net::SocketAddr {
     Receiver::new().address()
 }

@@ -85,7 +85,7 @@ impl Store for OutdatedStore {
 
 /// What a store forgets now and then.
 pub(crate) enum Forgets {
-    /// That somebody else has written since: a condition holds for the version before.
+    /// A broken condition: a write that was overtaken is accepted.
     Conditions,
     /// What it was told to keep.
     Writes,

@@ -70,7 +70,7 @@ fn a_clock_that_jumps_back_an_hour_holds_nothing_up() {
     let begun = Instant::now();
     site.get("/api/events/wait?timeout=1s&pattern=nothing").ok();
     assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&begun.elapsed()));
-    // Nobody has been silent for longer than before.
+    // No instance has been silent for longer than before.
     assert_eq!(site.post("/api/liveness/check", &Value::Null).ok()["count"], 0);
     publish(3);
     for n in 1..=3 {

@@ -53,7 +53,7 @@ enum Answered {
     Instance { id: String },
 }
 
-/// Writes whatever comes to mind, until nobody answers.
+/// Writes at random until the server does not answer.
 fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: &mpsc::Sender<Answered>) {
     let mut random = Random::new(round * 1000 + number);
     loop {

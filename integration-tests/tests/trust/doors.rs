@@ -13,7 +13,7 @@ const TOKEN: &str = "the-server-token";
 pub(crate) enum Who {
     /// Everybody.
     All,
-    /// Whoever shows a token.
+    /// Any caller with a token.
     Agents,
     /// Admins, and the instance that it is about.
     Own,
@@ -247,7 +247,7 @@ fn whoever_shows_no_valid_token_gets_health_and_changes_nothing() {
     let basic = "Basic dGhlLXNlcnZlci10b2tlbjp0aGUtc2VydmVyLXRva2Vu";
     let almost = &TOKEN[..TOKEN.len() - 1];
     let strangers = [
-        ("nobody", site.clone()),
+        ("anonymous", site.clone()),
         ("a wrong token", site.token("wrong")),
         ("most of the token", site.token(almost)),
         ("the token and more", site.token(&format!("{TOKEN}x"))),
@@ -289,7 +289,7 @@ fn an_agent_gets_what_its_role_allows_and_changes_nothing_else() {
     let house = House::guarded();
     let agent = house.server.site().token(&house.me.1);
     let before = house.everything();
-    // Whoever it says it is: a token says more than a header.
+    // A token decides, whatever the header says.
     let masks = [("an agent", agent.clone()), ("an agent with a mask", agent.instance(&house.other.0))];
     let (mut refused, mut allowed) = (0, 0);
     for (who, site) in &masks {
@@ -324,7 +324,7 @@ fn an_admin_gets_everything_and_so_does_everybody_without_a_token() {
     let open = House::new(&[]);
     let admins = [
         ("the server's token", &guarded, guarded.admin.clone()),
-        ("nobody on an open server", &open, open.server.site()),
+        ("anonymous on an open server", &open, open.server.site()),
     ];
     for (who, house, site) in admins {
         for row in ROWS {

@@ -1,4 +1,4 @@
-//! What the machine does to the server: no room, no right to write, a lock that somebody else holds, a broken file, no
+//! What the machine does to the server: no room, no right to write, a lock that another process holds, a broken file, no
 //! more files, a long pause. It says what is wrong, loses nothing that it has answered, and goes on when the fault is
 //! over, without being started again.
 
@@ -175,7 +175,7 @@ fn a_database_that_another_program_has_locked_is_told_and_is_over_when_it_lets_g
     recovered(&site);
     site.get("/api/state/refused").says(404, "key not found");
     eprintln!(
-        "trust: faults: a database that somebody else has locked is 503 ({reason}), and over when he lets go"
+        "trust: faults: a database that another process has locked is 503 ({reason}) until it is unlocked"
     );
 }
 
@@ -218,7 +218,7 @@ fn whoever_looks_into_the_database_takes_nothing_with_him() {
         assert_eq!(server.site().get(&format!("/api/state/{key}")).ok(), ROUNDS, "{key}");
     }
     eprintln!(
-        "trust: faults: after {ROUNDS} kills, each after somebody else had the database open, what was answered is there"
+        "trust: faults: after {ROUNDS} kills, each after another process had the database open, what was answered is there"
     );
 }
 
@@ -266,7 +266,7 @@ fn a_broken_page_is_never_answered_as_if_it_were_whole() {
     }
     // A value may lie on several pages.
     assert!((1..=overwritten + flipped).contains(&broken), "{broken}");
-    // It can read and write: that is what health speaks of, and it does not know of a page that nobody has asked for.
+    // It can read and write, which is what health reports; it does not know of a page that was not read.
     assert_eq!(site.get("/health").ok()["status"], "ok");
     site.put("/api/state/k/new", &json!(1)).ok();
     assert_eq!(site.get("/api/state/k/new").ok(), 1);

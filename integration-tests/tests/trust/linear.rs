@@ -1,4 +1,4 @@
-//! What clients see of a few keys, at once and through kills, pauses and a database that somebody else has locked, could
+//! What clients see of a few keys, at once and through kills, pauses and a database that another process has locked, could
 //! have been seen of one register each. And the check is worth something: broken servers are found.
 
 use std::{
@@ -20,9 +20,9 @@ use crate::{
 
 const CLIENTS: u64 = 8;
 const KEYS: u64 = 3;
-/// In the first of so many rounds somebody else locks the database: it takes seconds until the server gives up.
+/// In the first of so many rounds another process locks the database: it takes seconds until the server gives up.
 const LOCKED_EVERY: u64 = 5;
-/// When something ended that nobody has seen end.
+/// The end of an operation whose answer was lost.
 const UNKNOWN: u64 = u64::MAX;
 
 /// Asks; `None` where the connection broke off.
@@ -51,7 +51,7 @@ fn send(client: &Client, key: u64, ask: Ask) -> Option<Told> {
     })
 }
 
-/// Lets clients loose until they have done so much, or nobody answers any more.
+/// Runs clients until they have done so much, or the server does not answer any more.
 fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Operation>>) {
     let now = || u64::try_from(since.elapsed().as_nanos()).unwrap();
     thread::scope(|scope| {
@@ -83,7 +83,7 @@ fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Op
                     history.lock().unwrap().push(Operation { key, called, answered, ask, told });
                     match said {
                         None => return,
-                        // Whoever can't write needs no thousand tries to know it.
+                        // A client that cannot write does not try a thousand times.
                         Some(Told::Nothing) => thread::sleep(Duration::from_millis(20)),
                         Some(_) => {}
                     }
@@ -125,7 +125,7 @@ fn what_clients_see_is_linearizable_through_kills_pauses_and_locks() {
             server.signal("KILL");
         });
         let _ = server.wait();
-        // What that process has not done by now nobody will.
+        // What that process has not done by now will not be done.
         let dead = u64::try_from(begun.elapsed().as_nanos()).unwrap();
         let mut history = history.lock().unwrap();
         let unanswered = |operation: &&mut Operation| operation.answered == UNKNOWN;
@@ -148,7 +148,7 @@ fn what_clients_see_is_linearizable_through_kills_pauses_and_locks() {
     );
 }
 
-/// What somebody sees of that store.
+/// What a client sees of that store.
 fn seen(store: impl Store, round: u64) -> Vec<Operation> {
     let broken = Broken::on(store);
     let history = Mutex::default();

@@ -1,4 +1,4 @@
-//! Calls that somebody wants the server to make for him: to itself, to what is around it, to where clouds keep
+//! Calls that an attacker wants the server to make: to itself, to what is around it, to where clouds keep
 //! credentials.
 
 use integration_tests::{Server, Service, Site, Start};
@@ -27,7 +27,7 @@ const LOOPBACK: [&str; 17] = [
     "[64:ff9b::7f00:1]",
 ];
 
-/// What is never called, whoever asks.
+/// What the server never calls.
 const NEVER: [&str; 22] = [
     "169.254.169.254",
     "169.254.170.2",

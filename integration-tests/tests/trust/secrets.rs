@@ -9,7 +9,7 @@ use crate::doors::{House, ROWS};
 
 /// The server's token.
 const SERVER: &str = "canary-server-7f3a";
-/// What somebody shows who guesses.
+/// What an attacker guesses.
 const GUESS: &str = "canary-guess-91bc";
 /// The secret of a webhook as it is, and in the form of Standard Webhooks.
 const HOOK: &str = "canary-hook-55d1";

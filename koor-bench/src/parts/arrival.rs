@@ -105,7 +105,7 @@ fn arrivals(place: SocketAddr, events: u32, listen: Listen) -> Vec<f64> {
         });
         latencies
     });
-    // Whoever listens has 50 ms and more to begin: what it misses it would wait for in vain, and say so.
+    // The listener has at least 50 ms to subscribe; an event that it missed would be reported.
     thread::sleep(Duration::from_millis(100));
     let mut publisher = TcpStream::connect(place).unwrap();
     publisher.set_nodelay(true).unwrap();

@@ -30,7 +30,7 @@ const BURST: usize = 100;
 /// What an event says, beside what it says about itself.
 const FILLER: &str = "0123456789012345678901234567890123456789";
 
-/// The most that is read at a time from somebody who listens.
+/// The buffer for reading from a subscriber.
 const BUFFER: usize = 64 << 10;
 
 pub(super) fn measure(ground: &Ground, report: &mut Report) {

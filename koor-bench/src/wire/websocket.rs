@@ -1,4 +1,4 @@
-//! A WebSocket, as far as somebody who only listens needs it.
+//! A WebSocket, as far as a subscriber needs it.
 
 /// The request that opens one.
 pub(crate) fn upgrade(path: &str) -> Vec<u8> {

@@ -27,18 +27,18 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Shows the log in numbers
+    /// Summarize the log
     #[command(after_help = "Example:\n  koor audit summary --from 2026-02-16")]
     Summary {
-        /// From this moment on
+        /// Only from this time on
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
-        /// Up to this moment
+        /// Only up to this time
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
     },
 
-    /// Verifies that no entry was changed or removed; if one was, the exit code is 1
+    /// Verify the hash chain; exit with 1 if an entry was changed or removed
     #[command(after_help = "Example:\n  koor audit verify")]
     Verify,
 }
@@ -46,28 +46,28 @@ enum AuditCommand {
 /// Which entries.
 #[derive(Debug, Args)]
 struct Entries {
-    /// By this actor
+    /// Only by this actor
     #[arg(long, value_name = "ACTOR")]
     actor: Option<String>,
-    /// With this action, such as state.put
+    /// Only with this action, such as state.put
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// To this resource
+    /// Only on this resource
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
-    /// success, denied or error
+    /// Only with this outcome: success, denied or error
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
-    /// From this moment on
+    /// Only from this time on
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Up to this moment
+    /// Only up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// At most so many
+    /// Maximum number of entries
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// After this id, oldest first
+    /// Only after this id, oldest first
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
 }

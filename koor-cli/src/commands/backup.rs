@@ -47,11 +47,11 @@ const PATIENCE: Duration = Duration::from_mins(30);
 /// The flags of `backup`.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
-    /// The file to write
+    /// File to write
     #[arg(long, value_name = "PATH")]
     output: PathBuf,
 
-    /// Replace the file if it is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -59,11 +59,11 @@ pub(crate) struct BackupArgs {
 /// The flags of `restore`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The file of the backup; - is standard input
+    /// File of the backup; - is standard input
     #[arg(long, value_name = "PATH")]
     file: PathBuf,
 
-    /// Restore although the server holds state already
+    /// Restore even if the server already holds state
     #[arg(long)]
     force: bool,
 }

@@ -11,14 +11,14 @@ use crate::{
 /// What is done with compliance runs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ComplianceCommand {
-    /// Lists runs, newest first
+    /// List runs, newest first
     #[command(after_help = "\
 Examples:
   koor compliance history --limit 10
   koor compliance history --project Truck-Wash --pass false")]
     History(History),
 
-    /// Checks every active instance's contracts now
+    /// Check the contracts of all active instances now
     #[command(after_help = "Example:\n  koor compliance run")]
     Run,
 }
@@ -26,16 +26,16 @@ Examples:
 /// Which runs.
 #[derive(Debug, Args)]
 pub(crate) struct History {
-    /// Of this instance
+    /// Only of this instance
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
-    /// Of this project
+    /// Only of this project
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
-    /// Those that passed, or those that did not
+    /// Only runs that passed, or only those that failed
     #[arg(long, value_name = "BOOL")]
     pass: Option<bool>,
-    /// At most so many
+    /// Maximum number of entries
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }

@@ -19,7 +19,7 @@ use crate::{
 /// What is done with settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Writes a setting into settings.json, for every later command in this directory and below
+    /// Write a setting to settings.json, for commands in this directory and below
     #[command(after_help = "\
 The file is that of this directory or of the nearest parent that has one, up to the repository's root or the home
 directory; else a new one here. What else is in it stays there. Only its owner may read it afterwards.
@@ -33,16 +33,16 @@ Examples:
   koor config set token s3cret --user --server http://build-box:9800
   koor config set token \"\"                     takes it out")]
     Set {
-        /// What is set
+        /// Setting
         key: Key,
-        /// What it is set to; empty takes it out
+        /// New value; empty removes the setting
         value: String,
-        /// Keeps a token in your own configuration directory, for this server in every directory without an identity
+        /// Store the token in your configuration directory, for this server in every directory without an identity
         #[arg(long)]
         user: bool,
     },
 
-    /// Shows what holds here, and where it comes from; a token is not shown
+    /// Show the effective settings and where they come from; tokens are hidden
     #[command(after_help = "Example:\n  koor config show --pretty")]
     Show,
 }
@@ -50,9 +50,9 @@ Examples:
 /// What can be set.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Key {
-    /// The server's URL
+    /// URL of the server
     Server,
-    /// What the server asks its callers for
+    /// Token to send to the server
     Token,
 }
 

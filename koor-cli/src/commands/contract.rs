@@ -17,26 +17,26 @@ use crate::{
 /// What is done with contracts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContractCommand {
-    /// Lists a project's contracts
+    /// List the contracts of a project
     #[command(after_help = "Example:\n  koor contract list Truck-Wash")]
     List {
-        /// The project
+        /// Project
         project: String,
     },
 
-    /// Prints a contract
+    /// Print a contract
     #[command(after_help = "Example:\n  koor contract get Truck-Wash/api --pretty")]
     Get {
-        /// The project and the name of the contract
+        /// Project and name of the contract
         #[arg(value_name = "PROJECT/NAME")]
         contract: Pair,
     },
 
-    /// Stores a contract, if it is well-formed
+    /// Store a contract
     #[command(after_help = "Example:\n  koor contract set Truck-Wash/api --file api.json")]
     Set(Set),
 
-    /// Holds a payload against a contract
+    /// Check a payload against a contract
     #[command(after_help = "\
 It prints PASS, or FAIL with what is wrong; then the exit code is 1.
 
@@ -46,7 +46,7 @@ Examples:
     koor contract validate Truck-Wash/api --endpoint 'GET /api/trucks' --direction response --file -")]
     Validate(Validate),
 
-    /// Holds a live service against a contract, endpoint by endpoint
+    /// Test a live service against a contract, endpoint by endpoint
     #[command(after_help = "\
 The server makes the calls. If one of them fails, the exit code is 1.
 
@@ -59,7 +59,7 @@ Examples:
 /// What is stored.
 #[derive(Debug, Args)]
 pub(crate) struct Set {
-    /// The project and the name of the contract
+    /// Project and name of the contract
     #[arg(value_name = "PROJECT/NAME")]
     contract: Pair,
     #[command(flatten)]
@@ -71,16 +71,16 @@ pub(crate) struct Set {
 /// What is held against what.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The project and the name of the contract
+    /// Project and name of the contract
     #[arg(value_name = "PROJECT/NAME")]
     contract: Pair,
-    /// The endpoint, as the contract names it
+    /// Endpoint, as the contract names it
     #[arg(long, value_name = "METHOD PATH")]
     endpoint: String,
-    /// Which of its payloads
+    /// Payload to check: request or response
     #[arg(long, value_name = "WHICH", default_value = "request")]
     direction: Direction,
-    /// The payload, in JSON; - reads it from standard input
+    /// Payload in JSON; - reads standard input
     #[arg(
         long,
         visible_alias = "data",
@@ -89,7 +89,7 @@ pub(crate) struct Validate {
         required_unless_present = "file"
     )]
     payload: Option<String>,
-    /// The file that holds the payload; - is standard input
+    /// File of the payload; - is standard input
     #[arg(long, value_name = "PATH", conflicts_with = "payload")]
     file: Option<String>,
 }
@@ -107,16 +107,16 @@ enum Direction {
 /// Which service is held against what.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// The project and the name of the contract
+    /// Project and name of the contract
     #[arg(value_name = "PROJECT/NAME")]
     contract: Pair,
-    /// The URL of the service
+    /// URL of the service
     #[arg(long, visible_alias = "base-url", value_name = "URL")]
     target: String,
-    /// Only this endpoint
+    /// Test only this endpoint
     #[arg(long, value_name = "METHOD PATH")]
     endpoint: Option<String>,
-    /// What is sent to endpoints that take something
+    /// Payload for endpoints that take one
     #[arg(long, visible_alias = "test-data", value_name = "JSON", allow_hyphen_values = true)]
     data: Option<String>,
 }

@@ -75,10 +75,10 @@ impl<D: Args + Document, H: Args + Deed> On<D, H> {
 /// Which version is read, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// This version instead of the newest
+    /// Read this version instead of the newest
     #[arg(long, value_name = "N")]
     version: Option<u64>,
-    /// Into this file instead of to stdout
+    /// Write to this file instead of stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -98,12 +98,12 @@ impl Deed for Get {
 pub(crate) struct Set {
     #[command(flatten)]
     input: Input,
-    /// What it is [default: application/json for --data; for a file, JSON, text or bytes, as it is]
+    /// Media type [default: application/json for --data; detected for a file]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
     #[command(flatten)]
     condition: Condition,
-    /// Only if there is none
+    /// Write only if the document does not exist
     #[arg(long, conflicts_with_all = ["if_match", "if_version"])]
     create: bool,
 }
@@ -122,10 +122,10 @@ impl Deed for Set {
 /// On which condition a document is changed.
 #[derive(Debug, Args)]
 pub(crate) struct Condition {
-    /// Only if the newest version has this hash
+    /// Write only if the newest version has this hash
     #[arg(long, value_name = "HASH", conflicts_with = "if_version")]
     if_match: Option<String>,
-    /// Only if this is the newest version; 0: only if there is none
+    /// Write only if this is the newest version; 0: only if there is none
     #[arg(long, value_name = "N")]
     if_version: Option<u64>,
 }
@@ -157,7 +157,7 @@ impl Deed for Delete {
 /// How much of a document's history is listed.
 #[derive(Debug, Args)]
 pub(crate) struct History {
-    /// At most so many versions
+    /// Maximum number of versions
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -186,7 +186,7 @@ impl Deed for History {
 /// To which version a document goes back.
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// The version to go back to
+    /// Version to restore
     #[arg(long, value_name = "N")]
     version: u64,
     #[command(flatten)]
@@ -203,13 +203,13 @@ impl Deed for Rollback {
 /// Which versions are compared.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The version to begin with
+    /// Older version
     #[arg(long, value_name = "N")]
     v1: u64,
-    /// The version to compare it with
+    /// Newer version
     #[arg(long, value_name = "N")]
     v2: u64,
-    /// An RFC 6902 patch instead
+    /// Print an RFC 6902 patch
     #[arg(long, value_name = "FORMAT")]
     format: Option<DiffFormat>,
 }
@@ -245,10 +245,10 @@ impl Deed for Diff {
 /// For what, and how long, is waited.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// For a version greater than this, instead of than the newest one now
+    /// Wait for a version greater than this [default: the newest one now]
     #[arg(long, value_name = "N")]
     after: Option<u64>,
-    /// At most so long
+    /// Maximum time to wait
     #[arg(long, value_name = "TIME", default_value = "5m")]
     timeout: Span,
 }
@@ -297,7 +297,7 @@ impl std::str::FromStr for Span {
     }
 }
 
-/// What a value is that nobody says it of.
+/// The media type of a value for which none is given.
 fn kind_of(value: &[u8]) -> &'static str {
     if serde_json::from_slice::<serde::de::IgnoredAny>(value).is_ok() {
         "application/json"

@@ -1,4 +1,4 @@
-//! `koor state edit`: a value in an editor, and back only if nobody else has changed it.
+//! `koor state edit`: a value in an editor, and a conditional write.
 
 mod editor;
 mod text;
@@ -32,7 +32,7 @@ Examples:
 /// The flags of `state edit`.
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
-    /// The key
+    /// Key of the value
     key: String,
 }
 

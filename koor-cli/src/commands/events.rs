@@ -15,14 +15,14 @@ use crate::{
 /// What is done with events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Publishes an event
+    /// Publish an event
     #[command(after_help = "\
 Examples:
   koor events publish truck-wash.frontend.done --data '{\"task\": 7}'
   koor events publish truck-wash.backend.request --file question.json --source backend")]
     Publish(Publish),
 
-    /// Reads the log, newest first
+    /// List events, newest first
     #[command(after_help = "\
 Every filter combines with every other. With --after, the oldest come first.
 
@@ -32,7 +32,7 @@ Examples:
   koor events history --after 431 --source frontend")]
     History(History),
 
-    /// Waits for events after a cursor, once, and prints them with the next cursor
+    /// Wait for events after a cursor, and print them with the next cursor
     #[command(after_help = "\
 When the time is up, the events are an empty list and the exit code is 1. Without --since, it waits for what comes from
 now on. A pattern that begins with $ asks for changes of Koor's own, such as '$state.changed'.
@@ -42,7 +42,7 @@ Examples:
   koor events wait 'truck-wash.*.done' '$state.changed' --since 431")]
     Wait(Wait),
 
-    /// Follows the log: prints each event as it comes, across broken connections
+    /// Print events as they are published; reconnects
     #[command(after_help = subscribe::EXAMPLES)]
     Subscribe(subscribe::SubscribeArgs),
 }
@@ -50,11 +50,11 @@ Examples:
 /// What is published.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// The topic: names with dots between them
+    /// Topic: names separated by dots
     topic: String,
     #[command(flatten)]
     input: OptionalInput,
-    /// Who publishes it [default: the instance that this directory belongs to]
+    /// Name of the publisher [default: the instance of this directory]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 }
@@ -63,10 +63,10 @@ pub(crate) struct Publish {
 #[derive(Debug, Args)]
 #[group(required = false, multiple = false)]
 struct OptionalInput {
-    /// The data, in JSON; - reads it from standard input
+    /// Data in JSON; - reads standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     data: Option<String>,
-    /// The file that holds the data; - is standard input
+    /// File of the data; - is standard input
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
 }
@@ -83,22 +83,22 @@ struct Event<'a> {
 /// Which events.
 #[derive(Debug, Args)]
 pub(crate) struct History {
-    /// The newest so many, after filtering
+    /// Maximum number of events, newest first
     #[arg(long, value_name = "N")]
     last: Option<u64>,
-    /// Whose topic matches this pattern
+    /// Only topics that match this pattern
     #[arg(long, value_name = "PATTERN")]
     topic: Option<String>,
-    /// From this moment on
+    /// Only from this time on
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Up to this moment
+    /// Only up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// From this source
+    /// Only from this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// After this id, oldest first
+    /// Only after this id, oldest first
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
 }
@@ -106,16 +106,16 @@ pub(crate) struct History {
 /// What is waited for.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// Patterns of topics: any of them will do; without one, every topic
+    /// Patterns of topics; an event needs to match one [default: every topic]
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// After this cursor, instead of from now on
+    /// Only events after this cursor [default: from now on]
     #[arg(long, value_name = "ID")]
     since: Option<u64>,
-    /// At most so long
+    /// Maximum time to wait
     #[arg(long, value_name = "TIME", default_value = "5m")]
     timeout: Span,
-    /// At most so many events
+    /// Maximum number of events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }

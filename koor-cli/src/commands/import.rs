@@ -27,13 +27,13 @@ Examples:
 /// What is taken over, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The database of the original server, `data.db`; stop that server first
+    /// Database of the original server, `data.db`; stop that server first
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
-    /// The data directory to fill: empty, or not there yet
+    /// Data directory to fill; it must be empty or missing
     #[arg(long, value_name = "PATH", default_value = ".")]
     data_dir: PathBuf,
-    /// Leaves out what cannot be kept here, such as a key with an empty segment, and says what it was
+    /// Skip what cannot be imported, such as a key with an empty segment, and report it
     #[arg(long)]
     leave_out_unfit: bool,
 }

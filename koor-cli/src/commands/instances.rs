@@ -47,21 +47,21 @@ Example:
 /// What is done with instances.
 #[derive(Debug, Subcommand)]
 pub(crate) enum InstancesCommand {
-    /// Lists instances, last seen first
+    /// List instances, last seen first
     #[command(
         after_help = "Examples:\n  koor instances list\n  koor instances list --stack react --status active"
     )]
     List(List),
 
-    /// Prints an instance
+    /// Print an instance
     #[command(after_help = "Example:\n  koor instances get 550e8400-e29b-41d4-a716-446655440000")]
     Get(Which),
 
-    /// Lists the instances that have fallen silent
+    /// List stale instances
     #[command(after_help = "Example:\n  koor instances stale")]
     Stale,
 
-    /// Deregisters an instance
+    /// Deregister an instance
     #[command(after_help = "Example:\n  koor instances delete 550e8400-e29b-41d4-a716-446655440000")]
     Delete(Which),
 }
@@ -69,33 +69,33 @@ pub(crate) enum InstancesCommand {
 /// Which instance.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The id of the instance
+    /// Id of the instance
     id: String,
 }
 
 /// Which instance, if not one's own.
 #[derive(Debug, Args)]
 pub(crate) struct WhichOrOwn {
-    /// The id of the instance [default: the one that this directory belongs to]
+    /// Id of the instance [default: the one of this directory]
     id: Option<String>,
 }
 
 /// Which instances.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// With this name
+    /// Only with this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// In this workspace
+    /// Only in this workspace
     #[arg(long, value_name = "WORKSPACE")]
     workspace: Option<String>,
-    /// With this stack
+    /// Only with this stack
     #[arg(long, value_name = "STACK")]
     stack: Option<String>,
-    /// With this capability
+    /// Only with this capability
     #[arg(long, value_name = "WORD")]
     capability: Option<String>,
-    /// pending, active or stale
+    /// Only with this status: pending, active or stale
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
 }
@@ -103,25 +103,25 @@ pub(crate) struct List {
 /// Who is registered.
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Register {
-    /// What the instance is called
+    /// Name of the instance
     name: String,
-    /// Where it works: a path, or a project
+    /// Workspace: a path, or a project
     #[arg(long, value_name = "WORKSPACE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     workspace: Option<String>,
-    /// What it is about to do
+    /// Current intent
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<String>,
-    /// What it works with, such as react
+    /// Stack, such as react
     #[arg(long, value_name = "STACK")]
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<String>,
-    /// What it can do: words with commas between them
+    /// Capabilities, separated by commas
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     capabilities: Vec<String>,
-    /// Registers another instance, although this directory has one of that name
+    /// Register another instance even if this directory has one of that name
     #[arg(long)]
     #[serde(skip)]
     new: bool,
@@ -174,7 +174,7 @@ pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), F
         InstancesCommand::Stale => context.table(client.get("/api/instances/stale"), &TABLE),
         InstancesCommand::Delete(Which { id }) => {
             context.show(client.delete("/api/instances").segment(id))?;
-            // Nobody is this instance any more.
+            // The directory has no identity any more.
             match &context.settings.file {
                 Some(file) if context.settings.instance_id.as_ref() == Some(id) => {
                     client::save(file, &[("instance_id", None)])
@@ -200,7 +200,7 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
     context.output.json(&answer)?;
     let Registered { id, token } = serde_json::from_slice(&answer)
         .map_err(|error| Failure::refused(format_args!("cannot understand the server's answer: {error}")))?;
-    // Where a token is needed, the directory has the instance's own from now on: whoever registers others is an admin, and
+    // Where a token is needed, the directory has the instance's own from now on: only an admin registers others, and
     // no agent's directory should hold an admin's token.
     let token = context.settings.token.is_some().then_some(token.as_str());
     adopt(&context.settings, &id, token)

@@ -20,14 +20,14 @@ Examples:
 /// For which shell.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
-    /// The shell
+    /// Shell
     shell: Shell,
 }
 
 /// About what.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// The command that the page is about [default: koor itself]
+    /// Command to describe [default: koor itself]
     #[arg(value_name = "COMMAND")]
     path: Vec<String>,
 }

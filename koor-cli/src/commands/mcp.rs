@@ -10,7 +10,7 @@ use crate::{context::Context, exit::Failure, mcp_files::clients::Client};
 /// What is done for an MCP client.
 #[derive(Debug, Subcommand)]
 pub(crate) enum McpCommand {
-    /// Prints what an MCP client must be told of this server
+    /// Print the MCP settings of a client for this server
     #[command(after_help = "\
 With --write, the entry is merged into the client's file in this directory: what else is in the file stays as it is. Where \
 the server asks for a token, the entry holds it: keep the file out of version control then.
@@ -26,14 +26,14 @@ Examples:
   koor mcp config windsurf                 for ~/.codeium/windsurf/mcp_config.json
   koor mcp config generic --server http://build-box:9800")]
     Config {
-        /// Who is told
+        /// MCP client
         client: Client,
-        /// Merges it into the client's file in this directory
+        /// Merge the settings into the client's file in this directory
         #[arg(long)]
         write: bool,
     },
 
-    /// Speaks MCP over stdin and stdout, and passes everything on to the server
+    /// Serve MCP over stdin and stdout, by forwarding to the server
     #[command(after_help = "\
 For clients that start a program instead of calling a URL. Messages that cannot be passed on are answered with an error; \
 the server may come and go.

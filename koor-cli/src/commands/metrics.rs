@@ -22,7 +22,7 @@ pub(crate) struct Metrics {
 
 #[derive(Debug, Subcommand)]
 enum MetricsCommand {
-    /// Shows counters of all instances, or of one hour by hour
+    /// Show counters of all instances, or of one by the hour
     #[command(after_help = "\
 Examples:
   koor metrics agents
@@ -32,13 +32,13 @@ Examples:
 
 #[derive(Debug, Args)]
 struct Agents {
-    /// Only this instance
+    /// Only of this instance
     #[arg(conflicts_with = "instance_id")]
     id: Option<String>,
-    /// Only this instance
+    /// Only of this instance
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
-    /// Only periods that begin so: a day as 2026-02-16, an hour as 2026-02-16T14
+    /// Only periods with this prefix: 2026-02-16 is a day, 2026-02-16T14 an hour
     #[arg(long, value_name = "PERIOD")]
     period: Option<String>,
 }

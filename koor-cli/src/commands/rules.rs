@@ -17,36 +17,36 @@ use crate::{
 /// What is done with rules.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
-    /// Lists rules
+    /// List rules
     #[command(after_help = "\
 Examples:
   koor rules list
   koor rules list --project Truck-Wash --status proposed")]
     List(List),
 
-    /// Proposes a rule; it holds once somebody accepts it
+    /// Propose a rule; it applies once an admin accepts it
     #[command(after_help = "\
 Examples:
   koor rules propose Truck-Wash/no-console --pattern 'console\\.log' --message 'use the logger' --stack react
   koor rules propose Truck-Wash/license --pattern 'SPDX-License-Identifier' --match-type missing --applies-to '*.rs'")]
     Propose(Box<Propose>),
 
-    /// Accepts a proposed rule
+    /// Accept a proposed rule
     #[command(after_help = "Example:\n  koor rules accept Truck-Wash/no-console")]
     Accept(Which),
 
-    /// Rejects a proposed rule
+    /// Reject a proposed rule
     #[command(after_help = "Example:\n  koor rules reject Truck-Wash/no-console")]
     Reject(Which),
 
-    /// Deletes a rule
+    /// Delete a rule
     #[command(after_help = "Example:\n  koor rules delete Truck-Wash/no-console")]
     Delete(Which),
 
-    /// Brings in rules from a file or a set that is built in, all or none; they hold at once
+    /// Import rules from a file or a built-in set, all or none; they apply at once
     #[command(after_help = "\
 A set is for one stack, or for all: _global, c, flutter, go-api, goth, node, python, react, rust. Its rules hold in every
-project for whoever names that stack, or, with --project, in that one alone.
+project for files of that stack, or, with --project, in that one alone.
 
 Examples:
   koor rules import --file rules.json
@@ -55,7 +55,7 @@ Examples:
   koor rules export --server http://other:9800 | koor rules import --file -")]
     Import(Import),
 
-    /// Prints accepted rules, as import takes them
+    /// Print accepted rules in the format of import
     #[command(
         after_help = "Examples:\n  koor rules export --output rules.json\n  koor rules export --source local,learned,external"
     )]
@@ -63,7 +63,7 @@ Examples:
         /// Only from these sources: local, learned, external [default: local,learned]
         #[arg(long, value_name = "SOURCES")]
         source: Option<String>,
-        /// Into this file instead of to stdout
+        /// Write to this file instead of stdout
         #[arg(long, short, value_name = "PATH")]
         output: Option<PathBuf>,
     },
@@ -72,16 +72,16 @@ Examples:
 /// Which rules.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Of this project
+    /// Only of this project
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
-    /// For this stack, or every one
+    /// Only for this stack, or for every stack
     #[arg(long, value_name = "STACK")]
     stack: Option<String>,
-    /// From these sources: local, learned, external
+    /// Only from these sources: local, learned, external
     #[arg(long, value_name = "SOURCES")]
     source: Option<String>,
-    /// proposed, accepted or rejected
+    /// Only with this status: proposed, accepted or rejected
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
 }
@@ -89,13 +89,13 @@ pub(crate) struct List {
 /// Where rules come from.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The file: a JSON array of rules; - is standard input
+    /// File with a JSON array of rules; - is standard input
     #[arg(long, value_name = "PATH", required_unless_present = "set", conflicts_with = "set")]
     file: Option<String>,
-    /// A set of rules that is built in
+    /// Built-in set of rules
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rule_sets::names()))]
     set: Option<String>,
-    /// Into this project, instead of all of them
+    /// Import only into this project
     #[arg(long, value_name = "PROJECT", requires = "set", conflicts_with = "file")]
     project: Option<String>,
 }
@@ -114,7 +114,7 @@ impl Import {
 /// Which rule.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The project and the id of the rule
+    /// Project and id of the rule
     #[arg(value_name = "PROJECT/RULE")]
     rule: Pair,
 }
@@ -122,28 +122,28 @@ pub(crate) struct Which {
 /// What is proposed.
 #[derive(Debug, Args)]
 pub(crate) struct Propose {
-    /// The project and the id of the rule
+    /// Project and id of the rule
     #[arg(value_name = "PROJECT/RULE")]
     rule: Pair,
-    /// A regular expression, or the name of a built-in check
+    /// Regular expression, or name of a built-in check
     #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
     pattern: String,
-    /// What is said where it fires
+    /// Message of a violation
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
-    /// How bad that is [default: error]
+    /// Severity [default: error]
     #[arg(long, value_name = "HOW")]
     severity: Option<Severity>,
-    /// When it fires: where the pattern is, where it is missing, or as a built-in check says [default: regex]
+    /// How to match: regex (pattern found), missing (pattern absent), or a built-in check [default: regex]
     #[arg(long, value_name = "WHEN")]
     match_type: Option<MatchType>,
-    /// Only for this stack
+    /// Apply only to this stack
     #[arg(long, value_name = "STACK")]
     stack: Option<String>,
-    /// Only for files that match one of these globs
+    /// Apply only to files that match one of these globs
     #[arg(long, value_name = "GLOBS", value_delimiter = ',')]
     applies_to: Vec<String>,
-    /// What led to it
+    /// Reason for the rule
     #[arg(long, value_name = "TEXT")]
     context: Option<String>,
 }

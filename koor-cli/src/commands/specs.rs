@@ -15,20 +15,20 @@ use crate::{
 /// What is done with specs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SpecsCommand {
-    /// Lists a project's specs, by name; without a project, the projects
+    /// List the specs of a project; without a project, list the projects
     #[command(after_help = "Examples:\n  koor specs list\n  koor specs list Truck-Wash")]
     List {
-        /// The project
+        /// Project
         project: Option<String>,
     },
 
-    /// Prints a spec, byte for byte
+    /// Print a spec, byte for byte
     #[command(
         after_help = "Examples:\n  koor specs get Truck-Wash/button\n  koor specs get Truck-Wash/button --version 2"
     )]
     Get(On<Spec, documents::Get>),
 
-    /// Stores a spec
+    /// Store a spec
     #[command(after_help = "\
 A spec is held against <project>/<name>.schema, if there is one. A condition that does not hold changes nothing.
 
@@ -37,23 +37,23 @@ Examples:
   koor specs set Truck-Wash/button --file button.json --if-version 3")]
     Set(On<Spec, documents::Set>),
 
-    /// Deletes a spec; its versions stay
+    /// Delete a spec; its versions stay
     #[command(after_help = "Example:\n  koor specs delete Truck-Wash/button")]
     Delete(On<Spec, documents::Delete>),
 
-    /// Lists the versions of a spec, newest first
+    /// List the versions of a spec, newest first
     #[command(after_help = "Example:\n  koor specs history Truck-Wash/button --limit 5")]
     History(On<Spec, documents::History>),
 
-    /// Makes an older version of a spec the newest
+    /// Restore an older version of a spec as the newest
     #[command(after_help = "Example:\n  koor specs rollback Truck-Wash/button --version 2")]
     Rollback(On<Spec, documents::Rollback>),
 
-    /// Shows what differs between two versions of a spec
+    /// Compare two versions of a spec
     #[command(after_help = "Example:\n  koor specs diff Truck-Wash/button --v1 1 --v2 3")]
     Diff(On<Spec, documents::Diff>),
 
-    /// Waits until a spec changes, and prints the new one
+    /// Wait for a spec to change, and print the new version
     #[command(after_help = "\
 When the time is up, nothing is printed and the exit code is 1. It is 1, too, when the spec was deleted.
 
@@ -65,7 +65,7 @@ Example:
 /// Which spec.
 #[derive(Debug, Args)]
 pub(crate) struct Spec {
-    /// The project and the name of the spec
+    /// Project and name of the spec
     #[arg(value_name = "PROJECT/NAME")]
     spec: Pair,
 }

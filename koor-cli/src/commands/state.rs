@@ -17,11 +17,11 @@ use crate::{
 /// What is done with values.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateCommand {
-    /// Lists values, by key
+    /// List values by key
     #[command(after_help = "Examples:\n  koor state list\n  koor state list --prefix Truck-Wash/ --limit 20")]
     List(List),
 
-    /// Prints a value, byte for byte
+    /// Print a value, byte for byte
     #[command(after_help = "\
 Examples:
   koor state get Truck-Wash/plan
@@ -29,7 +29,7 @@ Examples:
   koor state get Truck-Wash/logo --output logo.png")]
     Get(On<Key, documents::Get>),
 
-    /// Stores a value
+    /// Store a value
     #[command(after_help = "\
 A condition that does not hold changes nothing: the exit code is 1, and the answer has the version that is there.
 
@@ -40,26 +40,26 @@ Examples:
   koor state set Truck-Wash/plan --data '{\"step\": 2}' --if-version 1")]
     Set(On<Key, documents::Set>),
 
-    /// Deletes a value; its versions stay
+    /// Delete a value; its versions stay
     #[command(after_help = "Example:\n  koor state delete Truck-Wash/plan")]
     Delete(On<Key, documents::Delete>),
 
-    /// Lists the versions of a value, newest first
+    /// List the versions of a value, newest first
     #[command(after_help = "Example:\n  koor state history Truck-Wash/plan --limit 5")]
     History(On<Key, documents::History>),
 
-    /// Makes an older version of a value the newest
+    /// Restore an older version of a value as the newest
     #[command(after_help = "Example:\n  koor state rollback Truck-Wash/plan --version 2")]
     Rollback(On<Key, documents::Rollback>),
 
-    /// Shows what differs between two versions of a value
+    /// Compare two versions of a value
     #[command(after_help = "\
 Examples:
   koor state diff Truck-Wash/plan --v1 1 --v2 3
   koor state diff Truck-Wash/plan --v1 1 --v2 3 --format json-patch")]
     Diff(On<Key, documents::Diff>),
 
-    /// Waits until a value changes, and prints the new one
+    /// Wait for a value to change, and print the new version
     #[command(after_help = "\
 When the time is up, nothing is printed and the exit code is 1. It is 1, too, when the value was deleted.
 
@@ -68,7 +68,7 @@ Examples:
   koor state wait Truck-Wash/plan --after 3        at once, if there is a version 4 already")]
     Wait(On<Key, documents::Wait>),
 
-    /// Edits a value, and never overwrites what somebody else changed meanwhile
+    /// Edit a value; a concurrent change is reported, never overwritten
     #[command(after_help = edit::EXAMPLES)]
     Edit(edit::EditArgs),
 }
@@ -76,17 +76,17 @@ Examples:
 /// Which value.
 #[derive(Debug, Args)]
 pub(crate) struct Key {
-    /// The key of the value; slashes are part of it
+    /// Key of the value; slashes are part of it
     key: String,
 }
 
 /// Which values.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only keys that begin so
+    /// Only keys with this prefix
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
-    /// At most so many
+    /// Maximum number of entries
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }

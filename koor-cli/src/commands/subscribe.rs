@@ -42,7 +42,7 @@ Examples:
 /// Events that wait to be printed or worked on: enough to read on while a command runs.
 const WAITING: usize = 64;
 
-/// How often is looked whether anybody still reads what is printed.
+/// The interval at which stdout is checked for a reader.
 #[cfg(unix)]
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,15 +52,15 @@ const LAST_LINES: Duration = Duration::from_millis(300);
 /// The flags of `events subscribe`.
 #[derive(Debug, Args)]
 pub(crate) struct SubscribeArgs {
-    /// Topics that match one of these globs; without one, all but the server's own
+    /// Only topics that match one of these globs [default: all but the server's own]
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
 
-    /// Begin with what came after the event of that id; without it, with what comes now
+    /// Start after the event with this id [default: now]
     #[arg(long, value_name = "ID")]
     since: Option<u64>,
 
-    /// Run that command in a shell for each event, one after another, with the event on its stdin; nothing is printed
+    /// Run this command in a shell for each event, with the event on its stdin, instead of printing it
     #[arg(long, value_name = "CMD")]
     exec: Option<String>,
 }
@@ -68,7 +68,7 @@ pub(crate) struct SubscribeArgs {
 /// Follows the event log until it is interrupted.
 ///
 /// # Errors
-/// When the server can't be reached at first, refuses, or nobody reads what is printed.
+/// When the server can't be reached at first, refuses, or stdout is closed.
 pub(crate) fn run(args: &SubscribeArgs, client: &Client) -> Result<(), Failure> {
     let now = here_and_now(client, &args.patterns)?;
     let base = Url::parse(client.server()).map_err(|error| Failure::caused_by(&error))?;
@@ -109,7 +109,7 @@ async fn follow(door: Door, since: u64, exec: Option<String>) -> Result<(), Fail
     };
     let mut following = Box::pin(Follower { door, cursor: since, out }.follow());
     let (done, patience) = select! {
-        // The server refuses, or nobody takes events any more: what has come is delivered all the same.
+        // The server refuses, or stdout is closed: events that have arrived are delivered all the same.
         done = &mut following => (done, None),
         delivered = &mut delivery => return outcome(delivered),
         () = nobody_reads(), if prints => return Err(Failure::output(&io::ErrorKind::BrokenPipe.into())),
@@ -127,7 +127,7 @@ async fn follow(door: Door, since: u64, exec: Option<String>) -> Result<(), Fail
     };
     select! {
         delivered = delivered => done.and(delivered),
-        // Whoever asks twice does not want to wait.
+        // A second signal ends it at once.
         _ = signals.next() => done,
     }
 }
@@ -136,7 +136,7 @@ fn outcome(delivered: Result<Result<(), Failure>, JoinError>) -> Result<(), Fail
     delivered.unwrap_or_else(|error| Err(Failure::caused_by(&error)))
 }
 
-/// Answers when whoever read what is printed has gone: without it, that would come to light with the next event only.
+/// Completes when the reader of stdout has gone. A write would notice that only with the next event.
 #[cfg(unix)]
 async fn nobody_reads() {
     use rustix::event::{PollFd, PollFlags, poll};

@@ -14,42 +14,42 @@ use crate::{
 /// What is done with templates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TemplatesCommand {
-    /// Lists templates, without their data
+    /// List templates, without their data
     #[command(after_help = "Examples:\n  koor templates list\n  koor templates list --kind rules --tag web")]
     List {
-        /// rules, contracts or bundle
+        /// Only of this kind: rules, contracts or bundle
         #[arg(long, value_name = "KIND")]
         kind: Option<String>,
-        /// With this tag
+        /// Only with this tag
         #[arg(long, value_name = "TAG")]
         tag: Option<String>,
     },
 
-    /// Prints a template
+    /// Print a template
     #[command(after_help = "Example:\n  koor templates get web-basics --pretty")]
     Get(Which),
 
-    /// Makes a template of a file
+    /// Create a template from a file
     #[command(after_help = "\
 Example:
   koor templates create --id web-basics --name 'Web basics' --kind rules --file rules.json --tags web,js")]
     Create(Create),
 
-    /// Deletes a template
+    /// Delete a template
     #[command(after_help = "Example:\n  koor templates delete web-basics")]
     Delete(Which),
 
-    /// Brings a template to a project, all of it or nothing
+    /// Apply a template to a project, all of it or nothing
     #[command(after_help = "Example:\n  koor templates apply web-basics --project Truck-Wash")]
     Apply {
         #[command(flatten)]
         which: Which,
-        /// The project it is brought to
+        /// Project to apply it to
         #[arg(long, value_name = "PROJECT")]
         project: String,
     },
 
-    /// Makes a template of a project's accepted rules and contracts
+    /// Create a template from a project's accepted rules and contracts
     #[command(after_help = "\
 Example:
   koor templates capture --id truck-basics --name 'As in Truck-Wash' --project Truck-Wash --kind bundle")]
@@ -59,28 +59,28 @@ Example:
 /// Which template.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The id of the template
+    /// Id of the template
     id: String,
 }
 
 /// What a template is, apart from its data.
 #[derive(Debug, Args, Serialize)]
 struct Label {
-    /// The id of the template
+    /// Id of the template
     #[arg(long, value_name = "ID")]
     id: String,
-    /// What people call it
+    /// Name for people
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// What it is made of [default: rules]
+    /// Kind of the template [default: rules]
     #[arg(long, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<TemplateKind>,
-    /// What it is good for
+    /// Description
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    /// Words to find it by
+    /// Tags to find it by, separated by commas
     #[arg(long, value_name = "TAGS", value_delimiter = ',', value_parser = trimmed)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
@@ -117,7 +117,7 @@ pub(crate) struct Capture {
     #[command(flatten)]
     #[serde(flatten)]
     label: Label,
-    /// The project it is made of
+    /// Project to capture
     #[arg(long, value_name = "PROJECT")]
     project: String,
 }

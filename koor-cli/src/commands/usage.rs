@@ -12,18 +12,18 @@ use crate::{
 /// What is done with usage records.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LlmCommand {
-    /// Records what a model's work cost
+    /// Record a model's usage and cost
     #[command(after_help = "\
 Example:
   koor llm record --provider anthropic --model claude --tokens-in 1200 --tokens-out 300 --cost-usd 0.012 \\
     --project Truck-Wash --session login-page")]
     Record(Box<Record>),
 
-    /// Lists records, newest first
+    /// List records, newest first
     #[command(after_help = "Example:\n  koor llm usage --project Truck-Wash --limit 20")]
     Usage(Usage),
 
-    /// Sums records up
+    /// Summarize records
     #[command(after_help = "Examples:\n  koor llm summary\n  koor llm summary --by model --from 2026-02-16")]
     Summary(Summary),
 }
@@ -31,37 +31,37 @@ Example:
 /// What is recorded.
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Record {
-    /// Whose model it is
+    /// Provider of the model
     #[arg(long, value_name = "NAME")]
     provider: String,
-    /// Which model it is
+    /// Name of the model
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// Tokens that went in
+    /// Number of input tokens
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens_in: Option<u64>,
-    /// Tokens that came out
+    /// Number of output tokens
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens_out: Option<u64>,
-    /// What that cost, in US dollars
+    /// Cost in US dollars
     #[arg(long, value_name = "X")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_usd: Option<f64>,
-    /// For which project
+    /// Project
     #[arg(long, value_name = "PROJECT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
-    /// What kind of request it was [default: completion]
+    /// Kind of request [default: completion]
     #[arg(long, value_name = "TYPE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     request_type: Option<String>,
-    /// In which session
+    /// Session tag
     #[arg(long = "session", alias = "session-tag", alias = "session_tag", value_name = "TAG")]
     #[serde(skip_serializing_if = "Option::is_none")]
     session_tag: Option<String>,
-    /// By which instance [default: the one that this directory belongs to]
+    /// Id of the instance [default: the one of this directory]
     #[arg(long = "instance", alias = "instance-id", alias = "instance_id", value_name = "ID")]
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_id: Option<String>,
@@ -70,22 +70,22 @@ pub(crate) struct Record {
 /// Which records.
 #[derive(Debug, Args)]
 pub(crate) struct Usage {
-    /// Of this instance
+    /// Only of this instance
     #[arg(long, alias = "instance-id", alias = "instance_id", value_name = "ID")]
     instance: Option<String>,
-    /// Of this project
+    /// Only of this project
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
-    /// Of this session
+    /// Only of this session
     #[arg(long, alias = "session-tag", alias = "session_tag", value_name = "TAG")]
     session: Option<String>,
-    /// From this moment on
+    /// Only from this time on
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Up to this moment
+    /// Only up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// At most so many
+    /// Maximum number of entries
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -93,13 +93,13 @@ pub(crate) struct Usage {
 /// How records are summed up.
 #[derive(Debug, Args)]
 pub(crate) struct Summary {
-    /// By what [default: project]
+    /// Group by this field [default: project]
     #[arg(long, alias = "group-by", alias = "group_by", value_name = "WHAT")]
     by: Option<By>,
-    /// From this moment on
+    /// Only from this time on
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Up to this moment
+    /// Only up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
 }

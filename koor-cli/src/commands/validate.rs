@@ -37,22 +37,22 @@ Examples:
 /// The flags of `validate`.
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// Whose rules count, beside those of _global
+    /// Project whose rules apply, beside those of _global
     project: String,
 
-    /// Files and directories; - is stdin
+    /// Files and directories; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Leave out the rules of other stacks than this
+    /// Skip the rules of other stacks
     #[arg(long)]
     stack: Option<String>,
 
-    /// How violations are shown
+    /// Format of the violations
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 
-    /// What the text on stdin is called: many rules look at some files only
+    /// File name of the text on standard input; many rules apply to some files only
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
 }

@@ -13,30 +13,30 @@ use crate::{
 /// What is done with webhooks.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhooksCommand {
-    /// Lists webhooks
+    /// List webhooks
     #[command(after_help = "Example:\n  koor webhooks list")]
     List,
 
-    /// Makes a webhook
+    /// Create a webhook
     #[command(after_help = "\
 Examples:
   koor webhooks add --id chat --url https://hooks.example.com/koor --patterns 'agent.*,compliance.*'
   koor webhooks add --id ci --url http://localhost:7000/koor --secret-file ci.secret")]
     Add(Add),
 
-    /// Deletes a webhook
+    /// Delete a webhook
     #[command(after_help = "Example:\n  koor webhooks delete chat")]
     Delete(Which),
 
-    /// Calls a webhook once
+    /// Send a test event to a webhook
     #[command(after_help = "Example:\n  koor webhooks test chat")]
     Test(Which),
 
-    /// Switches a webhook on again; it goes on where it stopped
+    /// Enable a webhook again; it resumes where it stopped
     #[command(after_help = "Example:\n  koor webhooks enable chat")]
     Enable(Which),
 
-    /// Lists the last attempts to call a webhook
+    /// List the last delivery attempts of a webhook
     #[command(after_help = "Example:\n  koor webhooks deliveries chat")]
     Deliveries(Which),
 }
@@ -44,26 +44,26 @@ Examples:
 /// Which webhook.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The id of the webhook
+    /// Id of the webhook
     id: String,
 }
 
 /// What is made.
 #[derive(Debug, Args)]
 pub(crate) struct Add {
-    /// The id of the webhook
+    /// Id of the webhook
     #[arg(long, value_name = "ID")]
     id: String,
-    /// Where it is called
+    /// URL to call
     #[arg(long, value_name = "URL")]
     url: String,
-    /// For which topics: patterns with commas between them [default: *]
+    /// Patterns of topics, separated by commas [default: *]
     #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
     patterns: Vec<String>,
-    /// What calls are signed with
+    /// Secret that signs the calls
     #[arg(long, value_name = "SECRET", conflicts_with = "secret_file")]
     secret: Option<String>,
-    /// The file that holds what calls are signed with, out of sight of `ps`; - is standard input
+    /// File of the secret, hidden from `ps`; - is standard input
     #[arg(long, value_name = "PATH")]
     secret_file: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Stderr, written in the background: a request does not wait for its log line, and under load many lines are one write.
 //!
 //! Nothing is lost but by a crash of the machine or of the process: what people must see, warnings and errors, is
-//! written before the call returns, and so is everything else by whoever ends the process in any other way.
+//! written before the call returns, and every other exit of the process writes the rest.
 
 use std::{
     io::{self, Write},
@@ -16,11 +16,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::START;
 
-/// How long a line waits for others: nobody who follows a log sees so little, and it makes a hundred writes a second of
+/// How long a line waits for others: no reader of a log notices so little, and it makes a hundred writes a second of
 /// tens of thousands.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// Whoever finds more than this waiting writes it: a reader that is too slow for the log slows the server, and costs
+/// A thread that finds more than this waiting writes it: a reader that is too slow slows the server, and costs
 /// no memory.
 const MOST: usize = 1 << 20;
 
@@ -61,7 +61,7 @@ impl Stderr {
         let mut lines = lock(&self.writing);
         mem::swap(&mut *lines, &mut *lock(&self.waiting));
         if !lines.is_empty() {
-            // Whoever closed stderr does not want to know.
+            // Without stderr, there is no place to report an error.
             drop(io::stderr().write_all(&lines));
             lines.clear();
         }
@@ -111,7 +111,7 @@ impl MakeWriter<'_> for &'static Stderr {
     }
 
     fn make_writer_for(&self, metadata: &Metadata<'_>) -> Line {
-        // Whoever started the server waits for its first line.
+        // A program that starts the server may wait for its first line.
         Line { urgent: *metadata.level() <= Level::WARN || metadata.target() == START }
     }
 }

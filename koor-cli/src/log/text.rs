@@ -17,7 +17,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes an event as `<time> <level> <target>: <message> <name>=<value>…`. Spans are left out: nobody here opens any.
+/// Writes an event as `<time> <level> <target>: <message> <name>=<value>…`. Spans are left out: none are opened.
 pub(super) struct Text;
 
 impl<S, N> FormatEvent<S, N> for Text

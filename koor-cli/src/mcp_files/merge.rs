@@ -185,12 +185,11 @@ mod tests {
         let before = "{\n  // My servers.\n  \"mcpServers\": {\n    \"other\": { \"command\": \"x\" }, /* needed */\n  \
             },\n}\n";
         let after = "{\n  // My servers.\n  \"mcpServers\": {\n    \"other\": { \"command\": \"x\" }, /* needed */\n    \
-            \"koor\": {\n      \"type\": \"http\",\n      \"url\": \"http://localhost:9800/mcp\",\n    },\n  },\n}\n";
+            \"koor\": {\n      \"type\": \"http\",\n      \"url\": \"http://localhost:9800/mcp\"\n    },\n  },\n}\n";
         assert_eq!(merge(before).unwrap(), after);
         assert_eq!(merge(after).unwrap(), after, "twice is as good as once");
-        let old =
-            after.replace("localhost:9800/mcp\",", "elsewhere/mcp\", // moved soon").replace("9800", "1");
-        let kept = after.replace("localhost:9800/mcp\",", "localhost:9800/mcp\", // moved soon");
+        let old = after.replace("localhost:9800/mcp\"", "elsewhere/mcp\" // moved soon");
+        let kept = after.replace("9800/mcp\"", "9800/mcp\" // moved soon");
         assert_eq!(merge(&old).unwrap(), kept);
     }
 

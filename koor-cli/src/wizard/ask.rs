@@ -1,4 +1,4 @@
-//! How the wizard speaks with whoever sits there: with arrow keys, or in plain lines.
+//! The wizard's questions: with arrow keys, or in plain lines.
 
 mod arrows;
 mod plain;
@@ -30,7 +30,7 @@ pub(crate) struct Choice {
 pub(crate) enum Stop {
     /// It was not wanted.
     Cancelled,
-    /// There is nobody to ask any more.
+    /// The input has ended.
     Broken(io::Error),
 }
 
@@ -57,7 +57,7 @@ pub(crate) trait Ask {
     /// Asks for a line of text, until the check is content.
     fn text(&mut self, question: &str, default: Option<&str>, check: Checked) -> Result<String, Stop>;
 
-    /// Asks for what nobody else should see.
+    /// Asks for a secret, which is not echoed.
     fn secret(&mut self, question: &str) -> Result<String, Stop>;
 
     /// Asks for one of these; answers its place among them.

@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
     pub(crate) to_keep: Option<String>,
 }
 
-/// Finds out what is wanted. Asks for what the flags do not say, if there is somebody to ask.
+/// Finds out what is wanted. Asks for what the flags do not say, if it may ask.
 ///
 /// # Errors
 /// When it can't be meant, or is not said.
@@ -128,7 +128,7 @@ pub(crate) fn gather(
         }
         (None, _) => None,
     };
-    // Whoever is asked sees it in the summary.
+    // An interactive user sees it in the summary.
     if !(asked && probe == Probe::Silent) {
         warnings.extend(probe.warning(&project.server));
     }

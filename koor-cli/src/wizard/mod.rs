@@ -219,7 +219,7 @@ fn rule_set_of(stack: Stack) -> Option<&'static str> {
     rule_sets::names().find(|name| *name == stack.as_str())
 }
 
-/// Whoever can be asked; `None` when nothing is to be.
+/// How to ask; `None` if nothing is to be asked.
 fn asker(args: &InitArgs) -> Result<Option<Box<dyn Ask>>, Failure> {
     let complete = args.project.is_some() && !(args.agent.is_empty() && args.add.is_empty());
     if args.yes || (args.dry_run && complete) {
@@ -228,7 +228,7 @@ fn asker(args: &InitArgs) -> Result<Option<Box<dyn Ask>>, Failure> {
     if args.accessible {
         return Ok(Some(Box::new(Plain::new(io::stdin().lock(), io::stderr()))));
     }
-    // Questions go to stderr: both ends must be somebody's.
+    // Questions go to stderr, so both stdin and stderr must be a terminal.
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         return Ok(Some(Box::new(Arrows)));
     }

@@ -11,7 +11,7 @@ const MAX_NAME: usize = 64;
 /// More agents than this, and one controller reads reports all day.
 const MAX_AGENTS: usize = 50;
 
-/// The name that the workspace of whoever plans has.
+/// The name of the controller's workspace.
 pub(crate) const CONTROLLER: &str = "controller";
 
 /// What is wrong with the description of a project.

@@ -31,7 +31,7 @@ pub(crate) fn list(files: &[Planned], fates: &[Fate]) -> Result<(), Failure> {
 
 /// Says something on stderr.
 pub(crate) fn say(text: &str) {
-    // Whoever closed stderr does not want to know.
+    // Without stderr, there is no place to report an error.
     let _ = writeln!(io::stderr(), "{text}");
 }
 

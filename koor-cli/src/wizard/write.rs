@@ -198,7 +198,7 @@ pub(crate) fn apply(site: Site<'_>, files: &[Planned], fates: &[Fate]) -> io::Re
         .collect();
     let created = make_directories(site.base)?;
     let undo_base = |error: io::Error| {
-        // Whoever else has put something there in the meantime keeps it: only empty directories go.
+        // Only empty directories are removed: another process may have put something there meanwhile.
         created.iter().rev().for_each(|directory| drop(fs::remove_dir(directory)));
         error
     };
@@ -221,7 +221,7 @@ fn make_directories(wanted: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(created)
 }
 
-/// Writes everything where nobody looks yet.
+/// Writes everything into the staging directory.
 fn stage(site: Site<'_>, staging: &TempDir, work: &[(&Planned, Fate)]) -> io::Result<()> {
     for (file, fate) in work {
         let path = staging.path().join("new").join(&file.path);
@@ -350,7 +350,7 @@ fn place_each(
                 fs::rename(&at, &to)?;
                 made.push(Made::Moved { from: at.clone(), to });
             } else if fs::symlink_metadata(&at).is_ok() {
-                // It was not there when it was looked for: whoever has put it there keeps it.
+                // Another process created it after the survey, so it stays.
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             fs::rename(new.join(&file.path), &at)?;

@@ -188,7 +188,7 @@ impl ChainWalk {
     }
 }
 
-/// Which entries somebody looks for; all that is given must hold.
+/// A filter of entries; all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Who.

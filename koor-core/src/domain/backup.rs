@@ -158,7 +158,7 @@ struct Saved {
 impl Saved {
     fn from(document: Document) -> (DocumentKey, Self) {
         let Document { key, revision, value } = document;
-        // Megabytes that nobody else has are not copied.
+        // Megabytes that are not shared are not copied.
         let (text, base64) = match String::from_utf8(value.into()) {
             Ok(text) => (Some(text), None),
             Err(binary) => (None, Some(STANDARD.encode(binary.as_bytes()))),
@@ -274,7 +274,7 @@ impl SavedRule {
     }
 }
 
-/// A webhook of a backup: it comes back switched off if it had a secret, for nobody could verify its calls.
+/// A webhook of a backup: it comes back disabled if it had a secret, because its receiver could not verify its calls.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SavedWebhook {
     id: WebhookId,

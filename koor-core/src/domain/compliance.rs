@@ -27,7 +27,7 @@ pub struct ComplianceRun {
     pub run_at: Timestamp,
 }
 
-/// Which runs somebody looks for; all that is given must hold.
+/// A filter of runs; all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// Of this instance.

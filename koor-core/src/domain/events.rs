@@ -33,7 +33,7 @@ impl Event {
     }
 }
 
-/// Which events somebody wants; every part must hold.
+/// A filter of events; all given conditions must hold.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     /// By topic.

@@ -76,7 +76,7 @@ impl Instance {
     }
 }
 
-/// Which instances somebody looks for: exact, and all that is given must hold.
+/// A filter of instances: exact matches, and all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstanceFilter {
     /// By name.

@@ -13,7 +13,7 @@ use serde_json::{
 
 use crate::error::Invalid;
 
-/// One JSON value, byte for byte as somebody wrote it: numbers keep their digits, objects their order. Cheap to clone.
+/// One JSON value, byte for byte as it was written: numbers keep their digits, objects their order. Cheap to clone.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
 pub struct RawJson(

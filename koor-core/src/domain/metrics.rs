@@ -10,7 +10,7 @@ use crate::{error::Invalid, ids::InstanceId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Refusals because somebody else was first.
+    /// Refused writes, because another writer was first.
     Conflicts,
     /// Events published.
     EventsPublished,
@@ -83,7 +83,7 @@ pub struct MetricRow {
     pub period: String,
 }
 
-/// Which counters somebody looks for.
+/// A filter of counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricFilter {
     /// Of this instance.

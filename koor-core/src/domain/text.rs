@@ -36,7 +36,7 @@ fn bounded(field: &str, text: String, most: usize, bad: fn(char) -> bool) -> Res
 }
 
 /// Who did something, as the audit log and the `source` of system events write it: an instance's id, `admin`,
-/// the name of a background job, or nobody (`""`). Cheap to clone.
+/// the name of a background job, or none (`""`). Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(Arc<str>);

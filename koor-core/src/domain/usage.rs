@@ -15,7 +15,7 @@ pub struct UsageRecord {
     pub provider: String,
     /// Which model.
     pub model: String,
-    /// Which instance called it; `""` when nobody said.
+    /// The instance that called it; `""` if it was not given.
     pub instance_id: String,
     /// For which project.
     pub project: String,
@@ -58,7 +58,7 @@ impl UsageRecord {
     }
 }
 
-/// Which records somebody looks for; all that is given must hold.
+/// A filter of records; all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageFilter {
     /// Of this instance.

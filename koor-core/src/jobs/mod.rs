@@ -1,4 +1,4 @@
-//! Work that nobody asks for: woken by the clock and by signals, it reads what there is to do from the store.
+//! Background work: woken by the clock and by signals, it reads what there is to do from the store.
 //!
 //! One file for each job. A job that fails says so once and tries again when its time comes; one that panics starts
 //! anew. None of them holds anything that a restart would lose.
@@ -43,7 +43,7 @@ impl Jobs {
         jobs.every(koor, "activity", After(FLUSH_EVERY), FLUSH_EVERY, activity::turn);
         // At once: claims may have ended while the server was down.
         jobs.every(koor, "tasks", After(Duration::ZERO), tasks::EVERY, tasks::turn);
-        // Without a way out there is nobody to tell.
+        // Without an outbound port, there is no receiver.
         if koor.inner.sender.is_some() {
             jobs.follow(koor);
         }

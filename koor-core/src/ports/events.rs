@@ -6,7 +6,7 @@ use crate::{
     ports::StoreResult,
 };
 
-/// A page of events holds no more data than this, its last event aside: a log may be full of large events, and whoever
+/// A page of events holds no more data than this, its last event aside: a log may be full of large events, and a caller that
 /// catches up reads on anyway.
 pub const EVENT_PAGE_BYTES: usize = 4 << 20;
 

@@ -11,7 +11,7 @@ use crate::{
     ports::StoreResult,
 };
 
-/// A page of documents holds no more bytes of values than this, its last value aside: whoever reads them all reads on
+/// A page of documents holds no more bytes of values than this, its last value aside: a caller that reads them all reads on
 /// anyway, and a value may have ten times as many.
 pub const DOCUMENT_PAGE_BYTES: usize = 1 << 20;
 

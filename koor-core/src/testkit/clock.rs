@@ -27,7 +27,7 @@ impl FakeClock {
         Self(Arc::new(watch::Sender::new(now)))
     }
 
-    /// Moves the time on, and wakes whoever slept until then.
+    /// Advances the time, and wakes all sleepers that are due.
     pub fn advance(&self, span: Duration) {
         self.0.send_modify(|now| *now = now.plus(span));
     }

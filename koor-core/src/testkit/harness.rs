@@ -94,7 +94,7 @@ impl Harness {
         dump(self.store()).await
     }
 
-    /// Does what a command asks for, for somebody local.
+    /// Executes a command for a local caller.
     ///
     /// # Errors
     /// As the command.

@@ -7,10 +7,7 @@
 //! koor_core::contract_suite!(StoreFixture::of(MemoryStore::default()));
 //! ```
 
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "whoever calls this is a test, and wants to know no more than that it failed"
-)]
+#![expect(clippy::missing_panics_doc, reason = "only tests call this, and a panic is how a test fails")]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -94,7 +94,7 @@ impl Koor {
     }
 
     /// What `look` makes of each spec of a project, by name. They are read some at a time and looked at one after the
-    /// other, where nobody waits for it; only what is made of them is kept.
+    /// other, on a blocking thread; only what is made of them is kept.
     pub(crate) async fn map_specs<T: Send + 'static>(
         &self,
         project: &ProjectName,

@@ -42,7 +42,7 @@ enum Kind {
 }
 
 impl OutboundPolicy {
-    /// For a server without a token: whoever reaches it is as near to what is around it as it is itself.
+    /// For a server without a token: its callers can reach the same private addresses as the server itself.
     #[must_use]
     pub fn local() -> Self {
         Self { private: Private::Called, allowed: Vec::new() }

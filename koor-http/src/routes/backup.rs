@@ -59,7 +59,7 @@ pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
     response::committed(&done)
 }
 
-/// Hands the body on piece by piece, for as long as somebody takes it.
+/// Passes the body on piece by piece, until the receiver is closed.
 async fn read_backup(call: &mut Call, sender: mpsc::Sender<Bytes>) -> Result<(), Failure> {
     let (most, pause) = (call.shared().settings.restore_limit, call.shared().settings.body_timeout);
     if call.body.size_hint().lower() > most {

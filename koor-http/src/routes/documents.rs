@@ -81,7 +81,7 @@ fn shown(asked: &HeaderMap, document: &Document) -> Answer {
         // Room for all that is still to come, at once.
         headers.reserve(SHOWN_HEADERS);
         headers.insert(CONTENT_TYPE, media_type(&revision.content_type));
-        // Whatever somebody stored here, no browser takes it for a page of ours.
+        // Whatever was stored here, no browser must take it for a page of ours.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
         answer

@@ -115,7 +115,7 @@ fn route(page: &mut String, method: &str, path: &str, operation: &Value, example
     if !others.is_empty() {
         lines.push(format!("May also answer {}.", others.join(", ")));
     }
-    // These go on until somebody ends them; `docs.rs` does.
+    // These go on until they are interrupted; `docs.rs` does that.
     let endless = if ["streamEvents", "subscribe"].contains(&text("operationId")) { " endless" } else { "" };
     write!(page, "\n{}\n\n```sh{endless}\n{example}\n```\n", lines.join(" ")).unwrap();
 }

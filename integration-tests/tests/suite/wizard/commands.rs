@@ -26,7 +26,7 @@ pub(crate) fn commands(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// Whoever works in a workspace, and does what the files there say.
+/// An agent in a workspace that does what the files there say.
 pub(crate) struct Worker {
     pub(crate) directory: PathBuf,
     commands: BTreeSet<String>,
@@ -56,7 +56,7 @@ impl Worker {
             filled = filled.replace(name, value);
         }
         let left = filled.split(|c: char| !c.is_ascii_uppercase() && c != '_').find(|word| word.len() > 3);
-        assert_eq!(left, None, "nobody has said what that is in {filled}");
+        assert_eq!(left, None, "{filled} still has a placeholder");
         filled
     }
 

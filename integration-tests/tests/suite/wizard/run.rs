@@ -53,7 +53,7 @@ pub(crate) fn run_with(program: &Path, directory: &Path, args: &[&str], input: &
     let mut command = clean(program, directory);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // Whoever does not read to the end is none the worse.
+    // A program need not read its input to the end.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     Ran::new(&child.wait_with_output().unwrap())
 }

@@ -1,4 +1,4 @@
-//! A project from its beginning to its first finished task: whoever works in it does what the files say, to the letter.
+//! A project from its beginning to its first finished task: its agents do exactly what the files say.
 
 use std::{fs, path::Path, thread};
 
@@ -178,8 +178,8 @@ fn play(server: &Server, token: Option<&str>) {
         .collect();
     names.sort_unstable();
     assert_eq!(names, [("backend", "active"), ("controller", "active"), ("frontend", "active")]);
-    assert_eq!(frontend.left(), [""; 0], "a command that nobody has run");
-    assert_eq!(controller.left(), [""; 0], "a command that nobody has run");
+    assert_eq!(frontend.left(), [""; 0], "a command that was not run");
+    assert_eq!(controller.left(), [""; 0], "a command that was not run");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Harm in what is small to ask for and large to answer: lists, histories, backups, checks that nobody asked for.
+//! Harm in what is small to ask for and large to answer: lists, histories, backups, checks in the background.
 
 use std::{
     io::{Read as _, Write as _},

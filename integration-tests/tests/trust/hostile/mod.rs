@@ -47,7 +47,7 @@ const UNNOTICED: u64 = 50;
 /// The longest that a write of an honest client may take.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
-/// Attacks a new server, and holds that nobody else suffers. `attack` says what came of it.
+/// Attacks a new server, and asserts that other clients are served. `attack` says what came of it.
 fn attacked(name: &str, attack: impl FnOnce(&Server) -> String + Send) {
     let server = Start::default().args(["--log-level", "error"]).start().unwrap();
     let (honest, other) = (server.client(), Server::start());
@@ -176,7 +176,7 @@ fn tally(statuses: &[u16]) -> String {
 fn all_of(statuses: &[u16], allowed: &[u16]) -> String {
     let tally = tally(statuses);
     assert!(statuses.iter().all(|status| allowed.contains(status)), "{tally}");
-    assert!(statuses.iter().any(|status| *status != 0), "nobody was answered: {tally}");
+    assert!(statuses.iter().any(|status| *status != 0), "no client was answered: {tally}");
     tally
 }
 

@@ -138,7 +138,7 @@ fn is_open(mut stream: &TcpStream) -> bool {
     read
 }
 
-/// Follows all events, on a connection on which nobody will read.
+/// Follows all events on a connection that is never read.
 fn subscribe(server: &Server) -> TcpStream {
     let stream = wire(server);
     let head = "GET /api/events/subscribe HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -165,7 +165,7 @@ fn a_thousand_websockets_that_never_read() {
             reader.next_event().unwrap();
         }
         drop(deaf);
-        format!("{count} events of {} KiB published, and followed by somebody who reads", size >> 10)
+        format!("{count} events of {} KiB published, and followed by a client that reads", size >> 10)
     });
 }
 
@@ -180,7 +180,7 @@ fn frames_that_announce_gigabytes_and_floods_of_small_ones() {
                 push(&stream, b"\x81\xff\0\0\0\0\x40\0\0\0\0\0\0\0");
                 push(&stream, &vec![b'x'; 4 << 20])
             } else {
-                // Whoever does not read the answers is not read from for ever, either.
+                // The server does not read for ever from a client that reads no answers.
                 push(&stream, &b"\x89\x80\0\0\0\0".repeat(50_000))
             };
             stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -216,7 +216,7 @@ fn heads_of_megabytes() {
 #[test]
 #[ignore = "takes its time; .ci/suites/trust runs it"]
 fn a_flood_of_pipelined_requests_with_garbage_behind() {
-    attacked("400,000 pipelined requests whose answers nobody reads, garbage behind them", |server| {
+    attacked("400,000 pipelined requests whose answers are not read, garbage behind them", |server| {
         let requests = |count| {
             let request = "GET /api/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
             request.repeat(count) + "\0\x16\x03garbage\r\n\r\n"

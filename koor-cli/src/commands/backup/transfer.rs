@@ -1,4 +1,4 @@
-//! How far a transfer is, for somebody who watches.
+//! The progress of a transfer, on a terminal.
 
 use std::io::{self, IsTerminal as _, Read};
 

@@ -79,11 +79,11 @@ fn judge(directory: &Path, answers: bool) -> Finding {
         ),
         (Ok(Held::ByNobody), true) => Finding::warn(
             NAME,
-            format!("{shown} can be written, and nobody has it open"),
+            format!("{shown} can be written, and no server has it open"),
             "the server that answers has its data elsewhere: is it the one you mean?",
         ),
         (Ok(Held::ByNobody), false) => {
-            Finding::ok(NAME, format!("{shown} can be written; nobody has it open"))
+            Finding::ok(NAME, format!("{shown} can be written; no server has it open"))
         }
         (Err(error), _) => Finding::fail(
             NAME,
@@ -106,7 +106,7 @@ fn holder(directory: &Path) -> io::Result<Held> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::ByNobody),
         Err(error) => return Err(error),
     };
-    // For a moment and shared: whoever else only looks is not in the way.
+    // For a moment and shared: other readers do not conflict.
     match file.try_lock_shared() {
         Ok(()) => Ok(Held::ByNobody),
         Err(TryLockError::WouldBlock) => {

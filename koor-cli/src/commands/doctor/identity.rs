@@ -19,15 +19,12 @@ pub(super) fn look(client: &Client, settings: &ClientSettings, findings: &mut Fi
         last_seen: String,
     }
     let Some(id) = &settings.instance_id else {
-        findings.add(Finding::ok(
-            NAME,
-            "none: commands are nobody's in particular (`koor register NAME` changes that)",
-        ));
+        findings.add(Finding::ok(NAME, "none: commands are anonymous (`koor register NAME` changes that)"));
         return;
     };
-    // As nobody: whoever asks as the instance is seen, and no longer stale.
-    let nobody = Client::new(&ClientSettings { instance_id: None, ..settings.clone() });
-    let found = nobody.get("/api/instances").segment(id).send().and_then(Answer::json::<Instance>);
+    // Without the identity: a request as the instance would refresh it, so that it was no longer stale.
+    let anonymous = Client::new(&ClientSettings { instance_id: None, ..settings.clone() });
+    let found = anonymous.get("/api/instances").segment(id).send().and_then(Answer::json::<Instance>);
     findings.add(match found {
         Ok(Instance { name, status, last_seen }) => match status.as_str() {
             "stale" => Finding::warn(

@@ -112,7 +112,7 @@ mod tests {
     fn near_names_come_first_and_far_ones_not_at_all() {
         let names = ["P/plan", "P/plans", "p/plan", "P/plan/old", "Q/other", "P/x"];
         let names = || names.map(str::to_owned).to_vec();
-        assert_eq!(nearest("P/plna", names()), ["P/plan", "p/plan", "P/plans"]);
+        assert_eq!(nearest("P/plna", names()), ["P/plan", "P/plans", "p/plan"]);
         assert_eq!(nearest("plan", names()), ["P/plan", "p/plan", "P/plans"]);
         assert_eq!(nearest("nothing-like-it", names()), [""; 0]);
         assert_eq!(nearest("P/plan", vec!["P/plan".to_owned()]), [""; 0], "a version of it may be missing");

@@ -1,4 +1,4 @@
-//! The editor of whoever sits at the terminal.
+//! The user's editor.
 
 use std::{env, path::Path};
 
@@ -6,7 +6,7 @@ use tokio::{process::Command, runtime};
 
 use crate::{exit::Failure, signals::Signals};
 
-/// What is started when nobody says otherwise.
+/// The default editor.
 const DEFAULT: &str = "vi";
 
 /// Has a file edited, and waits for it.

@@ -41,7 +41,7 @@ pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), 
             ));
         }
         (Probe::Accepts, _) => exit::warn(
-            "this holds the server's own token: whoever can read it may do everything. `koor register NAME` gives a \
+            "this holds the server's own token: anyone who can read it may do everything. `koor register NAME` gives a \
              directory a token of its own",
         ),
         (Probe::NeedsToken, Some(_)) => exit::warn(

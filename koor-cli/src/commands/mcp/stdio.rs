@@ -60,7 +60,7 @@ fn pass(context: &Context, bridge: &mut Bridge, post: &Post, line: &[u8]) -> Opt
     }
 }
 
-/// Reads the next line; `false` when there is none. Of one that is too long, so much is read that nobody takes it for
+/// Reads the next line; `false` when there is none. Of one that is too long, so much is read that it is not taken for
 /// whole.
 fn next(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();

@@ -22,7 +22,7 @@ pub(super) fn print(mut events: Receiver<Event>) -> io::Result<()> {
     while let Some(event) = events.blocking_recv() {
         out.write_all(event.line.as_bytes())?;
         out.write_all(b"\n")?;
-        // Whatever is there is written in one go; whoever reads is never kept waiting for more to come.
+        // What has arrived is written at once; the reader never waits for more to come.
         if events.is_empty() {
             out.flush()?;
         }

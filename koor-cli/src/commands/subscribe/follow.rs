@@ -40,12 +40,12 @@ pub(super) struct Follower {
 enum End {
     /// By itself, and another one may do better.
     Lost(String),
-    /// Nobody takes events any more.
+    /// The receiver of events is closed.
     Unwanted,
 }
 
 impl Follower {
-    /// Hands on every event, until nobody takes them.
+    /// Passes on every event until the receiver is closed.
     ///
     /// # Errors
     /// When the server refuses, and would do so again.

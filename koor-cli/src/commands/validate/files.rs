@@ -10,7 +10,7 @@ use ignore::WalkBuilder;
 
 use crate::exit::Failure;
 
-/// The largest file that is checked: the server takes no larger request unless it is told to, and nobody writes so much
+/// The largest file that is checked: the server takes no larger request by default, and no person writes so much
 /// by hand.
 const LARGEST: u64 = 4 << 20;
 
@@ -124,7 +124,7 @@ fn stdin() -> Result<String, Failure> {
         .take(LARGEST + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::refused(format!("cannot read stdin: {error}")))?;
-    // Whoever pipes something in wants to know about it, not that it was skipped.
+    // Input from a pipe is always checked, never skipped.
     match judge(bytes) {
         Content::Text(text) => Ok(text),
         Content::Skipped(why) => Err(Failure::refused(format!("cannot check stdin: {why}"))),

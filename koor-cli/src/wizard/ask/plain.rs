@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Write};
 
 use super::{Ask, Checked, Choice, Stop};
 
-/// As often as somebody may give an answer that is none, so that a pipe of nonsense ends.
+/// The limit of invalid answers to a question, so that a pipe of nonsense ends.
 const TRIES: usize = 20;
 
 /// Lines that are read, and lines that are written.

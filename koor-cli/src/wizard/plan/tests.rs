@@ -115,7 +115,7 @@ fn the_instructions_of_an_agent_are_short() {
             {
                 let path = format!("{folder}/AGENTS.md");
                 let file = files.iter().find(|file| file.path == path).unwrap();
-                let Content::Text(text) = &file.content else { panic!("{file:?}") };
+                let Content::Block(text) = &file.content else { panic!("{file:?}") };
                 let tokens = encoder.encode_with_special_tokens(text).len();
                 println!("{path} for {stack}: {tokens} tokens");
                 assert!(tokens <= most, "{path} for {stack}: {tokens} tokens");

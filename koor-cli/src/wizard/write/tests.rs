@@ -167,7 +167,7 @@ fn a_failure_half_way_leaves_everything_as_it_was() {
     ];
     let fates = survey(scene.site(), &files, true).unwrap();
     assert_eq!(fates, [Create, Replace, Extend, Create, Create]);
-    // Somebody else is faster with the last one.
+    // Another process is faster with the last one.
     fs::write(scene.directory.path().join("a/late"), "theirs").unwrap();
     let before = scene.tree();
     let error = apply(scene.site(), &files, &fates).unwrap_err();

@@ -231,7 +231,7 @@ impl Field {
     }
 }
 
-/// Whether two values are equal to a reader of JSON, to whom 1 and 1.0 are.
+/// Whether two values are equal as JSON values: 1 and 1.0 are.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) if a.is_f64() != b.is_f64() => {

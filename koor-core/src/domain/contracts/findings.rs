@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Violation;
 
-/// Nobody mends more at once.
+/// More would not be fixed at once.
 const MAX_VIOLATIONS: usize = 100;
 
 /// A violation may name a key of megabytes, and list as many defined names; a hundred such must not follow.

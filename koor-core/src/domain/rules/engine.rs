@@ -16,7 +16,7 @@ use crate::{error::Invalid, ids::RuleId};
 /// As long as paths get; and globs are matched against it.
 const MAX_FILENAME: usize = 4096;
 
-/// Nobody reads more, and a rule that matches everywhere must not turn ten megabytes into gigabytes.
+/// More would not be read, and a rule that matches everywhere must not turn ten megabytes into gigabytes.
 const MAX_VIOLATIONS: usize = 10_000;
 
 /// As much of a match as helps to find it.

@@ -1,11 +1,11 @@
-//! Which rules somebody looks for.
+//! A filter of rules.
 
 use crate::{
     domain::rules::{Rule, RuleSource, RuleStatus},
     ids::ProjectName,
 };
 
-/// Which rules somebody looks for; all that is given must hold.
+/// A filter of rules; all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleFilter {
     /// Of one of these projects; empty: of any.

@@ -50,7 +50,7 @@ pub struct Rule {
     pub source: RuleSource,
     /// Whether it is in force.
     pub status: RuleStatus,
-    /// Who proposed it; empty when nobody had to.
+    /// Who proposed it; empty for a rule that was not proposed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub proposed_by: String,
     /// Why it was proposed; may be empty.
@@ -125,7 +125,7 @@ string_enum! {
 string_enum! {
     /// Whether a rule is in force.
     RuleStatus, "status", {
-        /// Waits for somebody to accept or reject it.
+        /// Waits to be accepted or rejected.
         Proposed = "proposed",
         /// In force.
         Accepted = "accepted",

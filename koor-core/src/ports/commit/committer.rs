@@ -62,7 +62,7 @@ impl Committer {
         (Self { shared, way: Way::Queue(RwLock::new(Some(queue))) }, group)
     }
 
-    /// A committer that commits on the thread of whoever calls, one job at a time, without a loop of its own: for
+    /// A committer that commits on the caller's thread, one job at a time, without a loop of its own: for
     /// backends that never wait, such as one in memory.
     pub fn inline(backend: impl Backend) -> Self {
         let (group, _queue, shared) = GroupCommit::new(backend);

@@ -90,8 +90,8 @@ pub(super) async fn filters_combine(fixture: StoreFixture) {
         ids(&history(&harness, by_topic(&["build", "api.change"]), Some(295), 9).await),
         [297, 298, 300]
     );
-    let nobody = EventFilter { source: Some("nobody".into()), ..EventFilter::default() };
-    assert_eq!(history(&harness, nobody, None, 9).await, []);
+    let unknown = EventFilter { source: Some("unknown".into()), ..EventFilter::default() };
+    assert_eq!(history(&harness, unknown, None, 9).await, []);
     let inclusive = TimeRange { from: range.to, to: range.to };
     assert_eq!(
         ids(&history(&harness, EventFilter { range: inclusive, ..EventFilter::default() }, None, 9).await),
@@ -404,7 +404,7 @@ pub(super) async fn an_expired_cursor_is_refused(fixture: StoreFixture) {
             Err(other) => panic!("{other}"),
         }
     }
-    // Changes have lost nothing: whoever waits for them has not either.
+    // No change was lost, so a waiting subscriber has not missed one either.
     let changes = harness
         .koor
         .wait_for_events(topics(&["$*"]), Some(Cursor::START), Duration::ZERO, Limit::default())

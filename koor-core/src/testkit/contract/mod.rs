@@ -65,7 +65,7 @@ macro_rules! list_contract_cases {
     };
 }
 
-/// Every promise that every store makes. A case that is missing here is a function that nobody calls: a warning.
+/// Every promise that every store makes. A case that is missing here is an unused function: a warning.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! each_contract_case {

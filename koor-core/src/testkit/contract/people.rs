@@ -51,8 +51,8 @@ pub(super) async fn a_token_finds_its_instance(fixture: StoreFixture) {
         assert_eq!(identify(&harness, wrong, Some(&id)).await, Err(ErrorKind::Unauthorized), "{wrong:?}");
     }
     let stranger =
-        harness.koor.identify(Credentials { bearer: Some("server"), instance: Some("nobody") }).await;
-    assert_eq!(stranger.unwrap().warning.unwrap(), "unknown instance nobody");
+        harness.koor.identify(Credentials { bearer: Some("server"), instance: Some("no-one") }).await;
+    assert_eq!(stranger.unwrap().warning.unwrap(), "unknown instance no-one");
     let renewed = harness.run(RenewToken::new(&harness.koor, one.instance.id).unwrap()).await.unwrap();
     assert_eq!(identify(&harness, Some(&one.token), None).await, Err(ErrorKind::Unauthorized));
     assert_eq!(identify(&harness, Some(&renewed.token), None).await, own);

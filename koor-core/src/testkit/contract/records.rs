@@ -306,8 +306,8 @@ pub(super) async fn compliance_finds_what_is_wrong(fixture: StoreFixture) {
     assert_eq!(history, [forced[0].clone(), runs[0].clone()]);
     let failed = RunFilter { pass: Some(false), ..RunFilter::default() };
     assert_eq!(harness.koor.compliance_history(failed, limit).await.unwrap(), runs);
-    let nobody = RunFilter { project: Some("x".parse().unwrap()), ..RunFilter::default() };
-    assert_eq!(harness.koor.compliance_history(nobody, limit).await.unwrap(), []);
+    let unknown = RunFilter { project: Some("x".parse().unwrap()), ..RunFilter::default() };
+    assert_eq!(harness.koor.compliance_history(unknown, limit).await.unwrap(), []);
     let through = runs[0].id;
     let pruned = harness.koor.housekeep("test", FactSet::default(), move |cx| {
         cx.prune_runs(through);
@@ -347,8 +347,8 @@ pub(super) async fn counters_add_up(fixture: StoreFixture) {
     );
     let hour = MetricFilter { period: second.into(), ..MetricFilter::default() };
     assert_eq!(harness.koor.agent_metrics(hour).await.unwrap().len(), 2);
-    let nobody = MetricFilter { instance_id: Some(crate::ids::InstanceId::NIL), ..MetricFilter::default() };
-    assert_eq!(harness.koor.agent_metrics(nobody).await.unwrap(), []);
+    let unknown = MetricFilter { instance_id: Some(crate::ids::InstanceId::NIL), ..MetricFilter::default() };
+    assert_eq!(harness.koor.agent_metrics(unknown).await.unwrap(), []);
     let tax = harness.koor.token_tax();
     assert_eq!((tax.rest_calls, tax.mcp_calls, tax.measured.rest_bytes), (6, 2, 600));
     harness.koor.reset_calls(&Caller::local()).await.unwrap();

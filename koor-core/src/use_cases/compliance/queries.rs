@@ -24,7 +24,7 @@ use crate::{
     use_cases::compliance::commands::{Finding, RecordRuns, write_down},
 };
 
-/// How many violations of one contract are listed: nobody mends more at once.
+/// The limit of violations that are listed for one contract: more would not be fixed at once.
 const MOST_VIOLATIONS: usize = 100;
 
 /// How many bytes these may have. A run is kept, announced and answered with all of them.
@@ -33,7 +33,7 @@ const MOST_BYTES: usize = 16 << 10;
 /// How many bytes the violations of one check of everything may have: each agent of a project has the same ones.
 const MOST_BYTES_OF_ALL: usize = 4 << 20;
 
-/// How long the checks of one contract may take: it is asked for by nobody.
+/// The time limit for the checks of one contract: no caller waits for them.
 const LONGEST: Duration = Duration::from_secs(10);
 
 impl Koor {

@@ -19,7 +19,7 @@ use crate::{
     ports::{EVENT_PAGE_BYTES, StoreError, StoreResult},
 };
 
-/// Which part of the log somebody wants.
+/// The part of the log that is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// Those that match.

@@ -26,7 +26,7 @@ use crate::{
 /// hundreds of thousands to forget.
 const PRUNED_AT_ONCE: u64 = 2048;
 
-/// What came while somebody waited.
+/// The events that arrived during a wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waited {
     /// The events, oldest first.

@@ -115,7 +115,7 @@ pub(super) fn instance(row: &Row, now: Timestamp) -> Result<(Instance, Option<Ha
         intent: row.text("intent")?,
         stack: row.text("stack")?,
         capabilities: tidy_capabilities(&row.list("capabilities")?),
-        // Before there were statuses, whoever was registered was at work.
+        // Before there were statuses, every registered instance was active.
         status: word(row, "status", InstanceStatus::Active)?,
         registered_at,
         last_seen: row.time(&["last_seen"])?.unwrap_or(registered_at),

@@ -103,7 +103,7 @@ fn version(row: &Row, key: DocumentKey, now: crate::clock::Timestamp) -> Result<
     Ok(Document { key, revision, value: value.into() })
 }
 
-/// What we keep of a key that was deleted: when that was, nobody knows any more.
+/// What we keep of a deleted key. The time of its deletion is unknown.
 fn tombstone_after(newest: &Document) -> Document {
     let revision = Revision {
         version: newest.revision.version.next(),

@@ -56,7 +56,7 @@ pub struct RegisterInstance {
     capabilities: Vec<String>,
 }
 
-/// A fresh instance with the token that nobody will see again.
+/// A new instance with its token, which is never shown again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// The instance.

@@ -142,7 +142,7 @@ pub(crate) fn bound(cx: &mut CommandContext<'_>, project: &ProjectName) -> Resul
 pub struct ProposeRule(Rule);
 
 impl ProposeRule {
-    /// To propose that. Where it does not say by whom, the calling instance it is.
+    /// Proposes that. If the draft names no proposer, it is the calling instance.
     ///
     /// # Errors
     /// When it can't be a rule.

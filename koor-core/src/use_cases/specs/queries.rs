@@ -127,7 +127,7 @@ fn checked(key: SpecKey, value: Bytes, beside: Beside, check: Option<Check>) -> 
     if let Some((schema, None)) = &beside
         && check.is_none()
     {
-        // Nobody looks into it: it need not be taken apart, however many values it has.
+        // It is passed on unread, so it need not be parsed, however many values it has.
         syntax(&value).map_err(invalid)?;
         let schema = SchemaCheck { against: Some((schema.clone(), None)), violations: Vec::new() };
         return PutDocument::spec(key, value, schema);
@@ -150,7 +150,7 @@ fn held(key: &SpecKey, value: &Value, beside: Beside) -> SchemaCheck {
     let violations = schema.as_ref().map_or_else(Vec::new, |schema| {
         match tree(&schema.value) {
             Ok(schema) => against(&schema, value),
-            // Stored before it was a schema by name; it binds nobody.
+            // Stored before it was a schema by name; it binds no document.
             Err(_) => Vec::new(),
         }
     });

@@ -18,7 +18,7 @@ use crate::{
     use_cases::state::commands::no_such_version,
 };
 
-/// Which part of the list of state documents somebody wants.
+/// The part of the list of state documents that is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateQuery {
     /// Those whose keys begin so.
