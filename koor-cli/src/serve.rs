@@ -16,7 +16,7 @@ use crate::{
     exit::Failure,
     listen::Bound,
     log, open_files,
-    settings::serve::{ServeSettings, Sources},
+    settings::serve::{ServeFlags, ServeSettings, Sources},
     signals::Signals,
     systemd::{self, Inherited, Notice},
 };

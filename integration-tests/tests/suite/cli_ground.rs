@@ -264,8 +264,11 @@ fn a_write_in_a_directory_of_no_instance_says_so() {
     let server = Server::start();
     let shell = Shell::at(&server);
     shell.file("settings.json", "{}");
-    shell.file("rules.json", "[]");
-    shell.file("contract.json", r#"{"endpoints": {}}"#);
+    shell.file("rules.json", r#"[{"project": "P", "rule_id": "r", "pattern": "x", "message": "m"}]"#);
+    shell.file(
+        "contract.json",
+        r#"{"kind": "contract", "endpoints": {"GET /": {"response": {"a": {"type": "string"}}}}}"#,
+    );
     for words in [
         &["state", "set", "k", "--data", "1"][..],
         &["state", "rollback", "k", "--version", "1"],

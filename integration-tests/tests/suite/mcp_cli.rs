@@ -150,7 +150,7 @@ fn an_entry_is_merged_and_nothing_else_is_touched() {
 fn what_cannot_be_merged_is_left_as_it_is() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join(".mcp.json");
-    for text in ["{\n  // mine\n}\n", "[]", "{\"mcpServers\": 7}", "not JSON"] {
+    for text in ["{\n  mine: 1\n}\n", "[]", "{\"mcpServers\": 7}", "not JSON"] {
         fs::write(&file, text).unwrap();
         let (code, out, err) = run(directory.path(), &["mcp", "config", "claude-code", "--write"]);
         assert_eq!((code, out.as_str()), (1, ""), "{text}");

@@ -4,6 +4,12 @@ fn parsed(line: &[&str]) -> Cli {
     parse(line.iter().map(OsString::from)).unwrap()
 }
 
+/// The value of a setting of `serve`, as it was typed.
+fn given<'a>(flags: &'a ServeFlags, key: &str) -> Option<&'a str> {
+    let (_, values) = flags.flags.iter().find(|(name, _)| *name == key)?;
+    values.first().map(String::as_str)
+}
+
 #[test]
 fn the_definition_is_sound() {
     definition().debug_assert();
@@ -13,10 +19,10 @@ fn the_definition_is_sound() {
 fn the_name_of_the_original_server_starts_the_server() {
     for name in ["koor-server", "/usr/bin/koor-server", "koor-server.exe"] {
         let Task::Serve(args) = parsed(&[name, "--bind", "x:1"]).command else { panic!("{name}") };
-        assert_eq!(args.bind.as_deref(), Some("x:1"));
+        assert_eq!(given(&args, "bind"), Some("x:1"));
     }
     let Task::Serve(args) = parsed(&["koor", "serve"]).command else { panic!("not serve") };
-    assert_eq!(args.bind, None);
+    assert_eq!(given(&args, "bind"), None);
     assert!(parse(["koor".into()]).is_err());
 }
 
@@ -26,7 +32,7 @@ fn an_empty_value_is_a_value() {
     else {
         panic!("not serve")
     };
-    assert_eq!((args.dashboard_bind.as_deref(), args.auth_token.as_deref()), (Some(""), Some("")));
+    assert_eq!((given(&args, "dashboard_bind"), given(&args, "auth_token")), (Some(""), Some("")));
 }
 
 #[test]
@@ -34,7 +40,7 @@ fn an_underscore_is_as_good_as_a_dash() {
     let Task::Serve(args) = parsed(&["koor", "serve", "--data_dir", "x"]).command else {
         panic!("not serve")
     };
-    assert_eq!(args.data_dir.as_deref(), Some("x"));
+    assert_eq!(given(&args, "data_dir"), Some("x"));
 }
 
 #[test]

@@ -15,13 +15,13 @@ const WAYS: [&str; 7] = ["type", "url", "httpUrl", "serverUrl", "command", "args
 pub(crate) enum MergeError {
     /// The file is not JSON, not even with comments and trailing commas.
     #[error("it is not JSON: {0}")]
-    NotJson(#[from] ParseError),
+    Syntax(#[from] ParseError),
     /// The file has something else where an object belongs.
     #[error("{0} is not an object")]
-    NotAnObject(String),
+    WrongType(String),
     /// A list that is to be extended is something else.
     #[error("{0} is not a list")]
-    NotAList(String),
+    List(String),
 }
 
 /// The text of a file with `entry` as `list.name` in it. `text` is the file as it is; empty where there is none yet.
@@ -62,7 +62,7 @@ pub(crate) fn merged(
 pub(crate) fn listed(text: &str, object: &str, list: &str, texts: &[&str]) -> Result<String, MergeError> {
     let root = parsed(text)?;
     let parent = object_in(&object_of(&root)?, object)?;
-    let items = parent.array_value_or_create(list).ok_or_else(|| MergeError::NotAList(list.to_owned()))?;
+    let items = parent.array_value_or_create(list).ok_or_else(|| MergeError::List(list.to_owned()))?;
     let has = |text: &str| {
         let mut there = items.elements().into_iter().filter_map(|item| item.as_string_lit());
         there.any(|item| item.decoded_value().is_ok_and(|item| item == text))
@@ -96,12 +96,12 @@ fn parsed(text: &str) -> Result<CstRootNode, MergeError> {
 }
 
 fn object_of(root: &CstRootNode) -> Result<CstObject, MergeError> {
-    root.object_value_or_create().ok_or_else(|| MergeError::NotAnObject("the whole".to_owned()))
+    root.object_value_or_create().ok_or_else(|| MergeError::WrongType("the whole".to_owned()))
 }
 
 /// The member of that name, which is made if it is missing.
 fn object_in(parent: &CstObject, name: &str) -> Result<CstObject, MergeError> {
-    parent.object_value_or_create(name).ok_or_else(|| MergeError::NotAnObject(name.to_owned()))
+    parent.object_value_or_create(name).ok_or_else(|| MergeError::WrongType(name.to_owned()))
 }
 
 /// Sets a member. One that has this value already stays as it is written.

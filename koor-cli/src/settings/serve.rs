@@ -25,7 +25,7 @@ impl ServeSettings {
         flags: ServeFlags,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        Self::read(&Layers::new(flags, environment)?)
+        Self::read(&Layers::new(flags, environment, SETTINGS)?)
     }
 }
 

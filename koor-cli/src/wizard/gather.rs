@@ -106,14 +106,9 @@ pub(crate) fn gather(
     let by_flag = given.is_some_and(|token| token.origin == Origin::Flag);
     let to_keep = token.clone().filter(|_| was_asked || by_flag);
     let asked = ask.is_some();
-    let allows_koor = match ask.as_deref_mut() {
-        Some(ask) if !args.allow_koor => {
-            ask.confirm("May Claude Code run koor without asking you each time?", true)?
-        }
-        Some(_) | None => args.allow_koor,
-    };
-    let project = Project { name, agents, with_controller: !adds, server, token, allows_koor };
-    let starter = match (args.start, ask) {
+    let mut project =
+        Project { name, agents, with_controller: !adds, server, token, allows_koor: args.allow_koor };
+    let starter = match (args.start, ask.as_deref_mut()) {
         (Some(starter), _) => {
             if project.on_loopback().is_none() {
                 return Err(Failure::usage(format_args!(
@@ -128,6 +123,11 @@ pub(crate) fn gather(
         }
         (None, _) => None,
     };
+    if let Some(ask) = ask
+        && !project.allows_koor
+    {
+        project.allows_koor = ask.confirm("May Claude Code run koor without asking you each time?", true)?;
+    }
     // An interactive user sees it in the summary.
     if !(asked && probe == Probe::Silent) {
         warnings.extend(probe.warning(&project.server));

@@ -363,27 +363,10 @@ fn the_servers_own_token_in_an_older_workspace_is_replaced() {
         let file = json!({"mcpServers": {"mine": {"command": "x"}, "koor": entry}}).to_string();
         fs::write(directory.path().join(path).join(".mcp.json"), file).unwrap();
     }
-    let made = wash(directory.path(), &server.api, Some("s3cret"));
-    assert_eq!(made.code, 1, "the instructions name the server: {made:#?}");
-    let forced = init(
-        directory.path(),
-        &[
-            "--project",
-            "p",
-            "--agent",
-            "a:rust",
-            "--yes",
-            "--force",
-            "--server",
-            &server.api,
-            "--token",
-            "s3cret",
-        ],
-    );
-    forced.ok();
+    wash(directory.path(), &server.api, Some("s3cret")).ok();
     let files = tree(directory.path());
     assert!(!files.values().any(|text| text.contains("s3cret")));
-    assert!(files["p-a/.mcp.json"].contains("\"mine\": {\"command\":\"x\"}"), "{}", files["p-a/.mcp.json"]);
+    assert!(files["p-a/.mcp.json"].contains("\"mine\":{\"command\":\"x\"}"), "{}", files["p-a/.mcp.json"]);
 }
 
 #[test]

@@ -28,10 +28,10 @@ pub(super) fn on(failure: &Failure, document: &impl Document, client: &Client) -
 fn current(document: &impl Document, client: &Client) -> Result<String, Failure> {
     #[derive(Deserialize)]
     struct History {
-        versions: Vec<Version>,
+        versions: Vec<Newest>,
     }
     #[derive(Deserialize)]
-    struct Version {
+    struct Newest {
         version: u64,
         updated_by: String,
         #[serde(default)]
@@ -39,7 +39,7 @@ fn current(document: &impl Document, client: &Client) -> Result<String, Failure>
     }
     let history = document.on(client, Client::get).query("history", 1).query("limit", 1);
     let History { versions } = history.send().and_then(Answer::json)?;
-    let Some(Version { version, updated_by, deleted }) = versions.first() else {
+    let Some(Newest { version, updated_by, deleted }) = versions.first() else {
         return Ok("it does not exist: write it with --create".to_owned());
     };
     let by = match updated_by.as_str() {
@@ -63,16 +63,17 @@ fn name_of(id: &str, client: &Client) -> Option<String> {
 }
 
 /// The names most like the wanted one, best first: those that need few edits for their length, or contain it.
-fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
-    let wanted = wanted.to_lowercase();
+fn nearest(given: &str, names: Vec<String>) -> Vec<String> {
+    let wanted = given.to_lowercase();
+    let length = wanted.chars().count();
     let mut near: Vec<(usize, String)> = names
         .into_iter()
+        .filter(|name| name != given)
         .filter_map(|name| {
             let lower = name.to_lowercase();
             let edits = edits(&wanted, &lower);
             let contains = lower.contains(&wanted) || wanted.contains(&lower);
-            (edits > 0 || lower != name).then_some(())?;
-            (edits * 3 <= wanted.chars().count() || contains).then_some((edits, name))
+            (edits < length && edits <= (length / 4).max(2) || contains).then_some((edits, name))
         })
         .collect();
     near.sort();

@@ -12,16 +12,11 @@ use serde_json::{Map, Value};
 use super::{
     flags::ServeFlags,
     setting::{Kind, Setting},
-    table::SETTINGS,
 };
 use crate::{exit::Failure, settings::file};
 
 /// The keys that a file may have for others: the same file serves `koor`'s other commands.
 const KEYS_OF_OTHERS: [&str; 4] = ["server", "token", "instance_id", "workspace"];
-
-fn setting(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
-}
 
 /// A setting as it was given, and where.
 pub(super) struct Given {
@@ -31,6 +26,7 @@ pub(super) struct Given {
 
 /// The layers in which a setting is looked for, highest first.
 pub(super) struct Layers<'a> {
+    settings: &'static [Setting],
     flags: Vec<(&'static str, Vec<String>)>,
     environment: &'a dyn Fn(&str) -> Option<String>,
     file: Map<String, Value>,
@@ -40,15 +36,22 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
+    /// Reads the config file, in which there may be keys of these settings alone.
     pub(super) fn new(
         flags: ServeFlags,
         environment: &'a dyn Fn(&str) -> Option<String>,
+        settings: &'static [Setting],
     ) -> Result<Self, Failure> {
         let ServeFlags { config, flags } = flags;
         let file_path = config.or_else(|| Some(PathBuf::from(file::NAME)).filter(|path| path.exists()));
-        let file = file_path.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let known = |key: &str| settings.iter().any(|setting| setting.key == key);
+        let file = file_path.as_deref().map(|path| read_file(path, &known)).transpose()?.unwrap_or_default();
         let file_name = file_path.as_deref().map_or(file::NAME.to_owned(), |path| path.display().to_string());
-        Ok(Self { flags, environment, file, file_name, file_path })
+        Ok(Self { settings, flags, environment, file, file_name, file_path })
+    }
+
+    fn setting(&self, key: &str) -> Option<&'static Setting> {
+        self.settings.iter().find(|setting| setting.key == key)
     }
 
     pub(super) fn in_flags(&self, key: &str) -> Option<Given> {
@@ -57,7 +60,7 @@ impl<'a> Layers<'a> {
     }
 
     pub(super) fn in_environment(&self, key: &str) -> Option<Given> {
-        let setting = setting(key)?;
+        let setting = self.setting(key)?;
         let name = setting.variable();
         let text = (self.environment)(&name)?;
         if text.is_empty() && setting.kind != Kind::MayBeEmpty {
@@ -74,7 +77,7 @@ impl<'a> Layers<'a> {
     pub(super) fn in_file(&self, key: &str) -> Result<Option<Given>, Failure> {
         let Some(value) = self.file.get(key) else { return Ok(None) };
         let from = format!("{key} in {}", self.file_name);
-        let kind = setting(key).map(|setting| setting.kind);
+        let kind = self.setting(key).map(|setting| setting.kind);
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -160,7 +163,7 @@ fn invalid(from: &str, value: &str, why: impl Display) -> Failure {
     Failure::usage(format!("invalid {from} {value:?}: {why}"))
 }
 
-fn read_file(path: &Path) -> Result<Map<String, Value>, Failure> {
+fn read_file(path: &Path, known: &dyn Fn(&str) -> bool) -> Result<Map<String, Value>, Failure> {
     let shown = path.display();
     let mut file = file::read(path)?;
     // As the documentation of what they allow speaks of them.
@@ -173,7 +176,7 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, Failure> {
             )));
         }
     }
-    let unknown = file.keys().find(|key| setting(key).is_none() && !KEYS_OF_OTHERS.contains(&key.as_str()));
+    let unknown = file.keys().find(|key| !known(key) && !KEYS_OF_OTHERS.contains(&key.as_str()));
     match unknown {
         Some(key) => Err(Failure::usage(format!("unknown key {key:?} in config file {shown}"))),
         None => Ok(file),
