@@ -2,7 +2,8 @@
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use koor_core::{
-    domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, time_span::TimeSpan, use_cases::TaskSummary,
+    domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, time_span::TimeSpan,
+    use_cases::TaskSummary,
 };
 use serde_json::{Map, Value, json};
 

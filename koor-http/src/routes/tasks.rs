@@ -1,6 +1,6 @@
 //! Tasks: made, claimed, done.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use hyper::{
     HeaderMap, StatusCode,
@@ -13,20 +13,17 @@ use koor_core::{
         tasks::{Fence, Task, TaskEditFields, TaskFields, TaskFilter, TaskId, TaskOrder, TaskStatus},
     },
     ids::{ProjectName, TaskNumber},
+    time_span::TimeSpan,
     use_cases::{
         AddTaskNote, ClaimRequest, Claimed, CreateTasks, DecideTask, EditTask, FailTask, FinishTask, Holding,
         ReleaseTask, RenewClaim, TaskSummary, TaskView,
     },
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, Visitor},
-};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::select;
 
 use crate::{
-    duration,
     error::Failure,
     request::Call,
     response::{self, Answer, X_KOOR_VERSION},
@@ -47,38 +44,8 @@ fn id(call: &Call) -> Result<TaskId, Failure> {
     }
 }
 
-/// A span of time in a body: a text such as `30s`, or whole seconds.
-#[derive(Debug, Clone, Copy)]
-struct Span(Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl Visitor<'_> for Either {
-            type Value = Span;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a span such as \"30s\" or \"1m30s\", or whole seconds")
-            }
-
-            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Span, E> {
-                Ok(Span(Duration::from_secs(seconds)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                duration::parse(text)
-                    .map(Span)
-                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Either)
-    }
-}
-
-fn lease(span: Option<Span>) -> Result<Option<LeaseTime>, Failure> {
-    Ok(span.map(|Span(time)| LeaseTime::new(time)).transpose()?)
+fn lease(span: Option<TimeSpan>) -> Result<Option<LeaseTime>, Failure> {
+    Ok(span.map(|span| LeaseTime::new(span.get())).transpose()?)
 }
 
 /// A task with its tag and its version.
@@ -223,7 +190,7 @@ pub(crate) async fn edit(mut call: Call) -> Result<Answer, Failure> {
 struct ClaimBody {
     number: Option<TaskNumber>,
     labels: Vec<String>,
-    lease: Option<Span>,
+    lease: Option<TimeSpan>,
 }
 
 pub(crate) async fn claim(mut call: Call) -> Result<Answer, Failure> {
@@ -270,8 +237,8 @@ async fn nothing(call: &Call, project: &ProjectName) -> Result<Answer, Failure> 
 #[serde(default)]
 struct HolderBody {
     fence: Option<Fence>,
-    lease: Option<Span>,
-    delay: Option<Span>,
+    lease: Option<TimeSpan>,
+    delay: Option<TimeSpan>,
     note: Option<String>,
     reason: Option<String>,
     retry: Option<bool>,
@@ -296,7 +263,7 @@ pub(crate) async fn renew(mut call: Call) -> Result<Answer, Failure> {
 
 pub(crate) async fn release(mut call: Call) -> Result<Answer, Failure> {
     let (body, holding) = read(&mut call).await?;
-    let command = ReleaseTask::new(holding, body.note, body.delay.map(|Span(delay)| delay))?;
+    let command = ReleaseTask::new(holding, body.note, body.delay.map(TimeSpan::get))?;
     run(&call, command).await
 }
 
