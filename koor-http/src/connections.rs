@@ -272,3 +272,6 @@ fn share_of(peer: SocketAddr) -> Option<IpAddr> {
         IpAddr::V6(v6) => Some(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
