@@ -1,10 +1,15 @@
 //! Which layer wins, and what is refused.
 
-use std::{collections::HashMap, ffi::OsString, path::PathBuf};
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tempfile::TempDir;
-
-use std::{fs, path::Path, time::Duration};
 
 use koor_core::domain::{LeaseTime, webhooks::Secret};
 use koor_store_sqlite::Durability;
@@ -289,13 +294,8 @@ fn documented() -> String {
             Some(default) => format!("`{default}`"),
             None => "none".to_owned(),
         };
-        table += &format!(
-            "| `--{}` | `{}` | `{}` | {default} | {} |\n",
-            setting.flag(),
-            setting.variable(),
-            setting.key,
-            setting.help
-        );
+        let (flag, variable, key, help) = (setting.flag(), setting.variable(), setting.key, setting.help);
+        writeln!(table, "| `--{flag}` | `{variable}` | `{key}` | {default} | {help} |").unwrap();
     }
     table
 }
