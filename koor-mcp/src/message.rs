@@ -103,17 +103,17 @@ mod tests {
     #[test]
     fn a_call_names_an_instance_by_the_argument_of_its_tool() {
         let id = "7b0c1c62-1f0e-4c40-9d0a-3a1f6f3c2b11";
-        let names = |tool: &str, argument: &str, value: &str| {
+        let concerned = |tool: &str, argument: &str, value: &str| {
             let params = json!({"name": tool, "arguments": {argument: value}});
             let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-            Message::read(body.to_string().as_bytes()).unwrap().names
+            Message::read(body.to_string().as_bytes()).unwrap().concerned
         };
         let named = Some(id.parse().unwrap());
-        assert_eq!(names("set_intent", "instance_id", id), named);
-        assert_eq!(names("propose_rule", "proposed_by", &format!(" {id} ")), named);
-        assert_eq!(names("set_intent", "instance_id", "frontend"), None);
-        assert_eq!(names("set_intent", "proposed_by", id), None);
-        assert_eq!(names("register_instance", "instance_id", id), None);
+        assert_eq!(concerned("set_intent", "instance_id", id), named);
+        assert_eq!(concerned("propose_rule", "proposed_by", &format!(" {id} ")), named);
+        assert_eq!(concerned("set_intent", "instance_id", "frontend"), None);
+        assert_eq!(concerned("set_intent", "proposed_by", id), None);
+        assert_eq!(concerned("register_instance", "instance_id", id), None);
     }
 
     #[test]
