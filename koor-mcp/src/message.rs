@@ -106,7 +106,7 @@ mod tests {
         let concerned = |tool: &str, argument: &str, value: &str| {
             let params = json!({"name": tool, "arguments": {argument: value}});
             let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-            Message::read(body.to_string().as_bytes()).unwrap().concerned
+            Message::read(body.to_string().as_bytes()).unwrap().names
         };
         let named = Some(id.parse().unwrap());
         assert_eq!(concerned("set_intent", "instance_id", id), named);
