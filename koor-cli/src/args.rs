@@ -9,7 +9,7 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand
 use crate::{
     commands::{
         audit, backup, compliance, config, contract, doctor, events, import, instances, manual, mcp, metrics,
-        rules, specs, state, status, templates, usage, validate, webhooks,
+        rules, specs, state, status, tasks, templates, usage, validate, webhooks,
     },
     global::Global,
     settings::serve::ServeFlags,
@@ -146,6 +146,26 @@ pub(crate) enum Task {
     /// List and manage instances
     #[command(subcommand)]
     Instances(instances::InstancesCommand),
+
+    /// Claim the next task and print it
+    #[command(after_help = tasks::work::NEXT)]
+    Next(tasks::work::Next),
+
+    /// Finish a task
+    #[command(after_help = tasks::work::DONE)]
+    Done(tasks::work::Done),
+
+    /// Say that a task could not be done
+    #[command(after_help = tasks::work::FAIL)]
+    Fail(tasks::work::Fail),
+
+    /// Give a task back
+    #[command(after_help = tasks::work::RELEASE)]
+    Release(tasks::work::Release),
+
+    /// Manage the tasks of a project
+    #[command(subcommand, name = "task")]
+    Tasks(tasks::TaskCommand),
 
     /// Print shell completions
     #[command(after_help = manual::COMPLETIONS)]

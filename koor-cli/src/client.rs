@@ -99,6 +99,11 @@ impl Client {
         Request::new(self, "PUT", path)
     }
 
+    /// Changes a part.
+    pub(crate) fn patch(&self, path: &str) -> Request<'_> {
+        Request::new(self, "PATCH", path)
+    }
+
     /// Does something.
     pub(crate) fn post(&self, path: &str) -> Request<'_> {
         Request::new(self, "POST", path)

@@ -19,6 +19,7 @@ pub(crate) mod specs;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod subscribe;
+pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod validate;
@@ -73,6 +74,11 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Activate(which) => instances::activate(&which, &context()?),
         Task::Heartbeat(which) => instances::heartbeat(&which, &context()?),
         Task::Instances(command) => instances::run(&command, &context()?),
+        Task::Next(what) => tasks::work::next(&what, &context()?),
+        Task::Done(what) => tasks::work::done(&what, &context()?),
+        Task::Fail(what) => tasks::work::fail(&what, &context()?),
+        Task::Release(what) => tasks::work::release(&what, &context()?),
+        Task::Tasks(command) => tasks::run(&command, &context()?),
         Task::Completions(which) => manual::completions(&which, definition()),
         Task::Man(which) => manual::man(&which, definition()),
     }

@@ -21,7 +21,10 @@ fn a_directory_belongs_to_whom_was_registered_in_it() {
     let made = shell.koor(&words).json();
     let id = made["id"].as_str().unwrap();
     assert_eq!((&made["status"], &made["capabilities"]), (&json!("pending"), &json!(["a", "b"])));
-    assert_eq!(settings(&shell), json!({"bind": "localhost:1", "mine": [1], "instance_id": id}));
+    assert_eq!(
+        settings(&shell),
+        json!({"bind": "localhost:1", "mine": [1], "instance_id": id, "workspace": "P"})
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -12,6 +12,7 @@ mod cli_import;
 mod cli_projects;
 mod cli_state;
 mod cli_subscribe;
+mod cli_tasks;
 mod cli_tokens;
 mod cli_validate;
 mod docs;

@@ -277,6 +277,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// The span itself.
+    pub(crate) fn get(&self) -> Duration {
+        self.span.get()
+    }
+
     /// How long to wait for an answer that may take so long.
     pub(crate) fn patience(&self) -> Duration {
         self.span.get().saturating_add(Duration::from_secs(30))

@@ -177,7 +177,7 @@ pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), F
             // The directory has no identity any more.
             match &context.settings.file {
                 Some(file) if context.settings.instance_id.as_ref() == Some(id) => {
-                    client::save(file, &[("instance_id", None)])
+                    client::save(file, &[("instance_id", None), ("workspace", None)])
                 }
                 Some(_) | None => Ok(()),
             }
@@ -203,7 +203,7 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
     // Where a token is needed, the directory has the instance's own from now on: only an admin registers others, and
     // no agent's directory should hold an admin's token.
     let token = context.settings.token.is_some().then_some(token.as_str());
-    adopt(&context.settings, &id, token)
+    adopt(&context.settings, &id, token, who.workspace.as_deref())
 }
 
 /// The id of the instance that this directory has, if it goes by that name and the server knows it.
@@ -237,7 +237,7 @@ fn revive(who: &Register, id: &str, context: &Context) -> Result<(), Failure> {
             || probe(context.client.server(), Some(&token.value)) == Probe::Accepts)
     {
         let Registered { token, .. } = instance().segment("token").send()?.json()?;
-        adopt(&context.settings, id, Some(&token))?;
+        adopt(&context.settings, id, Some(&token), who.workspace.as_deref())?;
     }
     context.show(context.client.get("/api/instances").segment(id))
 }
@@ -256,7 +256,12 @@ fn warn_of_namesakes(who: &Register, context: &Context) {
 }
 
 /// Makes a directory an instance's own: this one, or the one whose file says so already.
-fn adopt(settings: &ClientSettings, id: &str, token: Option<&str>) -> Result<(), Failure> {
+fn adopt(
+    settings: &ClientSettings,
+    id: &str,
+    token: Option<&str>,
+    workspace: Option<&str>,
+) -> Result<(), Failure> {
     let here = Path::new(file::NAME);
     let place = match &settings.file {
         Some(path) if path == here || settings.instance_id.as_deref() == Some(id) => path.clone(),
@@ -264,6 +269,7 @@ fn adopt(settings: &ClientSettings, id: &str, token: Option<&str>) -> Result<(),
     };
     let mut changes = vec![("instance_id", Some(id))];
     changes.extend(token.map(|token| ("token", Some(token))));
+    changes.extend(workspace.map(|workspace| ("workspace", Some(workspace))));
     // A token stands beside the server it is for; and a new file hides the one above that named the server.
     let is_named = settings.server.origin == Origin::File && settings.file.as_ref() == Some(&place);
     let hides = settings.server.origin == Origin::File && !is_named;
@@ -281,7 +287,7 @@ pub(crate) fn activate(which: &WhichOrOwn, context: &Context) -> Result<(), Fail
     let id = which.id(context)?;
     context.show(context.client.post("/api/instances").segment(id).segment("activate"))?;
     let typed = context.settings.token.as_ref().filter(|token| token.origin == Origin::Flag);
-    adopt(&context.settings, id, typed.map(|token| token.value.as_str()))
+    adopt(&context.settings, id, typed.map(|token| token.value.as_str()), None)
 }
 
 /// Says that an instance is alive.

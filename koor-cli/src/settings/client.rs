@@ -25,6 +25,8 @@ pub(crate) struct ClientSettings {
     pub(crate) token: Option<Given<String>>,
     /// The id of the instance that calls.
     pub(crate) instance_id: Option<String>,
+    /// The workspace of that instance: a project, or a path that ends in one.
+    pub(crate) workspace: Option<String>,
     /// Which token is not used, because it was set for another server: a line for people.
     pub(crate) left_out: Option<String>,
     /// The `settings.json` that holds here.
@@ -49,6 +51,7 @@ impl ClientSettings {
         let of_environment = layers.variable("token");
         let of_file = layers.in_file("token")?;
         let instance_id = layers.in_file("instance_id")?;
+        let workspace = layers.in_file("workspace")?;
         let environment_server = layers.variable("server").and_then(|url| server_url(&url).ok());
         let (token, left_out) = tokens::choose(Candidates {
             server: &server,
@@ -63,13 +66,20 @@ impl ClientSettings {
         if let Some(token) = &token {
             check_token(&token.value).map_err(|why| token.origin.invalid("token", why))?;
         }
-        Ok(Self { server, token, instance_id, left_out, file: path })
+        Ok(Self { server, token, instance_id, workspace, left_out, file: path })
     }
 
     /// Settings that name a server and nothing else.
     pub(crate) fn of(server: &str, token: Option<&str>) -> Self {
         let given = |text: &str| Given { value: text.to_owned(), origin: Origin::Flag };
-        Self { server: given(server), token: token.map(given), instance_id: None, left_out: None, file: None }
+        Self {
+            server: given(server),
+            token: token.map(given),
+            instance_id: None,
+            workspace: None,
+            left_out: None,
+            file: None,
+        }
     }
 }
 

@@ -120,7 +120,8 @@ impl Workspace<'_> {
         let mut settings = Map::new();
         settings.insert("server".to_owned(), self.project.server.as_str().into());
         let id = self.identity.map(|identity| identity.id.as_str());
-        for (key, value) in [("instance_id", id), ("token", self.token())] {
+        let workspace = Some(self.project.name.as_str());
+        for (key, value) in [("instance_id", id), ("token", self.token()), ("workspace", workspace)] {
             settings.extend(value.map(|value| (key.to_owned(), value.into())));
         }
         settings

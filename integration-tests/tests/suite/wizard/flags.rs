@@ -112,7 +112,7 @@ fn every_mcp_file_names_the_server_as_its_editor_wants_it() {
         (".vscode/mcp.json", json!({"servers": {"koor": {"type": "http", "url": url}}})),
         (".kilocode/mcp.json", json!({"mcpServers": {"koor": {"type": "streamable-http", "url": url}}})),
         (".kilo/kilo.json", json!({"mcp": {"koor": {"type": "remote", "enabled": true, "url": url}}})),
-        ("settings.json", json!({"server": "http://localhost:9"})),
+        ("settings.json", json!({"server": "http://localhost:9", "workspace": "Truck-Wash"})),
     ] {
         for workspace in ["truck-wash-controller", "truck-wash-backend"] {
             let text = fs::read_to_string(directory.path().join(workspace).join(path)).unwrap();
@@ -126,7 +126,9 @@ fn made_twice_is_made_once() {
     let directory = TempDir::new().unwrap();
     truck_wash(directory.path(), NOWHERE).ok();
     let settings = directory.path().join("truck-wash-frontend/settings.json");
-    fs::write(&settings, r#"{"server": "http://localhost:9", "instance_id": "of mine"}"#).unwrap();
+    let of_mine =
+        json!({"server": "http://localhost:9", "instance_id": "of mine", "workspace": "Truck-Wash"});
+    fs::write(&settings, of_mine.to_string()).unwrap();
     let before = tree(directory.path());
     let again = truck_wash(directory.path(), NOWHERE);
     assert!(again.ok().lines().all(|line| line.starts_with("keep  ")), "{}", again.out);
@@ -401,7 +403,11 @@ fn where_the_server_asks_for_no_token_agents_are_registered_and_none_is_written(
     assert!(!files.values().any(|text| text.contains("s3cret")), "it asks for none");
     let settings: Value = serde_json::from_str(&files["p-a/settings.json"]).unwrap();
     let id = settings["instance_id"].as_str().unwrap();
-    assert_eq!(settings, json!({"server": open.api, "instance_id": id}));
+    assert_eq!(settings["server"], open.api.as_str());
+    assert_eq!(
+        settings.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["instance_id", "server", "workspace"]
+    );
     assert_eq!(open.site().get(&format!("/api/instances/{id}")).ok()["name"], "a");
     let workspace = directory.path().join("p-a");
     assert!(run(&workspace.join("koor-cli"), &workspace, &["activate"]).ok().contains(id));
