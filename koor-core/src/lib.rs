@@ -26,6 +26,7 @@ pub mod guides;
 pub mod ids;
 pub mod jobs;
 pub mod page;
+pub mod paths;
 pub mod pattern;
 pub mod ports;
 pub mod signature;

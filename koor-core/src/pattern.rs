@@ -30,16 +30,18 @@ pub struct Pattern {
     literal: Option<Box<str>>,
 }
 
+/// What one part of a glob takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Token {
+pub(crate) enum Token {
+    /// Any run of characters.
     Run,
+    /// Any one character.
     One,
+    /// This character.
     Char(char),
+    /// A character in one of the ranges, or in none of them.
     /// The ranges are in order and apart.
-    Class {
-        negated: bool,
-        ranges: Box<[(char, char)]>,
-    },
+    Class { negated: bool, ranges: Box<[(char, char)]> },
 }
 
 impl Token {
@@ -154,6 +156,11 @@ impl Pattern {
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
         self.literal.as_deref()
+    }
+
+    /// What it takes, part by part.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
     }
 
     /// Whether it asks for system topics: it is itself written with a `$` first.
