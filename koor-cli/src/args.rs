@@ -8,8 +8,9 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand
 
 use crate::{
     commands::{
-        audit, backup, compliance, config, contract, doctor, events, import, instances, manual, mcp, metrics,
-        rules, specs, state, status, tasks, templates, usage, validate, webhooks,
+        audit, backup, brief, compliance, config, contract, doctor, events, import, instances, leases,
+        manual, mcp, messages, metrics, rules, specs, state, status, tasks, templates, usage, validate,
+        webhooks,
     },
     global::Global,
     settings::serve::ServeFlags,
@@ -82,6 +83,18 @@ pub(crate) enum Task {
     /// Publish and follow events
     #[command(subcommand)]
     Events(events::EventsCommand),
+
+    /// Print what this agent has to know now
+    #[command(after_help = brief::EXAMPLES)]
+    Brief(brief::BriefArgs),
+
+    /// Lease paths, so that agents do not edit the same files
+    #[command(subcommand)]
+    Lease(leases::LeaseCommand),
+
+    /// Send and read messages between agents
+    #[command(subcommand)]
+    Msg(messages::MsgCommand),
 
     /// Check files against a project's rules
     #[command(after_help = validate::EXAMPLES)]

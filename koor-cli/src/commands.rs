@@ -2,17 +2,21 @@
 
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod brief;
 pub(crate) mod compliance;
 pub(crate) mod config;
 pub(crate) mod contract;
+pub(crate) mod coordination;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod import;
 pub(crate) mod instances;
+pub(crate) mod leases;
 pub(crate) mod manual;
 pub(crate) mod mcp;
+pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod rules;
 pub(crate) mod specs;
@@ -64,6 +68,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Specs(command) => specs::run(&command, &context()?),
         Task::Contract(command) => contract::run(&command, &context()?),
         Task::Rules(command) => rules::run(&command, &context()?),
+        Task::Brief(args) => brief::run(&args, &context()?),
+        Task::Lease(command) => leases::run(&command, &context()?),
+        Task::Msg(command) => messages::run(&command, &context()?),
         Task::Webhooks(command) => webhooks::run(&command, &context()?),
         Task::Compliance(command) => compliance::run(&command, &context()?),
         Task::Templates(command) => templates::run(&command, &context()?),

@@ -18,6 +18,7 @@ use crate::{
     hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
     instance_cache::InstanceCache,
+    lease_queue::LeaseQueue,
     pattern::TopicFilter,
     ports::{CommitObserver, FactSet, HttpSender, ReadTx, Store, StoreHealth, StoreResult},
     settings::Settings,
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) engine: RuleEngine,
     pub(crate) cpu: CpuLimiter,
     pub(crate) activity: Activity,
+    pub(crate) lease_queue: Arc<LeaseQueue>,
     pub(crate) live: Arc<Live>,
     pub(crate) started: Timestamp,
 }
@@ -122,6 +124,7 @@ impl Builder {
                 engine: RuleEngine::default(),
                 cpu: CpuLimiter::default(),
                 activity: Activity::default(),
+                lease_queue: Arc::default(),
                 live,
                 started,
             }),

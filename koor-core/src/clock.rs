@@ -30,6 +30,9 @@ impl Timestamp {
     /// When time begins here.
     pub const EPOCH: Self = Self(0);
 
+    /// The last moment there is here.
+    pub const LAST: Self = Self(LAST_MILLI);
+
     /// The moment that many milliseconds after 1970 began; the nearest one where that is out of range.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
@@ -59,6 +62,13 @@ impl Timestamp {
     pub fn plus(self, span: Duration) -> Self {
         let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(span))
+    }
+
+    /// This moment moved back by a span, as far as moments go.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_sub(span))
     }
 
     /// The start of what a client wrote as a time filter: RFC 3339, a date, or a date and time taken as UTC.

@@ -81,6 +81,11 @@ impl Operation {
         Self { access: Access::Anyone, record: Record::EventLog }
     }
 
+    /// To do what the audit log does not record, such as showing that an agent is alive.
+    pub(crate) fn unrecorded() -> Self {
+        Self { access: Access::Anyone, record: Record::Housekeeping }
+    }
+
     /// Lets the caller pass, or not.
     pub(crate) fn check(&self, caller: &Caller) -> Result<(), Error> {
         self.access.check(caller)
@@ -275,7 +280,7 @@ where
     type Output = T;
 
     fn operation(&self) -> Operation {
-        Operation { access: Access::Anyone, record: Record::Housekeeping }
+        Operation::unrecorded()
     }
 
     fn reads(&self, wanted: &mut FactSet) {

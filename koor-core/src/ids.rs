@@ -9,4 +9,4 @@ pub use names::{
     AgentName, DocumentKey, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic,
     WebhookId,
 };
-pub use numbers::{AuditId, Cursor, EventId, MAX_RESTORED, RunId, TaskNumber, UsageId, Version};
+pub use numbers::{AuditId, Cursor, EventId, LeaseId, MAX_RESTORED, RunId, TaskNumber, UsageId, Version};

@@ -47,6 +47,7 @@ mod hub;
 mod identify;
 mod instance_cache;
 mod invalid;
+mod lease_queue;
 mod memory;
 mod run_limited;
 mod settings;

@@ -4,6 +4,8 @@ mod apply;
 mod backend;
 mod check;
 mod documents;
+mod leases;
+mod messages;
 mod records;
 mod tasks;
 
@@ -17,11 +19,15 @@ use async_trait::async_trait;
 
 pub use self::backend::MemoryBackend;
 use crate::{
+    clock::Timestamp,
     domain::{
+        agents::AgentAddress,
         audit::ChainedEntry,
         compliance::ComplianceRun,
         events::{Event, LogBounds},
         instances::Instance,
+        leases::Lease,
+        messages::Delivered,
         metrics::Metric,
         rules::Rule,
         state::Document,
@@ -30,8 +36,8 @@ use crate::{
         webhooks::{Delivery, Webhook},
     },
     ids::{
-        AuditId, DocumentKey, EventId, Hash, InstanceId, ProjectName, RuleId, RunId, TemplateId, UsageId,
-        Version, WebhookId,
+        AgentName, AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, LeaseId, ProjectName, RuleId,
+        RunId, TemplateId, UsageId, Version, WebhookId,
     },
     ports::{Backend, Change, Committer, ReadJob, Store, StoreError, StoreResult},
 };
@@ -65,6 +71,11 @@ struct Data {
     metrics: BTreeMap<(String, Metric, InstanceId), u64>,
     usage: BTreeMap<UsageId, UsageRecord>,
     tasks: tasks::Tasks,
+    leases: BTreeMap<(ProjectName, LeaseId), Lease>,
+    last_leases: BTreeMap<ProjectName, LeaseId>,
+    messages: BTreeMap<EventId, Delivered>,
+    gone_agents: BTreeMap<AgentAddress, Timestamp>,
+    briefed: BTreeMap<(Option<ProjectName>, AgentName), Cursor>,
     commits: u64,
 }
 

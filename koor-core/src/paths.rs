@@ -122,12 +122,12 @@ impl PathPattern {
         overlap::overlap(&self.segments, &other.segments)
     }
 
-    /// The segments before the first wildcard. Two patterns can overlap only if the beginning of one begins with all
-    /// segments of the other's, so a store can look leases up by it.
+    /// The segments before the first wildcard, each with a `/` after it. Two patterns can overlap only if one's text begins
+    /// with the other's, so a store can look leases up by it.
     #[must_use]
     pub fn literal_beginning(&self) -> String {
-        let literals: Vec<&str> = self.segments.iter().map_while(Segment::literal).collect();
-        literals.join("/")
+        let literals = self.segments.iter().map_while(Segment::literal);
+        literals.flat_map(|literal| [literal, "/"]).collect()
     }
 
     /// The pattern as it was written, without `./`.
@@ -135,6 +135,14 @@ impl PathPattern {
     pub fn as_str(&self) -> &str {
         &self.written
     }
+}
+
+/// Refuses what is no path relative to a project's root.
+///
+/// # Errors
+/// As [`PathPattern::new`], but for patterns.
+pub fn check_path(path: &str) -> Result<(), Invalid> {
+    kept_segments(path).map(drop)
 }
 
 /// The segments of what a client wrote, without `.`.

@@ -245,6 +245,9 @@ fn responses(route: &Route) -> Value {
         });
     }
     let (status, content) = match route.reply {
+        Reply::Json(schema) if route.creates => {
+            ("201", json!({"application/json": {"schema": named(schema)}}))
+        }
         Reply::Json(schema) => ("200", json!({"application/json": {"schema": named(schema)}})),
         Reply::Document => {
             headers["ETag"] = json!({"description": "The hash, in quotes.", "schema": {"type": "string"}});

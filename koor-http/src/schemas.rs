@@ -1,6 +1,7 @@
 //! What goes in and out, as JSON Schemas.
 
 mod agents;
+mod coordination;
 mod records;
 mod tasks;
 
@@ -98,6 +99,9 @@ pub(crate) fn all() -> Value {
         agents::rules(),
         agents::contracts(),
         tasks::tasks(),
+        coordination::leases(),
+        coordination::messages(),
+        coordination::brief(),
         records::webhooks(),
         records::templates(),
         records::records(),

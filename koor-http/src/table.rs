@@ -112,6 +112,8 @@ pub(crate) struct Route {
     pub(crate) also: &'static [u16],
     /// Whether the answer carries the place of the change in the event log.
     pub(crate) writes: bool,
+    /// Whether it makes something new, and answers 201.
+    pub(crate) creates: bool,
 }
 
 impl Route {
@@ -136,6 +138,7 @@ impl Route {
             reply: Reply::Json("Anything"),
             also: &[],
             writes: false,
+            creates: false,
         }
     }
 
@@ -195,6 +198,10 @@ impl Route {
 
     const fn writes(self) -> Self {
         Self { writes: true, ..self }
+    }
+
+    const fn creates(self) -> Self {
+        Self { writes: true, creates: true, ..self }
     }
 }
 
@@ -335,6 +342,38 @@ pub(crate) static ROUTES: &[Route] = &[
         .json("TaskNoteBody").gives("TaskNote").also(&[201, 404]).writes(),
     Route::new(Get, "/api/tasks/{project}/{number}/notes", "taskNotes", to!(tasks::notes), "List the notes on a task")
         .gives("TaskNotes").also(&[404]),
+    Route::new(Post, "/api/leases/{project}", "takeLease", to!(leases::take), "Lease paths: all of them, or none")
+        .params(&[p("wait", Kind::Span, "Wait until they are free, at most so long: first come, first served.")])
+        .json("LeaseBody").gives("Lease").also(&[403, 409]).creates(),
+    Route::new(Get, "/api/leases/{project}", "listLeases", to!(leases::list), "List a project's leases, by number")
+        .params(&[p("path", Kind::Text, "Those that cover this path."), p("name", Kind::Text, "Those of the agents with this name.")]).gives("Leases"),
+    Route::new(Post, "/api/leases/{project}/check", "checkPaths", to!(leases::check), "Check which paths are free; takes nothing")
+        .json("PathsBody").gives("PathCheck").also(&[403]),
+    Route::new(Post, "/api/leases/{project}/{id}/renew", "renewLease", to!(leases::renew), "Renew a lease of the calling agent")
+        .json("LeaseRenewBody").gives("Lease").also(&[403, 404]).writes(),
+    Route::new(Delete, "/api/leases/{project}/{id}", "releaseLease", to!(leases::release), "Give a lease back; an admin may end another agent's")
+        .gives("Released").also(&[403, 404]).writes(),
+
+    Route::new(Get, "/api/brief", "brief", to!(briefs::get), "What the calling agent has to know now; with Accept: text/plain, in at most 300 tokens")
+        .params(&[p("since", Kind::Whole, "With the changes after this cursor; without it, since the last brief."),
+            p("peek", Kind::Flag, "Move nothing: not the cursor, and no message counts as shown."),
+            p("wait", Kind::Span, "Wait until there is something new, at most so long.")]).gives("Brief"),
+
+    Route::new(Post, "/api/messages", "sendMessage", to!(messages::send), "Send a message to agents and groups of agents")
+        .json("MessageBody").gives("Sent").also(&[404]).creates(),
+    Route::new(Get, "/api/messages", "listMessages", to!(messages::list), "List the messages of the calling agent, by id")
+        .params(&[p("box", Kind::OneOf(&["inbox", "sent"]), "Those that came, or those that it sent; inbox unless told."),
+            p("unread", Kind::Flag, "Only those that have not been read."), p("thread", Kind::Text, "Of this thread."),
+            p("after", Kind::Whole, "After this id."), LIMIT, p("wait", Kind::Span, "Wait until there are some, at most so long."),
+            p("agent", Kind::Text, "Of this agent, as project/name; for admins.")]).gives("Messages").also(&[403]),
+    Route::new(Post, "/api/messages/read", "readMessages", to!(messages::read_many), "Say that the calling agent has read these messages")
+        .json("IdsBody").gives("Receipts").also(&[404]).writes(),
+    Route::new(Get, "/api/messages/{id}", "getMessage", to!(messages::get), "Read a message and its receipts; does not mark it as read")
+        .gives("MessageReceipts").also(&[403, 404]),
+    Route::new(Post, "/api/messages/{id}/read", "readMessage", to!(messages::read), "Say that the calling agent has read a message")
+        .gives("Receipt").also(&[404]).writes(),
+    Route::new(Post, "/api/messages/{id}/ack", "ackMessage", to!(messages::ack), "Acknowledge a message")
+        .gives("Receipt").also(&[404]).writes(),
 
     Route::new(Get, "/api/validate/{project}/rules", "projectRules", to!(rules::of_project), "List a project's rules")
         .params(&[STACK]).gives("ProjectRules"),

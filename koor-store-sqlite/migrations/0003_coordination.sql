@@ -64,3 +64,86 @@ CREATE TABLE task_project (
     failed    INTEGER NOT NULL,
     cancelled INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- A lease on paths. Its holder's instance says when it was last heard of, which renews the lease.
+CREATE TABLE lease (
+    project    TEXT    NOT NULL,
+    id         INTEGER NOT NULL CHECK (id > 0),
+    holder     BLOB    NOT NULL, -- an instance
+    name       TEXT    NOT NULL, -- of its agent
+    task       INTEGER,
+    mode       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    lease_time INTEGER NOT NULL, -- in milliseconds
+    reason     TEXT    NOT NULL,
+    paths      TEXT    NOT NULL, -- a JSON array
+    PRIMARY KEY (project, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_holder ON lease (holder);
+CREATE INDEX lease_name ON lease (project, name);
+CREATE INDEX lease_due ON lease (expires_at);
+CREATE INDEX lease_task ON lease (project, task) WHERE task IS NOT NULL;
+
+-- How the paths of each lease begin, up to the first wildcard: only leases where one text begins with the other can overlap.
+CREATE TABLE lease_path (
+    project   TEXT    NOT NULL,
+    beginning TEXT    NOT NULL,
+    id        INTEGER NOT NULL,
+    PRIMARY KEY (project, beginning, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_path_lease ON lease_path (project, id);
+
+-- The last number of a lease in each project.
+CREATE TABLE lease_project (
+    project TEXT    PRIMARY KEY NOT NULL,
+    last    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A message; its id is that of its event. `done_at` is when the last recipient had read it.
+CREATE TABLE message (
+    id         INTEGER PRIMARY KEY,
+    sender     TEXT    NOT NULL,
+    thread     TEXT    NOT NULL,
+    sent_to    TEXT    NOT NULL, -- a JSON array
+    subject    TEXT    NOT NULL,
+    ack        INTEGER NOT NULL CHECK (ack IN (0, 1)),
+    urgent     INTEGER NOT NULL CHECK (urgent IN (0, 1)),
+    reply_to   INTEGER,
+    created_at INTEGER NOT NULL,
+    done_at    INTEGER,
+    body       TEXT    NOT NULL
+) STRICT;
+CREATE INDEX message_sender ON message (sender);
+CREATE INDEX message_done ON message (done_at) WHERE done_at IS NOT NULL;
+
+-- What became of a message at each recipient: the entries of all inboxes.
+CREATE TABLE message_receipt (
+    name        TEXT    NOT NULL,
+    project     TEXT    NOT NULL,
+    message     INTEGER NOT NULL,
+    stored_at   INTEGER NOT NULL,
+    surfaced_at INTEGER,
+    read_at     INTEGER,
+    acked_at    INTEGER,
+    PRIMARY KEY (name, project, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX message_receipt_message ON message_receipt (message);
+CREATE INDEX message_receipt_unread ON message_receipt (name, project, message) WHERE read_at IS NULL;
+
+-- The names of agents that are gone, which stay known for a while.
+CREATE TABLE gone_agent (
+    project TEXT    NOT NULL,
+    name    TEXT    NOT NULL,
+    gone_at INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gone_agent_since ON gone_agent (gone_at);
+
+-- How far in the event log each agent has been briefed.
+CREATE TABLE agent_briefed (
+    project TEXT    NOT NULL, -- '' for an agent that works in every project
+    name    TEXT    NOT NULL,
+    cursor  INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
+) STRICT, WITHOUT ROWID;

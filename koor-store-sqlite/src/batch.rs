@@ -20,7 +20,7 @@ use crate::{
     conn::{Conn, Statement, int, limit},
     revision_cache::{LogTails, RevisionCache, text_bytes},
     rows::{
-        audit, compliance, events, instances, metrics, rules,
+        audit, compliance, events, instances, leases, messages, metrics, rules,
         state::{self, Head, NewKey},
         tasks, templates, usage, webhooks,
     },
@@ -114,6 +114,8 @@ impl<'w, 'c> Batch<'w, 'c> {
             }
             Change::Template(change) => templates::write(self.begin(conn)?, change),
             Change::Task(change) => tasks::write(self.begin(conn)?, change),
+            Change::Lease(change) => leases::write(self.begin(conn)?, change),
+            Change::Message(change) => messages::write(self.begin(conn)?, change),
             Change::AddMetric(row) => metrics::add(self.begin(conn)?, row),
             Change::AppendUsage(record) => {
                 self.tails.ends.usage = Some(record.id);

@@ -18,9 +18,10 @@ use koor_core::{
     domain::{
         audit::{AuditFilter, Outcome},
         compliance::RunFilter,
+        messages::{Mailbox, MessageFilter, Thread},
         usage::UsageFilter,
     },
-    ids::{InstanceId, ProjectName},
+    ids::{InstanceId, ProjectName, TaskNumber},
     page::TimeRange,
     ports::Store as _,
     testkit::{CASES, Harness, RESTART_CASES, StoreFixture, run_random},
@@ -43,7 +44,7 @@ pub(crate) fn note(attempted: &'static str, sql: &str) {
 }
 
 /// What may be walked through: what is done, which table, and why.
-const MAY_BE_WALKED: [(&str, &str, &str); 16] = [
+const MAY_BE_WALKED: [(&str, &str, &str); 18] = [
     ("read the end of the audit log", "audit_log", ENDS_AT_ONCE),
     ("read the last compliance run", "compliance_run", ENDS_AT_ONCE),
     ("read the last key", "document_key", ENDS_AT_ONCE),
@@ -59,6 +60,8 @@ const MAY_BE_WALKED: [(&str, &str, &str); 16] = [
     ("list projects", "rule", IS_THE_ANSWER),
     ("list templates", "template", IS_THE_ANSWER),
     ("list webhooks", "webhook", IS_THE_ANSWER),
+    ("list the last leases", "lease_project", IS_THE_ANSWER),
+    ("list who was briefed", "agent_briefed", IS_THE_ANSWER),
     ("sum up the audit log", "audit_log", "the index on time once, to count all there is"),
 ];
 const ENDS_AT_ONCE: &str = "in the order of ids, and one row of it";
@@ -100,6 +103,24 @@ async fn ask_in_every_way(koor: &Koor) {
             };
             koor.read(move |tx| tx.audit(&filter, 50)).await.unwrap();
         }
+    }
+    koor.read(|tx| {
+        tx.leases_of_task(&ProjectName::new("x").unwrap(), TaskNumber::FIRST).map(drop)?;
+        tx.leases(&ProjectName::new("x").unwrap(), Some(&"a".parse().unwrap())).map(drop)
+    })
+    .await
+    .unwrap();
+    for bits in 0..8 {
+        let of = Mailbox {
+            project: (bits & 1 != 0).then(|| ProjectName::new("x").unwrap()),
+            name: "a".parse().unwrap(),
+        };
+        let thread = (bits & 4 != 0).then(|| Thread::Named("x".into()));
+        let filter = MessageFilter { unread: bits & 2 != 0, thread, after: 0 };
+        let asked = (of.clone(), filter.clone());
+        koor.read(move |tx| tx.inbox(&asked.0, &asked.1, 50)).await.unwrap();
+        koor.read(move |tx| tx.sent("x/a", &filter, 50)).await.unwrap();
+        koor.read(move |tx| tx.unread(&of)).await.unwrap();
     }
     for bits in 0..16 {
         let filter = UsageFilter {
@@ -151,7 +172,8 @@ async fn walked(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let walks = steps.filter_map(|step| {
         let rest = step.strip_prefix("SCAN ")?;
         // What a subquery found, a list of parameters, and a list that came as a parameter are no tables.
-        let ours = ["json_each", "CONSTANT", "(subquery", "trim", "changed", "tag", "newer", "waits_for"];
+        let ours =
+            ["json_each", "CONSTANT", "(subquery", "trim", "changed", "tag", "newer", "waits_for", "near"];
         (!ours.iter().any(|word| rest.starts_with(word))
             && !rest.contains("VIRTUAL TABLE")
             && !rest.contains("VALUES CLAUSE"))

@@ -7,7 +7,7 @@ use integration_tests::{Shared, Site, Start};
 static SERVER: Shared = Shared::new();
 
 /// Every call of the contract.
-const CALLS: [(&str, &str); 71] = [
+const CALLS: [(&str, &str); 81] = [
     ("/health", "get"),
     ("/metrics", "get"),
     ("/api/metrics", "get"),
@@ -47,6 +47,16 @@ const CALLS: [(&str, &str); 71] = [
     ("/api/tasks/{project}/{number}/cancel", "post"),
     ("/api/tasks/{project}/{number}/reopen", "post"),
     ("/api/tasks/{project}/{number}/notes", "get post"),
+    ("/api/leases/{project}", "get post"),
+    ("/api/leases/{project}/check", "post"),
+    ("/api/leases/{project}/{id}", "delete"),
+    ("/api/leases/{project}/{id}/renew", "post"),
+    ("/api/messages", "get post"),
+    ("/api/messages/read", "post"),
+    ("/api/messages/{id}", "get"),
+    ("/api/messages/{id}/read", "post"),
+    ("/api/messages/{id}/ack", "post"),
+    ("/api/brief", "get"),
     ("/api/validate/{project}", "post"),
     ("/api/validate/{project}/rules", "get put"),
     ("/api/rules", "get"),

@@ -7,10 +7,13 @@ use koor_core::{
     clock::Timestamp,
     domain::{
         Actor, ContentType,
+        agents::AgentAddress,
         audit::ChainedEntry,
         compliance::ComplianceRun,
         events::{Event, EventClass},
         instances::Instance,
+        leases::SavedLease,
+        messages::{Mailbox, SavedBriefed, SavedGoneAgent, SavedMessage, SavedReceipt},
         metrics::{Metric, MetricRow},
         rules::Rule,
         state::{Document, Revision},
@@ -20,13 +23,13 @@ use koor_core::{
         webhooks::{Delivery, Secret, Webhook},
     },
     ids::{
-        Cursor, DocumentKey, EventId, Hash, InstanceId, ProjectName, RuleId, RunId, SpecKey, SpecName,
-        StateKey, TaskNumber, TemplateId, Version, WebhookId,
+        AgentName, Cursor, DocumentKey, EventId, Hash, InstanceId, LeaseId, ProjectName, RuleId, RunId,
+        SpecKey, SpecName, StateKey, TaskNumber, TemplateId, Version, WebhookId,
     },
     pattern::Pattern,
     ports::{
-        Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
-        TaskChange, TemplateChange, WebhookChange,
+        Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange, RuleChange,
+        RunChange, StoreError, StoreResult, TaskChange, TemplateChange, WebhookChange,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,15 @@ pub(crate) enum Write {
     PruneRuns { through: RunId },
     PutTemplate(Template),
     RemoveTemplate(TemplateId),
+    PutLease(SavedLease),
+    RemoveLease { project: ProjectName, id: LeaseId },
+    SetLastLease { project: ProjectName, last: LeaseId },
+    AppendMessage(SavedMessage),
+    SetReceipt { id: EventId, receipt: SavedReceipt, done_at: Option<Timestamp> },
+    RemoveMessage(EventId),
+    PutGoneAgent(SavedGoneAgent),
+    RemoveGoneAgent { project: ProjectName, name: AgentName },
+    SetBriefed(SavedBriefed),
     AppendAudit(ChainedEntry),
     AddMetric(KeptMetric),
     AppendUsage(UsageRecord),
@@ -88,6 +100,10 @@ impl From<&Change> for Write {
             Change::Run(RunChange::Prune { through }) => Self::PruneRuns { through },
             Change::Template(TemplateChange::Put(template)) => Self::PutTemplate(template),
             Change::Template(TemplateChange::Remove(id)) => Self::RemoveTemplate(id),
+            Change::Lease(LeaseChange::Put(lease)) => Self::PutLease(lease.into()),
+            Change::Lease(LeaseChange::Remove { project, id }) => Self::RemoveLease { project, id },
+            Change::Lease(LeaseChange::SetLast { project, last }) => Self::SetLastLease { project, last },
+            Change::Message(change) => change.into(),
             Change::AppendAudit(entry) => Self::AppendAudit(entry),
             Change::AddMetric(row) => Self::AddMetric((&row).into()),
             Change::AppendUsage(record) => Self::AppendUsage(record),
@@ -130,6 +146,25 @@ impl Write {
             Self::PruneRuns { through } => Change::Run(RunChange::Prune { through }),
             Self::PutTemplate(template) => Change::Template(TemplateChange::Put(template)),
             Self::RemoveTemplate(id) => Change::Template(TemplateChange::Remove(id)),
+            Self::PutLease(lease) => {
+                Change::Lease(LeaseChange::Put(lease.into_lease().map_err(|_| corrupt("a lease"))?))
+            }
+            Self::RemoveLease { project, id } => Change::Lease(LeaseChange::Remove { project, id }),
+            Self::SetLastLease { project, last } => Change::Lease(LeaseChange::SetLast { project, last }),
+            Self::AppendMessage(message) => Change::Message(MessageChange::Append(
+                message.into_delivered().map_err(|_| corrupt("a message"))?,
+            )),
+            Self::SetReceipt { id, receipt, done_at } => {
+                Change::Message(MessageChange::SetReceipt { id, receipt: receipt.into(), done_at })
+            }
+            Self::RemoveMessage(id) => Change::Message(MessageChange::Remove(id)),
+            Self::PutGoneAgent(gone) => Change::Message(MessageChange::PutGone(gone.into())),
+            Self::RemoveGoneAgent { project, name } => {
+                Change::Message(MessageChange::RemoveGone(AgentAddress { project, name }))
+            }
+            Self::SetBriefed(SavedBriefed { project, name, cursor }) => {
+                Change::Message(MessageChange::SetBriefed { agent: Mailbox { project, name }, cursor })
+            }
             Self::AppendAudit(entry) => Change::AppendAudit(entry),
             Self::AddMetric(row) => Change::AddMetric(row.restored()),
             Self::AppendUsage(record) => Change::AppendUsage(record),
@@ -138,6 +173,25 @@ impl Write {
             Self::CountTask(moved) => Change::Task(TaskChange::Count(moved)),
             Self::AppendTaskNote { id, note } => Change::Task(TaskChange::AppendNote { id, note }),
         })
+    }
+}
+
+impl From<MessageChange> for Write {
+    fn from(change: MessageChange) -> Self {
+        match change {
+            MessageChange::Append(delivered) => Self::AppendMessage(delivered.into()),
+            MessageChange::SetReceipt { id, receipt, done_at } => {
+                Self::SetReceipt { id, receipt: receipt.into(), done_at }
+            }
+            MessageChange::Remove(id) => Self::RemoveMessage(id),
+            MessageChange::PutGone(gone) => Self::PutGoneAgent(gone.into()),
+            MessageChange::RemoveGone(AgentAddress { project, name }) => {
+                Self::RemoveGoneAgent { project, name }
+            }
+            MessageChange::SetBriefed { agent: Mailbox { project, name }, cursor } => {
+                Self::SetBriefed(SavedBriefed { project, name, cursor })
+            }
+        }
     }
 }
 

@@ -46,6 +46,8 @@ actions! {
     ComplianceRun = "compliance.run", LivenessCheck = "liveness.check",
     LlmUsage = "llm.usage", MetricsReset = "metrics.reset",
     TaskCreate = "task.create", TaskUpdate = "task.update", TaskClaim = "task.claim", TaskRelease = "task.release", TaskDone = "task.done", TaskFail = "task.fail", TaskApprove = "task.approve", TaskReject = "task.reject", TaskCancel = "task.cancel", TaskReopen = "task.reopen", TaskNote = "task.note", TaskExpire = "task.expire",
+    LeaseTake = "lease.take", LeaseRelease = "lease.release", LeaseBreak = "lease.break",
+    LeaseExpire = "lease.expire", MessageSend = "message.send", MessageAck = "message.ack",
     BackupCreate = "backup.create", BackupRestore = "backup.restore", BackupImport = "backup.import",
 }
 

@@ -17,7 +17,9 @@ use crate::{
         events::Event,
         instances::Instance,
         json::syntax,
+        leases::{SavedLastLease, SavedLease},
         line,
+        messages::{SavedBriefed, SavedGoneAgent, SavedMessage},
         rules::{Rule, RuleDraft},
         state::{Document, Revision},
         tasks::SavedTask,
@@ -57,6 +59,16 @@ pub struct Backup {
     pub log: SavedLog,
     /// Tasks, by project and number.
     pub tasks: Vec<SavedTask>,
+    /// The leases on paths.
+    pub leases: Vec<SavedLease>,
+    /// The last number of a lease in each project.
+    pub last_leases: Vec<SavedLastLease>,
+    /// Messages with their receipts.
+    pub messages: Vec<SavedMessage>,
+    /// The names of agents that are gone.
+    pub gone_agents: Vec<SavedGoneAgent>,
+    /// How far each agent has been briefed.
+    pub briefed: Vec<SavedBriefed>,
     /// The audit log.
     pub audit: Vec<ChainedEntry>,
     /// Usage records.

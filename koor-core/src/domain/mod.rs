@@ -3,11 +3,14 @@
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod briefs;
 pub mod compliance;
 pub mod contracts;
 pub mod events;
 pub mod instances;
 pub mod json;
+pub mod leases;
+pub mod messages;
 pub mod metrics;
 pub mod original;
 pub mod rules;

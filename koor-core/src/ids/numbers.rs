@@ -81,6 +81,10 @@ counter! {
     /// The id of a compliance run.
     RunId
 }
+counter! {
+    /// The number of a lease in its project, and its fence.
+    LeaseId
+}
 
 /// The highest number that may be restored: far beyond any that was counted up to, and far enough from the last number that
 /// a store can keep for counting to go on. Every reader of JSON can tell it from the next one.

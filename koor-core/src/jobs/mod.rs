@@ -5,7 +5,9 @@
 
 mod activity;
 mod compliance;
+mod leases;
 mod liveness;
+mod messages;
 mod pruning;
 mod tasks;
 mod webhooks;
@@ -14,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{select, sync::watch, task::JoinSet};
 
-use crate::{activity::FLUSH_EVERY, app::Koor, clock::Clock, error::Error};
+use crate::{activity::FLUSH_EVERY, app::Koor, clock::Clock, domain::leases::EXPIRY_INTERVAL, error::Error};
 
 /// How long a job that panicked is left alone: long enough not to fill the log.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
@@ -43,6 +45,9 @@ impl Jobs {
         jobs.every(koor, "activity", After(FLUSH_EVERY), FLUSH_EVERY, activity::turn);
         // At once: claims may have ended while the server was down.
         jobs.every(koor, "tasks", After(Duration::ZERO), tasks::EVERY, tasks::turn);
+        // At once: what ended while the server was down must not be held until the first pause is over.
+        jobs.every(koor, "leases", After(Duration::ZERO), EXPIRY_INTERVAL, leases::turn);
+        jobs.every(koor, "message pruning", After(messages::EVERY), messages::EVERY, messages::turn);
         // Without an outbound port, there is no receiver.
         if koor.inner.sender.is_some() {
             jobs.follow(koor);

@@ -10,8 +10,8 @@ use crate::{
     },
     ids::{EventId, WebhookId},
     ports::{
-        Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, TemplateChange,
-        WebhookChange,
+        Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange, RuleChange,
+        RunChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -75,6 +75,16 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
             data.templates.remove(id);
         }
         Change::Task(change) => data.tasks.apply(change),
+        Change::Lease(LeaseChange::Put(lease)) => {
+            data.leases.insert((lease.project.clone(), lease.id), lease.clone());
+        }
+        Change::Lease(LeaseChange::Remove { project, id }) => {
+            data.leases.remove(&(project.clone(), *id));
+        }
+        Change::Lease(LeaseChange::SetLast { project, last }) => {
+            data.last_leases.insert(project.clone(), *last);
+        }
+        Change::Message(change) => apply_message(data, change),
         Change::AppendAudit(chained) => {
             data.audit.insert(chained.entry.id, chained.clone());
         }
@@ -84,6 +94,34 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
         }
         Change::AppendUsage(record) => {
             data.usage.insert(record.id, record.clone());
+        }
+    }
+}
+
+fn apply_message(data: &mut Data, change: &MessageChange) {
+    match change {
+        MessageChange::Append(delivered) => {
+            data.messages.insert(delivered.message.id, delivered.clone());
+        }
+        MessageChange::SetReceipt { id, receipt, .. } => {
+            let receipts = data.messages.get_mut(id).map(|delivered| &mut delivered.receipts);
+            let own = receipts.into_iter().flatten().find(|one| one.of == receipt.of);
+            if let Some(own) = own {
+                *own = receipt.clone();
+            }
+        }
+        MessageChange::Remove(id) => {
+            data.messages.remove(id);
+        }
+        MessageChange::PutGone(gone) => {
+            data.gone_agents.insert(gone.address.clone(), gone.gone_at);
+        }
+        MessageChange::RemoveGone(address) => {
+            data.gone_agents.remove(address);
+            data.briefed.remove(&(Some(address.project.clone()), address.name.clone()));
+        }
+        MessageChange::SetBriefed { agent, cursor } => {
+            data.briefed.insert((agent.project.clone(), agent.name.clone()), *cursor);
         }
     }
 }

@@ -10,11 +10,15 @@ use crate::{
     domain::{
         audit::{AuditHead, ChainedEntry},
         events::EventClass,
+        messages::Delivered,
     },
-    ids::{AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, RunId, UsageId, Version},
+    ids::{
+        AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, LeaseId, ProjectName, RunId, UsageId,
+        Version,
+    },
     ports::{
-        Change, DocumentChange, EventChange, InstanceChange, RuleChange, RunChange, StoreError, StoreResult,
-        TaskChange, TemplateChange, WebhookChange,
+        Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange, RuleChange,
+        RunChange, StoreError, StoreResult, TaskChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -26,6 +30,7 @@ struct Expected<'a> {
     run: Option<RunId>,
     usage: Option<UsageId>,
     versions: HashMap<&'a DocumentKey, Version>,
+    last_leases: HashMap<&'a ProjectName, LeaseId>,
     put: HashSet<String>,
     removed: HashSet<String>,
 }
@@ -40,6 +45,7 @@ pub(super) fn check(data: &Data, changes: &[Change]) -> StoreResult<()> {
         run: data.runs.keys().next_back().copied(),
         usage: data.usage.keys().next_back().copied(),
         versions: HashMap::new(),
+        last_leases: HashMap::new(),
         put: HashSet::new(),
         removed: HashSet::new(),
     };
@@ -113,6 +119,22 @@ impl<'a> Expected<'a> {
                 self.remove("template", id, |data| data.templates.contains_key(id))
             }
             Change::Task(change) => self.task(change),
+            Change::Lease(LeaseChange::Put(lease)) => {
+                self.put("lease", format_args!("{}/{}", lease.project, lease.id))
+            }
+            Change::Lease(LeaseChange::Remove { project, id }) => {
+                self.remove("lease", format_args!("{project}/{id}"), |data| {
+                    data.leases.contains_key(&(project.clone(), *id))
+                })
+            }
+            Change::Lease(LeaseChange::SetLast { project, last }) => {
+                let before = self.last_leases.insert(project, *last);
+                let before = before.or_else(|| self.data.last_leases.get(project).copied());
+                ensure(before.is_none_or(|before| *last > before), || {
+                    format!("lease {project}/{last} has a number that was given before")
+                })
+            }
+            Change::Message(change) => self.message(change),
             Change::AppendAudit(chained) => {
                 let before = self.audit.replace(chained.head());
                 let next = AuditId::after(before.map(|head| head.id));
@@ -127,6 +149,27 @@ impl<'a> Expected<'a> {
                 let next = UsageId::after(self.usage.replace(record.id));
                 ensure(record.id == next, || format!("usage record {} instead of {next}", record.id))
             }
+        }
+    }
+
+    fn message(&mut self, change: &MessageChange) -> StoreResult<()> {
+        match change {
+            MessageChange::Append(delivered) => {
+                let id = delivered.message.id;
+                ensure(id < self.event, || format!("message {id} has no event"))?;
+                ensure(!delivered.receipts.is_empty(), || format!("message {id} goes to no agent"))?;
+                self.put("message", id)
+            }
+            MessageChange::SetReceipt { id, receipt, .. } => {
+                let has = |delivered: &Delivered| delivered.receipts.iter().any(|one| one.of == receipt.of);
+                self.is_there("message", id, |data| data.messages.get(id).is_some_and(has))
+            }
+            MessageChange::Remove(id) => self.remove("message", id, |data| data.messages.contains_key(id)),
+            MessageChange::PutGone(gone) => self.put("agent", &gone.address),
+            MessageChange::RemoveGone(address) => {
+                self.remove("agent", address, |data| data.gone_agents.contains_key(address))
+            }
+            MessageChange::SetBriefed { .. } => Ok(()),
         }
     }
 

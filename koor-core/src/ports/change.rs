@@ -3,8 +3,9 @@
 use crate::{
     domain::{audit::ChainedEntry, metrics::MetricRow, usage::UsageRecord},
     ports::{
-        compliance::RunChange, events::EventChange, instances::InstanceChange, rules::RuleChange,
-        state::DocumentChange, tasks::TaskChange, templates::TemplateChange, webhooks::WebhookChange,
+        compliance::RunChange, events::EventChange, instances::InstanceChange, leases::LeaseChange,
+        messages::MessageChange, rules::RuleChange, state::DocumentChange, tasks::TaskChange,
+        templates::TemplateChange, webhooks::WebhookChange,
     },
 };
 
@@ -30,6 +31,10 @@ pub enum Change {
     Template(TemplateChange),
     /// Of the tasks.
     Task(TaskChange),
+    /// Of the leases on paths.
+    Lease(LeaseChange),
+    /// Of the messages.
+    Message(MessageChange),
     /// Append an entry to the audit log. Its id is the one after the last, and its hash continues the chain.
     AppendAudit(ChainedEntry),
     /// Add to the counter of that instance, name and period, which begins at zero.
@@ -56,7 +61,12 @@ impl Change {
                     + task.result.as_ref().map_or(0, |result| result.as_str().len())
             }
             Self::Task(TaskChange::AppendNote { note, .. }) => note.text.len(),
-            Self::Document(DocumentChange::Trim { .. })
+            Self::Message(change) => change.weight(),
+            Self::Lease(LeaseChange::Put(lease)) => {
+                lease.reason.len() + lease.held.paths.iter().map(|path| path.as_str().len()).sum::<usize>()
+            }
+            Self::Lease(LeaseChange::Remove { .. } | LeaseChange::SetLast { .. })
+            | Self::Document(DocumentChange::Trim { .. })
             | Self::Event(EventChange::Prune { .. } | EventChange::SetPruned { .. })
             | Self::Template(TemplateChange::Remove(_))
             | Self::Rule(RuleChange::Remove { .. })

@@ -21,6 +21,8 @@ use crate::ports::ReadTx;
 ///     fn metrics(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn tasks(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn usage(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
+///     fn leases(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
+///     fn messages(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 /// }
 /// ```
 #[expect(missing_docs, reason = "each method is named for its noun, and documented as a whole above")]
@@ -39,6 +41,8 @@ pub trait EveryNoun {
     fn audit(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn metrics(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn usage(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
+    fn leases(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
+    fn messages(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
 
     /// Goes through all of them.
     ///
@@ -55,6 +59,8 @@ pub trait EveryNoun {
         self.tasks(tx)?;
         self.audit(tx)?;
         self.metrics(tx)?;
-        self.usage(tx)
+        self.usage(tx)?;
+        self.leases(tx)?;
+        self.messages(tx)
     }
 }

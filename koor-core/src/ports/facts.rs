@@ -11,13 +11,18 @@ use crate::{
         audit::AuditHead,
         events::{LogBounds, PrunePlan},
         instances::{Instance, InstanceFilter, InstanceStatus},
+        leases::{HeldLease, Lease},
+        messages::{Delivered, GoneAgent, Mailbox},
         rules::{Rule, RuleFilter},
         state::{Document, Revision},
         tasks::{ReadyQuery, Task, TaskCounts, TaskId, TaskLinks},
         templates::Template,
         webhooks::Webhook,
     },
-    ids::{DocumentKey, InstanceId, ProjectName, RuleId, RunId, TemplateId, UsageId, Version, WebhookId},
+    ids::{
+        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, RunId, TaskNumber,
+        TemplateId, UsageId, Version, WebhookId,
+    },
     ports::{ReadTx, Retention, StoreResult},
 };
 
@@ -152,12 +157,30 @@ lookups! {
         task_keys: (ProjectName, String) => Arc<Task>,
         /// How many tasks a project has.
         task_counts: ProjectName => TaskCounts,
+        /// A lease.
+        leases: (ProjectName, LeaseId) => Lease,
+        /// The last number of a lease in a project.
+        last_leases: ProjectName => LeaseId,
+        /// A message with its receipts.
+        messages: EventId => Delivered,
+        /// How far in the event log an agent has been briefed.
+        briefed: Mailbox => Cursor,
     }
     scans {
         /// All active instances.
         active_instances: () => Vec<Instance>,
         /// All rules of a project, by id.
         project_rules: ProjectName => Vec<Rule>,
+        /// All instances.
+        all_instances: () => Vec<Instance>,
+        /// The agents of a project whose instances are gone.
+        gone_agents: ProjectName => Vec<GoneAgent>,
+        /// The leases that can overlap paths with that literal beginning.
+        leases_near: (ProjectName, String) => Vec<HeldLease>,
+        /// The leases of an instance.
+        leases_of_instance: InstanceId => Vec<Lease>,
+        /// The leases that are bound to a task.
+        leases_of_task: (ProjectName, TaskNumber) => Vec<Lease>,
         /// Which events retention no longer covers.
         prunable: Retention => Option<PrunePlan>,
         /// The tasks that come directly after a task.
@@ -212,8 +235,17 @@ impl FactSet {
             rules,
             webhooks,
             templates,
+            leases,
+            last_leases,
+            messages,
+            briefed,
             active_instances,
             project_rules,
+            all_instances,
+            gone_agents,
+            leases_near,
+            leases_of_instance,
+            leases_of_task,
             prunable,
             tasks,
             task_keys,
@@ -245,6 +277,36 @@ impl FactSet {
         for id in templates {
             records.templates.insert(id.clone(), tx.template(id)?);
         }
+        let bare = |held: Vec<HeldLease>| held.into_iter().map(|held| held.lease).collect::<Vec<_>>();
+        for (project, id) in leases {
+            records.leases.insert((project.clone(), *id), tx.lease(project, *id)?.map(|held| held.lease));
+        }
+        for project in last_leases {
+            records.last_leases.insert(project.clone(), tx.last_lease(project)?);
+        }
+        for (project, beginning) in leases_near {
+            let near = tx.leases_near(project, beginning)?;
+            scans.leases_near.insert((project.clone(), beginning.clone()), near);
+        }
+        for id in leases_of_instance {
+            scans.leases_of_instance.insert(*id, bare(tx.leases_of_instance(*id)?));
+        }
+        for (project, task) in leases_of_task {
+            let bound = bare(tx.leases_of_task(project, *task)?);
+            scans.leases_of_task.insert((project.clone(), *task), bound);
+        }
+        for id in messages {
+            records.messages.insert(*id, tx.message(*id)?);
+        }
+        for agent in briefed {
+            records.briefed.insert(agent.clone(), tx.briefed(agent)?);
+        }
+        for () in all_instances {
+            scans.all_instances.insert((), tx.instances(&InstanceFilter::default())?);
+        }
+        for project in gone_agents {
+            scans.gone_agents.insert(project.clone(), tx.gone_agents(project)?);
+        }
         for () in active_instances {
             let active = InstanceFilter { status: Some(InstanceStatus::Active), ..InstanceFilter::default() };
             scans.active_instances.insert((), tx.instances(&active)?);
@@ -258,6 +320,9 @@ impl FactSet {
         }
         for id in tasks {
             records.tasks.insert(id.clone(), tx.task(id)?);
+            // They end with its claim, and whatever changes a task may end that.
+            let bound = bare(tx.leases_of_task(&id.project, id.number)?);
+            scans.leases_of_task.insert((id.project.clone(), id.number), bound);
         }
         for wanted in task_keys {
             records.task_keys.insert(wanted.clone(), tx.task_by_key(&wanted.0, &wanted.1)?);
@@ -272,7 +337,12 @@ impl FactSet {
             scans.children.insert(id.clone(), tx.children(id)?);
         }
         for holder in held_tasks {
-            scans.held_tasks.insert(*holder, tx.held_tasks(*holder)?);
+            let held = tx.held_tasks(*holder)?;
+            for task in &held {
+                let bound = bare(tx.leases_of_task(&task.project, task.number)?);
+                scans.leases_of_task.insert((task.project.clone(), task.number), bound);
+            }
+            scans.held_tasks.insert(*holder, held);
         }
         for wanted in due_tasks {
             let due = tx.due_tasks(Some(&wanted.0), wanted.1, DUE_TOGETHER)?;

@@ -1,8 +1,8 @@
 //! A snapshot, over all nouns.
 
 use crate::ports::{
-    AuditLog, ComplianceLog, EventLog, InstanceRegistry, MetricsRepo, RuleBook, SpecRegistry, StateRepo,
-    TaskRepo, TemplateRepo, UsageLog, WebhookRepo,
+    AuditLog, ComplianceLog, EventLog, InstanceRegistry, LeaseBook, MessageBook, MetricsRepo, RuleBook,
+    SpecRegistry, StateRepo, TaskRepo, TemplateRepo, UsageLog, WebhookRepo,
 };
 
 /// A snapshot to read from: everything in it is as of one moment.
@@ -19,6 +19,8 @@ pub trait ReadTx:
     + AuditLog
     + MetricsRepo
     + UsageLog
+    + LeaseBook
+    + MessageBook
 {
 }
 
@@ -35,5 +37,7 @@ impl<T> ReadTx for T where
         + AuditLog
         + MetricsRepo
         + UsageLog
+        + LeaseBook
+        + MessageBook
 {
 }

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         audit::AuditFilter, compliance::RunFilter, events::EventFilter, instances::InstanceFilter,
         metrics::MetricFilter, rules::RuleFilter,
@@ -114,6 +115,22 @@ impl EveryNoun for Dump {
 
     fn usage(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
         self.add(&tx.usage_after(None, ALL)?);
+        Ok(())
+    }
+
+    fn leases(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        let last = tx.last_leases()?;
+        for (project, _) in &last {
+            self.add(&tx.leases(project, None)?);
+        }
+        self.add(&last);
+        Ok(())
+    }
+
+    fn messages(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.messages_after(0, ALL)?);
+        self.add(&tx.agents_gone_by(Timestamp::LAST)?);
+        self.add(&tx.all_briefed()?);
         Ok(())
     }
 }

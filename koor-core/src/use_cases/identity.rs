@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Says how to become an agent, where only one can do what was asked.
-fn needs_instance() -> Error {
+pub(crate) fn needs_instance() -> Error {
     Invalid::new("this call needs an instance: send X-Koor-Instance or its token").into()
 }
 
@@ -40,6 +40,14 @@ impl CommandContext<'_> {
         let agent = self.calling_agent_if_any()?.ok_or_else(needs_instance)?;
         agent.check_project(project)?;
         Ok(agent)
+    }
+
+    /// The agent that calls, in whatever project.
+    ///
+    /// # Errors
+    /// When it has no instance, or has not been fetched yet: pass the error on.
+    pub(crate) fn calling_agent_anywhere(&mut self) -> Result<CallingAgent, Error> {
+        self.calling_agent_if_any()?.ok_or_else(needs_instance)
     }
 
     /// Lets callers without an instance pass, and agents of the project.

@@ -3,12 +3,16 @@
 
 mod audit;
 mod backup;
+mod briefs;
 mod compliance;
 mod contracts;
 mod events;
+mod expiry;
 mod identity;
 mod import;
 mod instances;
+mod leases;
+mod messages;
 mod metrics;
 mod rules;
 mod specs;
@@ -27,6 +31,8 @@ pub use instances::{
     ActivateInstance, CheckLiveness, DeregisterInstance, InstanceDraft, RegisterInstance, Registered,
     RenewToken, SetCapabilities, SetIntent,
 };
+pub use leases::{LeaseRequest, RenewLease};
+pub use messages::{MarkMessages, MessageBox, SendMessage, Sent};
 pub use metrics::{ResetMetrics, RuntimeStats, ServerMetrics};
 pub use rules::{
     DecideRule, Decision, DeleteRule, FileToCheck, ImportRules, ProposeRule, PutRules, Validation,

@@ -2,11 +2,14 @@
 
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod briefs;
 pub(crate) mod compliance;
 pub(crate) mod contracts;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod instances;
+pub(crate) mod leases;
+pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod rules;

@@ -213,6 +213,8 @@ pub(super) fn server() -> Schemas {
         "usage",
         "events",
         "tasks",
+        "leases",
+        "messages",
     ];
     let health = [("uptime", text()), ("version", text())];
     let [uptime, version] = health;
@@ -262,6 +264,11 @@ pub(super) fn server() -> Schemas {
                     ("events", json!({"type": "array"})),
                     ("log", json!({"type": "object"})),
                     ("tasks", json!({"type": "array"})),
+                    ("leases", json!({"type": "array"})),
+                    ("last_leases", json!({"type": "array"})),
+                    ("messages", json!({"type": "array"})),
+                    ("gone_agents", json!({"type": "array"})),
+                    ("briefed", json!({"type": "array"})),
                     ("audit", json!({"type": "array"})),
                     ("usage", json!({"type": "array"})),
                 ],

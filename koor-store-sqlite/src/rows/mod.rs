@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod compliance;
 pub(crate) mod events;
 pub(crate) mod instances;
+pub(crate) mod leases;
+pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod rules;
 mod specs;

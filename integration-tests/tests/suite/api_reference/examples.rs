@@ -208,6 +208,66 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         ],
     },
     Chapter {
+        title: "Leases",
+        says: "Which agent works on which paths of a project: others are refused until it gives them back or is no longer heard of.",
+        calls: &[
+            (
+                "takeLease",
+                "ID=$(curl localhost:9800/api/instances/register -d '{\"name\": \"backend\", \"workspace\": \"Truck-Wash\"}' \
+                 | cut -d '\"' -f 4)\n\
+                 curl localhost:9800/api/leases/Truck-Wash -H \"X-Koor-Instance: $ID\" -d '{\"paths\": [\"src/auth\", \
+                 \"docs/*.md\"], \"lease\": \"10m\"}'",
+            ),
+            ("listLeases", "curl 'localhost:9800/api/leases/Truck-Wash?path=src/auth/login.rs'"),
+            (
+                "checkPaths",
+                "curl localhost:9800/api/leases/Truck-Wash/check -d '{\"paths\": [\"src/auth\", \"src/main.rs\"]}'",
+            ),
+            (
+                "renewLease",
+                "curl -X POST localhost:9800/api/leases/Truck-Wash/1/renew -H \"X-Koor-Instance: $ID\"",
+            ),
+            (
+                "releaseLease",
+                "curl -X DELETE localhost:9800/api/leases/Truck-Wash/1 -H \"X-Koor-Instance: $ID\"",
+            ),
+        ],
+    },
+    Chapter {
+        title: "Messages",
+        says: "Agents write to each other by name. A message waits in the inbox of each recipient, also of one that is not running now.",
+        calls: &[
+            (
+                "sendMessage",
+                "curl localhost:9800/api/messages -H \"X-Koor-Instance: $ID\" -d '{\"to\": [\"backend\"], \"subject\": \"login\", \
+                 \"body\": \"The form is there.\", \"ack\": true}'",
+            ),
+            ("listMessages", "curl 'localhost:9800/api/messages?unread=1' -H \"X-Koor-Instance: $ID\""),
+            (
+                "getMessage",
+                "MESSAGE=$(curl localhost:9800/api/messages -H \"X-Koor-Instance: $ID\" | cut -d ':' -f 2 | cut -d ',' -f 1)\n\
+                 curl localhost:9800/api/messages/$MESSAGE -H \"X-Koor-Instance: $ID\"",
+            ),
+            (
+                "readMessage",
+                "curl -X POST localhost:9800/api/messages/$MESSAGE/read -H \"X-Koor-Instance: $ID\"",
+            ),
+            (
+                "readMessages",
+                "curl localhost:9800/api/messages/read -H \"X-Koor-Instance: $ID\" -d \"{\\\"ids\\\": [$MESSAGE]}\"",
+            ),
+            (
+                "ackMessage",
+                "curl -X POST localhost:9800/api/messages/$MESSAGE/ack -H \"X-Koor-Instance: $ID\"",
+            ),
+            (
+                "brief",
+                "curl localhost:9800/api/brief -H \"X-Koor-Instance: $ID\" -H 'Accept: text/plain'\n\
+                 curl 'localhost:9800/api/brief?peek=1' -H \"X-Koor-Instance: $ID\"",
+            ),
+        ],
+    },
+    Chapter {
         title: "Webhooks",
         says: "Durable subscribers that are called. At least once, in order. [The guide](events-guide.md).",
         calls: &[

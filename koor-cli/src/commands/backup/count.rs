@@ -24,6 +24,12 @@ pub(super) struct Counts {
     events: Many<IgnoredAny>,
     #[serde(default)]
     tasks: Many<IgnoredAny>,
+    /// Older backups have none.
+    #[serde(default)]
+    leases: Many<IgnoredAny>,
+    /// Older backups have none.
+    #[serde(default)]
+    messages: Many<IgnoredAny>,
     audit: Many<IgnoredAny>,
     usage: Many<IgnoredAny>,
 }
@@ -67,6 +73,8 @@ impl Counts {
             ("instances", self.instances.count),
             ("events", self.events.count),
             ("tasks", self.tasks.count),
+            ("leases", self.leases.count),
+            ("messages", self.messages.count),
             ("audit", self.audit.count),
             ("usage", self.usage.count),
         ]

@@ -1,22 +1,27 @@
 //! What a command sees: the facts, under the changes of its batch, under its own.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::domain::events::{EventClass, PrunePlan};
 use crate::{
     domain::{
         instances::{Instance, InstanceStatus},
+        leases::{HeldLease, Lease},
+        messages::{Delivered, GoneAgent, Mailbox, Receipt},
         rules::Rule,
         state::{Document, Revision},
         tasks::{Task, TaskId},
         templates::Template,
         webhooks::Webhook,
     },
-    ids::{DocumentKey, InstanceId, ProjectName, RuleId, TemplateId, Version, WebhookId},
+    ids::{
+        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, TaskNumber, TemplateId,
+        Version, WebhookId,
+    },
     ports::{
-        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, Pages, Point, Records,
-        Retention, RuleChange, RunChange, Scans, StoreError, StoreResult, TaskChange, TemplateChange,
-        WebhookChange,
+        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, LeaseChange,
+        MessageChange, Pages, Point, Records, Retention, RuleChange, RunChange, Scans, StoreError,
+        StoreResult, TaskChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -62,6 +67,9 @@ records! {
     templates(id: &TemplateId) -> Template = id;
     tasks(id: &TaskId) -> Arc<Task> = id;
     task_keys(key: &(ProjectName, String)) -> Arc<Task> = key;
+    last_leases(project: &ProjectName) -> LeaseId = project;
+    messages(id: &EventId) -> Delivered = id;
+    briefed(agent: &Mailbox) -> Cursor = agent;
 }
 
 impl View {
@@ -156,6 +164,129 @@ impl View {
         Ok(active.into_values().cloned().collect())
     }
 
+    /// All instances, by id.
+    pub(crate) fn instances_all(&mut self) -> StoreResult<Vec<Instance>> {
+        let Some(all) = self.facts.scans.all_instances.get(&()) else {
+            self.missing.all_instances.insert(());
+            return Err(StoreError::NotFetched);
+        };
+        let mut instances: BTreeMap<InstanceId, &Instance> =
+            all.iter().map(|instance| (instance.id, instance)).collect();
+        for records in [&self.batch.records, &self.job.records] {
+            for (id, instance) in &records.instances {
+                match instance {
+                    Some(instance) => instances.insert(*id, instance),
+                    None => instances.remove(id),
+                };
+            }
+        }
+        Ok(instances.into_values().cloned().collect())
+    }
+
+    /// The agents of a project whose instances are gone, also those that went in this batch.
+    pub(crate) fn gone_agents(&mut self, project: &ProjectName) -> StoreResult<Vec<GoneAgent>> {
+        let Some(stored) = self.facts.scans.gone_agents.get(project) else {
+            self.missing.gone_agents.insert(project.clone());
+            return Err(StoreError::NotFetched);
+        };
+        let mut gone: BTreeMap<_, GoneAgent> =
+            stored.iter().map(|gone| (gone.address.clone(), gone.clone())).collect();
+        for change in self.batch.changes.iter().chain(&self.job.changes) {
+            match change {
+                Change::Message(MessageChange::PutGone(new)) if new.address.project == *project => {
+                    gone.insert(new.address.clone(), new.clone());
+                }
+                Change::Message(MessageChange::RemoveGone(address)) => {
+                    gone.remove(address);
+                }
+                _ => {}
+            }
+        }
+        Ok(gone.into_values().collect())
+    }
+
+    /// A message with a receipt replaced, if it has been looked up.
+    fn with_receipt(&self, id: EventId, receipt: &Receipt) -> Option<Delivered> {
+        let layers = [&self.job.records, &self.batch.records, &self.facts.records];
+        let mut delivered = layers.into_iter().find_map(|records| records.messages.get(&id))?.clone()?;
+        let own = delivered.receipts.iter_mut().find(|one| one.of == receipt.of)?;
+        *own = receipt.clone();
+        Some(delivered)
+    }
+
+    /// A lease.
+    pub(crate) fn leases(&mut self, project: &ProjectName, id: LeaseId) -> StoreResult<Option<Lease>> {
+        let wanted = (project.clone(), id);
+        for records in [&self.job.records, &self.batch.records, &self.facts.records] {
+            if let Some(found) = records.leases.get(&wanted) {
+                return Ok(found.clone());
+            }
+        }
+        self.missing.leases.insert(wanted);
+        Err(StoreError::NotFetched)
+    }
+
+    /// The leases that can overlap paths with that literal beginning, and all of the project that this batch has changed.
+    pub(crate) fn leases_near(
+        &mut self,
+        project: &ProjectName,
+        beginning: &str,
+    ) -> StoreResult<Vec<HeldLease>> {
+        let wanted = (project.clone(), beginning.to_owned());
+        let Some(all) = self.facts.scans.leases_near.get(&wanted) else {
+            self.missing.leases_near.insert(wanted);
+            return Err(StoreError::NotFetched);
+        };
+        let near = all.iter().map(|held| ((project.clone(), held.lease.id), held.clone()));
+        let changed = |lease: &Lease| HeldLease { lease: lease.clone(), last_seen: None };
+        Ok(self.with_changed_leases(near.collect(), changed, |lease| lease.project == *project))
+    }
+
+    /// The leases of an instance.
+    pub(crate) fn leases_of_instance(&mut self, instance: InstanceId) -> StoreResult<Vec<Lease>> {
+        let Some(all) = self.facts.scans.leases_of_instance.get(&instance) else {
+            self.missing.leases_of_instance.insert(instance);
+            return Err(StoreError::NotFetched);
+        };
+        let own = all.iter().map(|lease| ((lease.project.clone(), lease.id), lease.clone()));
+        Ok(self.with_changed_leases(own.collect(), Lease::clone, |lease| lease.instance_id == instance))
+    }
+
+    /// The leases that are bound to a task.
+    pub(crate) fn leases_of_task(
+        &mut self,
+        project: &ProjectName,
+        task: TaskNumber,
+    ) -> StoreResult<Vec<Lease>> {
+        let wanted = (project.clone(), task);
+        let Some(all) = self.facts.scans.leases_of_task.get(&wanted) else {
+            self.missing.leases_of_task.insert(wanted);
+            return Err(StoreError::NotFetched);
+        };
+        let bound = all.iter().map(|lease| ((lease.project.clone(), lease.id), lease.clone()));
+        Ok(self.with_changed_leases(bound.collect(), Lease::clone, |lease| {
+            lease.project == *project && lease.task == Some(task)
+        }))
+    }
+
+    /// Leases as the changes of the batch leave them, by project and number.
+    fn with_changed_leases<T>(
+        &self,
+        mut leases: BTreeMap<(ProjectName, LeaseId), T>,
+        changed: impl Fn(&Lease) -> T,
+        belongs: impl Fn(&Lease) -> bool,
+    ) -> Vec<T> {
+        for records in [&self.batch.records, &self.job.records] {
+            for (key, lease) in &records.leases {
+                match lease.as_ref().filter(|lease| belongs(lease)) {
+                    Some(lease) => leases.insert(key.clone(), changed(lease)),
+                    None => leases.remove(key),
+                };
+            }
+        }
+        leases.into_values().collect()
+    }
+
     /// Which events retention no longer covers; `None` when it covers all.
     pub(crate) fn prunable(&mut self, retention: Retention) -> StoreResult<Option<PrunePlan>> {
         let Some(plan) = self.facts.scans.prunable.get(&retention) else {
@@ -169,6 +300,10 @@ impl View {
 
     /// Takes in a change: what is looked up after it sees it.
     pub(crate) fn push(&mut self, change: Change) {
+        let marked = match &change {
+            Change::Message(MessageChange::SetReceipt { id, receipt, .. }) => self.with_receipt(*id, receipt),
+            _ => None,
+        };
         let Layer { ends, records, changes, bytes } = &mut self.job;
         match &change {
             Change::Document(DocumentChange::Append(document)) => {
@@ -213,11 +348,35 @@ impl View {
                 }
                 records.tasks.insert(task.id(), Some(Arc::clone(task)));
             }
+            Change::Lease(LeaseChange::Put(lease)) => {
+                records.leases.insert((lease.project.clone(), lease.id), Some(lease.clone()));
+            }
+            Change::Lease(LeaseChange::Remove { project, id }) => {
+                records.leases.insert((project.clone(), *id), None);
+            }
+            Change::Lease(LeaseChange::SetLast { project, last }) => {
+                records.last_leases.insert(project.clone(), Some(*last));
+            }
+            Change::Message(MessageChange::Append(delivered)) => {
+                records.messages.insert(delivered.message.id, Some(delivered.clone()));
+            }
+            Change::Message(MessageChange::SetReceipt { id, .. }) => {
+                if marked.is_some() {
+                    records.messages.insert(*id, marked);
+                }
+            }
+            Change::Message(MessageChange::Remove(id)) => {
+                records.messages.insert(*id, None);
+            }
+            Change::Message(MessageChange::SetBriefed { agent, cursor }) => {
+                records.briefed.insert(agent.clone(), Some(*cursor));
+            }
             Change::AppendAudit(chained) => ends.audit = Some(chained.head()),
             Change::AppendUsage(record) => ends.usage = Some(record.id),
             // No command looks these up, but for versions, which are searched for among the changes.
             Change::Document(DocumentChange::Trim { .. })
             | Change::Instance(InstanceChange::SetToken { .. })
+            | Change::Message(MessageChange::PutGone(_) | MessageChange::RemoveGone(_))
             | Change::Webhook(WebhookChange::AppendDelivery { .. })
             | Change::Run(RunChange::Prune { .. })
             | Change::Task(TaskChange::Link { .. } | TaskChange::Count(_) | TaskChange::AppendNote { .. })

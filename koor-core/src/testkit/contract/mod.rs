@@ -2,6 +2,8 @@
 
 mod audit;
 mod events;
+mod leases;
+mod messages;
 mod people;
 mod records;
 mod restart;
@@ -105,6 +107,16 @@ macro_rules! each_contract_case {
             people::instances_are_found_by_what_they_are
             people::silence_makes_stale_and_a_call_revives
             people::an_agent_reaches_no_further_than_it_may
+            leases::paths_are_leased_all_or_none
+            leases::a_lease_ends_when_its_holder_is_silent
+            leases::a_lease_is_its_holders
+            leases::a_lease_ends_with_the_claim_of_its_task
+            leases::leases_near_a_path_are_found
+            leases::who_waits_for_paths_is_served_in_order
+            messages::names_and_groups_are_resolved_when_a_message_is_sent
+            messages::a_message_is_shown_read_and_acknowledged
+            messages::a_brief_has_what_is_new_since_the_last_one
+            messages::a_wait_ends_with_the_message
             records::rules_come_and_go
             records::a_proposal_is_decided_once
             records::a_file_is_held_against_its_rules

@@ -16,6 +16,8 @@ use crate::{
         backup::{Backup, SavedLog, SavedState, SavedVersion, SavedWebhook},
         events::Event,
         instances::Instance,
+        leases::{Lease, SavedLastLease, SavedLease},
+        messages::{Delivered, GoneAgent, Mailbox, SavedBriefed, SavedMessage},
         rules::Rule,
         state::{Document, Revision},
         tasks::{SavedTask, TaskMove, check_saved},
@@ -24,7 +26,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{Cursor, DocumentKey, Hash, MAX_RESTORED, UsageId, Version},
-    ports::{Change, EventChange, FactSet, TaskChange},
+    ports::{Change, EventChange, FactSet, MessageChange, TaskChange},
     use_cases::{rules::bound, state::keep, templates},
 };
 
@@ -68,6 +70,10 @@ pub struct Restored {
     pub events: u64,
     /// Tasks.
     pub tasks: u64,
+    /// Leases.
+    pub leases: u64,
+    /// Messages.
+    pub messages: u64,
     /// Audit entries.
     pub audit: u64,
     /// Usage records.
@@ -90,6 +96,11 @@ pub struct RestoreBackup {
     events: Vec<Event>,
     log: SavedLog,
     tasks: Vec<SavedTask>,
+    leases: Vec<Lease>,
+    last_leases: Vec<SavedLastLease>,
+    messages: Vec<Delivered>,
+    gone_agents: Vec<GoneAgent>,
+    briefed: Vec<SavedBriefed>,
     audit: Vec<ChainedEntry>,
     usage: Vec<UsageRecord>,
 }
@@ -101,8 +112,24 @@ impl RestoreBackup {
     /// When something in it could not be stored, or contradicts itself.
     pub fn new(backup: Backup, now: Timestamp) -> Result<Self, Invalid> {
         // Named one by one, so that a section which is not restored does not compile.
-        let Backup { state, specs, rules, templates, webhooks, instances, events, log, tasks, audit, usage } =
-            backup;
+        let Backup {
+            state,
+            specs,
+            rules,
+            templates,
+            webhooks,
+            instances,
+            events,
+            log,
+            tasks,
+            leases,
+            last_leases,
+            messages,
+            gone_agents,
+            briefed,
+            audit,
+            usage,
+        } = backup;
         let mut documents = match state {
             SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
             SavedState::Values(values) => values
@@ -128,6 +155,14 @@ impl RestoreBackup {
         if let Some(id) = walk.report().broken_at {
             return Err(Invalid::new(format!("the audit log is broken at entry {id}")));
         }
+        if let Some(SavedLastLease { project, last }) =
+            last_leases.iter().find(|saved| saved.last.get() >= MAX_RESTORED)
+        {
+            return Err(Invalid::new(format!("no lease of project {project} has the number {last}")));
+        }
+        if let Some(two) = messages.windows(2).find(|two| two[0].id() >= two[1].id()) {
+            return Err(Invalid::new(format!("message {} comes after message {}", two[1].id(), two[0].id())));
+        }
         if let Some(two) = events.windows(2).find(|two| two[0].id >= two[1].id) {
             return Err(Invalid::new(format!("event {} comes after event {}", two[1].id, two[0].id)));
         }
@@ -144,6 +179,11 @@ impl RestoreBackup {
             events: events.into_iter().map(Event::checked).collect::<Result<_, _>>()?,
             log,
             tasks: check_saved(tasks)?,
+            leases: leases.into_iter().map(SavedLease::into_lease).collect::<Result<_, _>>()?,
+            last_leases,
+            messages: messages.into_iter().map(SavedMessage::into_delivered).collect::<Result<_, _>>()?,
+            gone_agents: gone_agents.into_iter().map(GoneAgent::from).collect(),
+            briefed,
             audit: audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
             usage: usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
         })
@@ -201,6 +241,43 @@ impl RestoreBackup {
             cx.push(Change::Task(TaskChange::Count(TaskMove { id, from: None, to })));
         }
         Ok(back.len() as u64)
+    }
+
+    /// Leases come back only into projects that have given no number yet: numbers are fences.
+    fn restore_leases(&self, cx: &mut CommandContext<'_>) -> Result<u64, Error> {
+        let mut restored = 0;
+        for SavedLastLease { project, last } in &self.last_leases {
+            if cx.last_lease(project)?.is_some() {
+                continue;
+            }
+            cx.set_last_lease(project.clone(), *last);
+            for lease in self.leases.iter().filter(|lease| lease.project == *project && lease.id <= *last) {
+                cx.put_lease(lease.clone());
+                restored += 1;
+            }
+        }
+        Ok(restored)
+    }
+
+    /// Messages come back with their events only: the id of a message is that of its event.
+    fn restore_messages(&self, cx: &mut CommandContext<'_>, events_came_back: bool) -> u64 {
+        if !events_came_back {
+            return 0;
+        }
+        let last = cx.ends().log.last;
+        let mut restored = 0;
+        for delivered in self.messages.iter().filter(|delivered| Cursor::from(delivered.message.id) <= last) {
+            cx.append_message(delivered.clone());
+            restored += 1;
+        }
+        for gone in &self.gone_agents {
+            cx.push(Change::Message(MessageChange::PutGone(gone.clone())));
+        }
+        for SavedBriefed { project, name, cursor } in &self.briefed {
+            let agent = Mailbox { project: project.clone(), name: name.clone() };
+            cx.push(Change::Message(MessageChange::SetBriefed { agent, cursor: *cursor }));
+        }
+        restored
     }
 
     fn restore_usage(&self, cx: &mut CommandContext<'_>) -> u64 {
@@ -291,14 +368,18 @@ impl Command for RestoreBackup {
         wanted.revisions.extend(self.documents.iter().map(|document| document.key.clone()));
         wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
         wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
+        wanted.last_leases.extend(self.last_leases.iter().map(|last| last.project.clone()));
         wanted.instances.extend(self.instances.iter().map(|instance| instance.id));
         wanted.task_counts.extend(self.tasks.iter().map(|saved| saved.task.project.clone()));
     }
 
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Restored>, Error> {
+        let was_empty = cx.ends().log.last == Cursor::START;
         // Events first: everything below may append some.
         let mut restored = Restored {
             events: self.restore_events(cx),
+            messages: self.restore_messages(cx, was_empty),
+            leases: self.restore_leases(cx)?,
             audit: self.restore_audit(cx),
             usage: self.restore_usage(cx),
             ..Restored::default()

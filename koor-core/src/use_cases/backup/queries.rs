@@ -17,6 +17,8 @@ use crate::{
         backup::{FORMAT, SavedDocument, SavedLog, SavedWebhook},
         events::{EventFilter, LogBounds},
         instances::InstanceFilter,
+        leases::{SavedLastLease, SavedLease},
+        messages::{Mailbox, SavedBriefed, SavedGoneAgent, SavedMessage},
         rules::RuleFilter,
         tasks::{SavedTask, TaskId, TaskNote},
     },
@@ -225,6 +227,38 @@ impl EveryNoun for Writer<'_> {
             self.items(page)?;
         }
         self.end()
+    }
+
+    fn leases(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        let last = tx.last_leases()?;
+        self.begin("leases")?;
+        for (project, _) in &last {
+            let leases = tx.leases(project, None)?.into_iter();
+            self.items(leases.map(|held| SavedLease::from(held.into_lease())))?;
+        }
+        self.end()?;
+        self.section("last_leases", last.into_iter().map(|(project, last)| SavedLastLease { project, last }))
+    }
+
+    fn messages(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.begin("messages")?;
+        let mut after = 0;
+        loop {
+            let page = tx.messages_after(after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.message.id.get();
+            self.items(page.into_iter().map(SavedMessage::from))?;
+        }
+        self.end()?;
+        self.section(
+            "gone_agents",
+            tx.agents_gone_by(Timestamp::LAST)?.into_iter().map(SavedGoneAgent::from),
+        )?;
+        let briefed = tx.all_briefed()?.into_iter();
+        self.section(
+            "briefed",
+            briefed.map(|(Mailbox { project, name }, cursor)| SavedBriefed { project, name, cursor }),
+        )
     }
 }
 

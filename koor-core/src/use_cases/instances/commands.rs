@@ -17,7 +17,11 @@ use crate::{
     error::{Error, Invalid},
     ids::{Hash, InstanceId},
     ports::{Change, FactSet, InstanceChange},
-    use_cases::tasks::release_all,
+    use_cases::{
+        leases::{release_leases_of_instance, want_leases_of_instance},
+        messages::keep_name,
+        tasks::release_all,
+    },
 };
 
 /// An agent as it introduces itself.
@@ -268,11 +272,14 @@ impl Command for DeregisterInstance {
     fn reads(&self, wanted: &mut FactSet) {
         wanted.instances.insert(self.0);
         wanted.held_tasks.insert(self.0);
+        want_leases_of_instance(wanted, self.0);
     }
 
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<InstanceId>, Error> {
         let instance = cx.instance(self.0)?.ok_or_else(|| Error::not_found("instance", self.0))?;
         release_all(cx, self.0)?;
+        release_leases_of_instance(cx, self.0)?;
+        keep_name(cx, &instance);
         cx.remove_instance(self.0);
         cx.announce(SystemTopic::InstanceDeregistered, &about(&instance))?;
         Ok(Applied::new(self.0))

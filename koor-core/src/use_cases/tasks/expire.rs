@@ -3,12 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
 };
 
 use super::{finish::ExpireClaim, keep::Touch};
 use crate::{
-    activity::FLUSH_EVERY,
     app::Koor,
     caller::Caller,
     clock::Timestamp,
@@ -16,6 +14,7 @@ use crate::{
     error::Error,
     ids::InstanceId,
     ports::FactSet,
+    use_cases::expiry::{Verdict, judge},
 };
 
 /// Under which name claims expire.
@@ -23,33 +22,6 @@ const MONITOR: &str = "task-monitor";
 
 /// How many tasks are looked at together: each page is one commit, and others wait while it is made.
 const PAGE: usize = 256;
-
-/// What is to become of a claim that is stored to have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// Its holder was heard of: it ends then.
-    Renewed(Timestamp),
-    /// It has ended, unless a crash has lost that its holder was heard of.
-    Uncertain,
-    /// It has ended.
-    Ended,
-}
-
-/// Judges a claim that ends at `ends`, by all that is known of its holder.
-///
-/// A crash loses at most one flush interval of what was heard of a holder. So what ends by knowledge from before the server's
-/// start may really end up to that much later.
-fn judge(ends: Timestamp, last_seen: Option<Timestamp>, started: Timestamp, now: Timestamp) -> Verdict {
-    let before_start = last_seen.is_none_or(|seen| seen <= started);
-    let lost: Duration = if before_start { FLUSH_EVERY } else { Duration::ZERO };
-    if ends > now {
-        Verdict::Renewed(ends)
-    } else if ends.plus(lost) > now {
-        Verdict::Uncertain
-    } else {
-        Verdict::Ended
-    }
-}
 
 impl Koor {
     /// Announces the tasks whose pause is over, and takes tasks from holders that have been silent for as long as their
@@ -160,24 +132,4 @@ impl Koor {
 struct Settled {
     expired: usize,
     changed: usize,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_crash_may_have_lost_is_granted() {
-        let at = |seconds| Timestamp::from_millis(seconds * 1000);
-        let flush = i64::try_from(FLUSH_EVERY.as_secs()).unwrap();
-        let started = at(1_000);
-        // Known only from before the start.
-        for seen in [None, Some(at(999))] {
-            assert_eq!(judge(at(1_100), seen, started, at(1_099)), Verdict::Renewed(at(1_100)));
-            assert_eq!(judge(at(1_100), seen, started, at(1_100)), Verdict::Uncertain);
-            assert_eq!(judge(at(1_100), seen, started, at(1_100 + flush)), Verdict::Ended);
-        }
-        // Heard of since: nothing can have been lost.
-        assert_eq!(judge(at(1_100), Some(at(1_001)), started, at(1_100)), Verdict::Ended);
-    }
 }

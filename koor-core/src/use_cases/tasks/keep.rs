@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     ids::{InstanceId, ProjectName},
     ports::{Change, TaskChange},
+    use_cases::leases::release_leases_of_task,
 };
 
 /// What a change means for the version of a task.
@@ -104,6 +105,12 @@ impl CommandContext<'_> {
         let (from, to) = (before.map(Task::column), task.column());
         if from != Some(to) {
             self.push(Change::Task(TaskChange::Count(TaskMove { id: task.id(), from, to })));
+        }
+        let ended = before
+            .and_then(|before| before.claim.as_ref())
+            .filter(|claim| task.claim.as_ref().is_none_or(|now| now.fence != claim.fence));
+        if ended.is_some() {
+            release_leases_of_task(self, &task.project, task.number)?;
         }
         let relinked = before.map_or(!task.after.is_empty(), |before| before.after != task.after);
         let task = Arc::new(task);

@@ -1,0 +1,77 @@
+//! The brief: what the calling agent has to know now.
+
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY},
+};
+use koor_core::ids::Cursor;
+use tokio::select;
+
+use crate::{
+    body::Body,
+    error::Failure,
+    request::Call,
+    response::{self, Answer},
+};
+
+pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
+    let (koor, query) = (call.koor(), call.query());
+    let since = query.number("since")?.map(Cursor::new);
+    let (peek, wait) = (query.flag("peek")?, query.span("wait")?);
+    let (brief, gone) = select! {
+        biased;
+        brief = koor.brief(&call.caller, since, wait) => (brief?, false),
+        () = call.no_use_in_waiting() => (koor.brief(&call.caller, since, None).await?, true),
+    };
+    let text = wants_text(&call.head.headers).then(|| brief.to_text());
+    // A brief that nobody reads is none: it must come again.
+    if since.is_none() && !peek && !call.is_head() && !gone {
+        let shown = match &text {
+            Some(text) => text.shown.clone(),
+            None => brief.messages.iter().map(|listed| listed.message.id).collect(),
+        };
+        koor.mark_briefed(&call.caller, brief.cursor, shown).await?;
+    }
+    let mut answer = match text {
+        None => response::json(&brief)?,
+        Some(text) => {
+            let mut answer = Answer::new(Body::Full(text.text.into()));
+            let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+            answer.headers_mut().insert(CONTENT_TYPE, kind);
+            answer
+        }
+    };
+    answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    response::set_cursor(&mut answer, brief.cursor);
+    Ok(answer)
+}
+
+/// Whether the client asks for text: the first kind that it names of the two there are.
+fn wants_text(headers: &HeaderMap) -> bool {
+    let kinds = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let named = kinds
+        .flat_map(|value| value.split(','))
+        .map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    let mut known = named.filter(|kind| ["text/plain", "text/*", "application/json"].contains(kind));
+    known.next().is_some_and(|kind| kind != "application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_for_those_who_name_it_first() {
+        for (accept, expected) in [
+            ("text/plain", true),
+            ("text/plain; charset=utf-8", true),
+            ("*/*", false),
+            ("application/json, text/plain", false),
+            ("text/html, text/plain, */*", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_text(&headers), expected, "{accept}");
+        }
+    }
+}
