@@ -277,7 +277,7 @@ fn a_write_in_a_directory_of_no_instance_says_so() {
         &["contract", "set", "P/c", "--file", "contract.json"],
         &["rules", "import", "--file", "rules.json"],
         &["llm", "record", "--provider", "p", "--model", "m"],
-        &["webhooks", "add", "--url", "http://localhost:9/x"],
+        &["webhooks", "add", "--id", "w", "--url", "http://localhost:9/x"],
     ] {
         let ran = shell.koor(words);
         let told = ran.err.starts_with("koor: settings.json names no instance");
