@@ -96,6 +96,9 @@ fn every_noun_is_what_it_was_byte_by_byte() {
             r#""created_at":"2026-02-09T16:00:00.000Z"}]"#,
         )
     );
+    // The first liveness run begins with the server, and may end after the first request.
+    let stale = site.get("/api/events/wait?since=2&pattern=$instance.stale&timeout=30s").ok();
+    assert_eq!(stale["events"].as_array().unwrap().len(), 1, "{stale}");
     assert_eq!(
         site.get("/api/instances").ok(),
         json!([{
