@@ -94,6 +94,7 @@ pub(crate) enum Reply {
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "facts about a route that do not depend on each other")]
 pub(crate) struct Route {
     verb: Verb,
     pub(crate) path: &'static str,

@@ -157,10 +157,8 @@ pub(crate) fn run(command: &LeaseCommand, context: &Context) -> Result<(), Failu
             context.output.table(&answer, &HELD)?;
             let answer: Value =
                 serde_json::from_slice(&answer).map_err(|error| Failure::caused_by(&error))?;
-            match answer["held"].as_array().is_some_and(Vec::is_empty) {
-                true => Ok(()),
-                false => Err(Failure::said_already()),
-            }
+            let all_free = answer["held"].as_array().is_some_and(Vec::is_empty);
+            if all_free { Ok(()) } else { Err(Failure::said_already()) }
         }
         LeaseCommand::Release(Release { id, project }) => {
             let project = project.resolve(context)?;

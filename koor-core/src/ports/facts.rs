@@ -222,6 +222,10 @@ impl FactSet {
     ///
     /// # Errors
     /// When the store can't be read.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one question for each fact, side by side, so that none is forgotten"
+    )]
     pub fn look_up<T: ReadTx>(
         &self,
         tx: &mut T,

@@ -50,13 +50,12 @@ impl Koor {
         project: &ProjectName,
         wanted: &PathSet,
     ) -> Result<PathCheck, Error> {
-        let instance = match caller.as_instance() {
-            None => None,
-            Some(_) => {
-                let agent = self.calling_agent(caller).await?;
-                agent.check_project(project)?;
-                Some(agent.instance_id)
-            }
+        let instance = if caller.as_instance().is_some() {
+            let agent = self.calling_agent(caller).await?;
+            agent.check_project(project)?;
+            Some(agent.instance_id)
+        } else {
+            None
         };
         let held = self.held_paths(project, instance, wanted).await?;
         let is_free = |path: &&_| held.iter().all(|held| held.path != **path);
