@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use koor_core::{Caller, ErrorKind, Koor, clock::Timestamp, use_cases::RestoreBackup, domain::backup::Backup};
+use koor_core::{
+    Caller, ErrorKind, Koor, clock::Timestamp, domain::backup::Backup, use_cases::RestoreBackup,
+};
 use koor_fuzz::{koor, runtime};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
