@@ -1,7 +1,5 @@
 //! `koor lease` and `koor msg`, typed in the directories of agents.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-
 use integration_tests::{Server, Shell};
 use serde_json::{Value, json};
 

@@ -164,7 +164,9 @@ fn texts<T: Clone>(alphabet: &[T], most: usize) -> Vec<Vec<T>> {
     for _ in 0..most {
         longest = longest
             .iter()
-            .flat_map(|text| alphabet.iter().map(move |letter| [text.as_slice(), &[letter.clone()]].concat()))
+            .flat_map(|text| {
+                alphabet.iter().map(move |letter| [text.as_slice(), std::slice::from_ref(letter)].concat())
+            })
             .collect();
         all.extend(longest.iter().cloned());
     }

@@ -246,7 +246,7 @@ pub(super) async fn who_waits_for_paths_is_served_in_order(fixture: StoreFixture
     let wait = |by: &Registered, paths: &'static [&'static str], mode| {
         let (koor, caller) = (harness.koor.clone(), agent(by));
         tokio::spawn(async move {
-            let taken = koor.take_lease(&caller, request(paths, mode), Some(Duration::from_secs(60))).await;
+            let taken = koor.take_lease(&caller, request(paths, mode), Some(Duration::from_mins(1))).await;
             taken.map(|taken| taken.output)
         })
     };
@@ -281,7 +281,7 @@ pub(super) async fn who_waits_for_paths_is_served_in_order(fixture: StoreFixture
     while harness.clock.sleepers() == 0 {
         tokio::task::yield_now().await;
     }
-    harness.clock.advance(Duration::from_secs(60));
+    harness.clock.advance(Duration::from_mins(1));
     let refused = late.await.unwrap().unwrap_err();
     assert_eq!(refused.to_string(), "src/a is held by three until 2026-02-16T14:30:00.000Z");
     waiting(0).await;
