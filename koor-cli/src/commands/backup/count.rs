@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn versions_and_names_are_counted() {
         let counts = Counts::read(WHOLE.as_bytes()).unwrap().to_json();
-        let wanted = r#"{"audit":1,"events":0,"tasks":0,"instances":1,"rules":2,"spec_versions":1,"specs":1,"state":2,"state_versions":3,
-            "templates":0,"usage":0,"webhooks":0}"#;
+        let wanted = r#"{"audit":1,"events":0,"instances":1,"leases":0,"messages":0,"rules":2,"spec_versions":1,"specs":1,"state":2,"state_versions":3,
+            "tasks":0,"templates":0,"usage":0,"webhooks":0}"#;
         assert_eq!(Value::Object(counts), serde_json::from_str::<Value>(wanted).unwrap());
     }
 

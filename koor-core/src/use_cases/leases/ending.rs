@@ -86,12 +86,15 @@ impl Koor {
     /// # Errors
     /// When the store can't be read or written.
     pub async fn expire_leases(&self) -> Result<usize, Error> {
-        // The time comes first: a call after it comes too late for what has ended by then, and every call before it is
-        // written down before the leases are looked at.
+        // The time comes first: a call after it comes too late for what has ended by then.
         let until = self.now();
-        self.flush_activity().await?;
         let mut expired = 0;
         loop {
+            if self.read(move |tx| tx.leases_due(until, 1)).await?.is_empty() {
+                return Ok(expired);
+            }
+            // Every call before that time is written down before the leases are looked at.
+            self.flush_activity().await?;
             let due = self.read(move |tx| tx.leases_due(until, AT_ONCE)).await?;
             let is_last = due.len() < AT_ONCE;
             let (mut alive, mut over) = (Vec::new(), Vec::new());
