@@ -244,7 +244,7 @@ fn responses(route: &Route) -> Value {
             "description": "The place of the change in the event log.", "schema": {"type": "integer", "minimum": 0},
         });
     }
-    let (status, content) = match route.reply {
+    let (done, content) = match route.reply {
         Reply::Json(schema) if route.creates => {
             ("201", json!({"application/json": {"schema": named(schema)}}))
         }
@@ -260,14 +260,19 @@ fn responses(route: &Route) -> Value {
         Reply::Socket => ("101", json!({})),
     };
     let mut all = json!({
-        status: {"description": "Done.", "headers": headers, "content": content},
+        done: {"description": "Done.", "headers": headers, "content": content},
     });
     let links = links(route);
     if links != json!({}) {
-        all[status]["links"] = links;
+        all[done]["links"] = links;
     }
     for status in statuses(route) {
         let (schema, what) = match status {
+            // What was there already is answered like what is new.
+            201 => {
+                all["201"] = all[done].clone();
+                continue;
+            }
             304 => {
                 all["304"] = json!({"description": "Nothing new."});
                 continue;

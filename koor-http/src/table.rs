@@ -340,7 +340,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Post, "/api/tasks/{project}/{number}/reopen", "reopenTask", to!(tasks::reopen), "Open a finished task again")
         .gives("Task").also(&[404, 409]).writes(),
     Route::new(Post, "/api/tasks/{project}/{number}/notes", "addTaskNote", to!(tasks::note), "Note something on a task")
-        .json("TaskNoteBody").gives("TaskNote").also(&[201, 404]).writes(),
+        .json("TaskNoteBody").gives("TaskNote").also(&[404]).creates(),
     Route::new(Get, "/api/tasks/{project}/{number}/notes", "taskNotes", to!(tasks::notes), "List the notes on a task")
         .gives("TaskNotes").also(&[404]),
     Route::new(Post, "/api/leases/{project}", "takeLease", to!(leases::take), "Lease paths: all of them, or none")

@@ -1,6 +1,6 @@
 //! Tasks: made, claimed, done.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use hyper::{
     HeaderMap, StatusCode,
@@ -107,10 +107,15 @@ pub(crate) async fn projects(call: Call) -> Result<Answer, Failure> {
     response::json(&json!({"projects": projects}))
 }
 
+/// As everywhere in a query, an empty text counts as none.
+fn is_empty(word: &Result<Cow<'_, str>, Failure>) -> bool {
+    word.as_ref().is_ok_and(|word| word.is_empty())
+}
+
 pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
     let query = call.query();
     let status: Result<Vec<TaskStatus>, Failure> =
-        query.all("status").filter(|_| !query.is_empty()).map(|word| Ok(word?.parse()?)).collect();
+        query.all("status").filter(|word| !is_empty(word)).map(|word| Ok(word?.parse()?)).collect();
     let number = |name| Ok::<_, Failure>(query.number(name)?.unwrap_or(0));
     let parent = match query.number("parent")? {
         None => None,

@@ -17,7 +17,7 @@ fn paths() -> Value {
     let segment = r"([A-Za-z0-9_*?-][A-Za-z0-9_.*?-]*)";
     json!({
         "type": "array", "minItems": 1, "maxItems": 100,
-        "items": {"type": "string", "pattern": format!("^{segment}(/{segment})*$"), "maxLength": 150},
+        "items": {"type": "string", "pattern": format!("^{segment}(/{segment})*$"), "maxLength": 1024},
     })
 }
 
