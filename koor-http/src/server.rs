@@ -100,7 +100,7 @@ impl Server {
     /// Hands requests for that path, and those below it, to another service, on the API's listeners.
     ///
     /// The service gets a request that has passed the limits, whose body is here already, and whose extensions hold the
-    /// [`Caller`](koor_core::Caller) and the [`SocketAddr`] of the peer. Its bytes are counted as MCP's; it says itself
+    /// [`Caller`](koor_core::Caller) and the [`SocketAddr`](std::net::SocketAddr) of the peer. Its bytes are counted as MCP's; it says itself
     /// what is a call in its [answer](crate::MountAnswer).
     #[must_use]
     pub fn mount(
