@@ -78,10 +78,10 @@ fn messages_are_sent_listed_read_and_acknowledged() {
     assert!(one.koor(&["msg", "sent"]).json()[0]["acked_at"].is_string());
     let reply = two.koor(&["msg", "send", "one", "--body", "Done.", "--reply", &id]).json();
     assert_eq!((&reply["thread"], &reply["reply_to"]), (&sent["id"], &sent["id"]));
-    let refused = one.koor(&["msg", "send", "nobody", "--body", "x"]).refused();
+    let refused = one.koor(&["msg", "send", "stranger", "--body", "x"]).refused();
     assert_eq!(
         refused["error"],
-        "there is no agent \"nobody\" in project Truck-Wash; the agents there are: one, two"
+        "there is no agent \"stranger\" in project Truck-Wash; the agents there are: one, two"
     );
     assert_eq!(two.koor(&["msg", "inbox", "--wait", "10ms"]).json(), json!([]));
 }

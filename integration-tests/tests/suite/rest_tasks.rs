@@ -87,7 +87,7 @@ fn what_is_no_task_is_refused_and_stores_nothing() {
         (json!({"title": "t", "labels": [""]}), "label must not be empty"),
         (json!({"title": "t", "after": [9]}), "after names task 9, which project p does not have"),
         (json!({"title": "t", "parent": 9}), "parent names task 9"),
-        (json!({"title": "t", "after": ["nobody"]}), "after names key \"nobody\""),
+        (json!({"title": "t", "after": ["stranger"]}), "after names key \"stranger\""),
         (json!({"title": "t", "after": [0]}), "invalid JSON body"),
         (json!({"title": "t", "max_attempts": 0}), "max_attempts must be between 1 and 100"),
         (json!({"title": "t", "not_before": "soon"}), "not_before"),

@@ -24,7 +24,7 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
         () = call.no_use_in_waiting() => (koor.brief(&call.caller, since, None).await?, true),
     };
     let text = wants_text(&call.head.headers).then(|| brief.to_text());
-    // A brief that nobody reads is none: it must come again.
+    // A client that is gone has not read the brief: its content must come again.
     if since.is_none() && !peek && !call.is_head() && !gone {
         let shown = match &text {
             Some(text) => text.shown.clone(),

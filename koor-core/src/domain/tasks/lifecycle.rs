@@ -118,7 +118,7 @@ impl Task {
             && fence.is_none_or(|fence| fence == self.fence)
     }
 
-    /// Opens the task again for anyone: whoever had it has it no longer.
+    /// Opens the task again. A claim on it ends.
     pub fn open(&mut self, not_before: Option<Timestamp>) {
         self.fence = self.fence.next();
         self.status = TaskStatus::Open;
@@ -157,7 +157,7 @@ impl Task {
         self.done_by = None;
     }
 
-    /// Sends the task back to whoever did it.
+    /// Sends the task back to the agent that did it.
     pub fn send_back(&mut self, reason: String) {
         self.open(None);
         self.assignee = self.done_by.take().map(|finisher| finisher.name).or(self.assignee.take());

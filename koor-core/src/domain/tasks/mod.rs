@@ -167,8 +167,8 @@ pub struct Task {
     pub status: TaskStatus,
     /// Which of the tasks it comes after are not done.
     pub blocked_by: Vec<TaskNumber>,
-    /// Whether it has been announced that it can be claimed. It lags behind [`is_ready`](Self::is_ready) by at most the time
-    /// until somebody looks for tasks, or the monitor does.
+    /// Whether it has been announced that it can be claimed. It lags behind [`is_ready`](Self::is_ready) until the next claim
+    /// in the project, or the next round of the task monitor.
     pub claimable: bool,
     /// How urgent it is.
     pub priority: Priority,
@@ -237,7 +237,7 @@ impl Task {
         self.status == TaskStatus::Open && self.blocked_by.is_empty() && !self.claimable
     }
 
-    /// Whether the agent may claim it: it has all that the task needs, and the task is nobody else's.
+    /// Whether the agent may claim it: it has all that the task needs, and the task is not assigned to another agent.
     #[must_use]
     pub fn suits(&self, agent: &CallingAgent) -> bool {
         self.assignee.as_ref().is_none_or(|assignee| *assignee == agent.name)

@@ -5,13 +5,13 @@ use crate::{
     ids::{AgentName, ProjectName},
 };
 
-/// Asks for the tasks that can be claimed, the most urgent first: those assigned to nobody, or those assigned to one agent.
+/// Asks for the tasks that can be claimed, the most urgent first: those without an assignee, or those assigned to one agent.
 /// A store answers it by one span of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReadyQuery {
     /// In this project.
     pub project: ProjectName,
-    /// Assigned to this agent; without one, to nobody.
+    /// The assignee; `None` asks for tasks without one.
     pub assignee: Option<AgentName>,
     /// With all of these labels, in order.
     pub labels: Vec<String>,

@@ -73,7 +73,7 @@ pub(super) async fn names_and_groups_are_resolved_when_a_message_is_sent(fixture
     assert_eq!(to(&sent(&["capability:review", "q/other"]).await.unwrap()), ["p/three", "p/two", "q/other"]);
     assert_eq!(to(&sent(&["*"]).await.unwrap()), ["p/three", "p/two"]);
     for (bad, said) in [
-        ("nobody", "there is no agent \"nobody\" in project p; the agents there are: one, three, two"),
+        ("stranger", "there is no agent \"stranger\" in project p; the agents there are: one, three, two"),
         (
             "stack:cobol",
             "no other agent has the stack \"cobol\" in project p; the agents there are: one, three, two",

@@ -124,7 +124,7 @@ pub(super) async fn tasks_are_made_all_or_none(fixture: StoreFixture) {
     for bad in [
         json!([{"title": "fine"}, {"title": ""}]),
         json!([{"title": "fine"}, {"title": "x", "after": [99]}]),
-        json!([{"title": "fine"}, {"title": "x", "parent": "nobody"}]),
+        json!([{"title": "fine"}, {"title": "x", "parent": "stranger"}]),
         json!([{"title": "x", "key": "new"}, {"title": "y", "key": "new"}]),
         json!([]),
     ] {

@@ -1,4 +1,4 @@
-//! Whom the names and groups of a message stand for.
+//! Resolves the names and groups that a message is sent to.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! How a claim ends: the task is done, it failed, or nobody was heard of.
+//! How a claim ends: the task is done, it failed, or its holder went silent.
 
 use std::sync::Arc;
 
