@@ -309,7 +309,12 @@ impl TopicFilter {
     /// The filter of every topic, those of the server included.
     #[must_use]
     pub fn everything() -> Self {
-        Self::new(["*", "$*"].into_iter().filter_map(|pattern| Pattern::new(pattern).ok()).collect())
+        let pattern = |written: &str, tokens: Vec<Token>| Pattern {
+            written: written.into(),
+            tokens: tokens.into(),
+            literal: None,
+        };
+        Self::new(vec![pattern("*", vec![Token::Run]), pattern("$*", vec![Token::Char('$'), Token::Run])])
     }
 
     /// The filter of patterns that a client sent.

@@ -1,7 +1,6 @@
 //! What this agent has to know now.
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::{
     commands::{coordination::wait_for, documents::Span},
@@ -39,21 +38,10 @@ pub(crate) fn run(args: &BriefArgs, context: &Context) -> Result<(), Failure> {
         Ok(request.queries("since", args.since))
     };
     let brief = wait_for(args.wait.as_ref().map(Span::get), request, |answer, last| {
+        // The server knows what is news for this agent.
+        let has_news = answer.header("X-Koor-Quiet").is_none();
         let body = answer.bytes()?;
-        Ok((last || !is_quiet(&body)).then_some(body))
+        Ok((last || has_news).then_some(body))
     })?;
     if json { context.output.json(&brief) } else { output::print(&brief) }
-}
-
-/// Whether a brief says that there is nothing new: in one line of text, or in empty fields.
-fn is_quiet(brief: &[u8]) -> bool {
-    match serde_json::from_slice::<Value>(brief) {
-        Err(_) => brief.starts_with(b"Nothing new"),
-        Ok(brief) => {
-            let lists = ["messages", "claims", "review", "waiting", "changes"];
-            let counts = [&brief["ready"]["count"], &brief["rules_changed"], &brief["violations"]];
-            lists.iter().all(|list| brief[*list].as_array().is_some_and(Vec::is_empty))
-                && counts.iter().all(|count| **count == 0)
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use koor_core::domain::agents::ProjectScope;
 use serde_json::Value;
 
 use crate::{
@@ -14,35 +15,40 @@ use crate::{
     exit::Failure,
 };
 
+const PROJECT: &str = "The project [environment: KOOR_PROJECT] [default: the workspace in settings.json]";
+
 /// The project that a command is about.
 #[derive(Debug, Args)]
-pub(crate) struct ProjectArg {
-    /// The project [environment: `KOOR_PROJECT`] [default: that of this directory's agent]
-    #[arg(long, value_name = "PROJECT")]
+pub(crate) struct Project {
+    #[arg(long, value_name = "NAME", help = PROJECT)]
     project: Option<String>,
 }
 
-impl ProjectArg {
-    /// The project that is meant: the flag, the environment, or the project of this directory's agent.
+impl Project {
+    /// The project that is meant: that of the flag, of the environment, of the workspace in the settings, or, in a directory
+    /// of before the settings had one, of the agent that is registered for it.
     ///
     /// # Errors
-    /// When none of them says.
+    /// When none of them names one.
     pub(crate) fn resolve(&self, context: &Context) -> Result<String, Failure> {
         let of_environment = || env::var("KOOR_PROJECT").ok();
-        let given = self.project.clone().or_else(of_environment).filter(|project| !project.is_empty());
-        if let Some(project) = given {
-            return Ok(project);
+        let given = self.project.clone().filter(|name| !name.is_empty()).or_else(of_environment);
+        if let Some(given) = given.filter(|name| !name.is_empty()) {
+            return Ok(given);
         }
-        let unknown = || {
-            Failure::usage(
-                "which project? Give --project, set KOOR_PROJECT, or register this directory's agent",
-            )
+        let workspace = match (&context.settings.workspace, &context.settings.instance_id) {
+            (None, Some(id)) => {
+                let instance: Value = context.client.get("/api/instances").segment(id).send()?.json()?;
+                instance["workspace"].as_str().unwrap_or_default().to_owned()
+            }
+            (workspace, _) => workspace.clone().unwrap_or_default(),
         };
-        let id = context.settings.instance_id.as_ref().ok_or_else(unknown)?;
-        let instance: Value = context.client.get("/api/instances").segment(id).send()?.json()?;
-        let workspace = instance["workspace"].as_str().unwrap_or_default().trim_end_matches('/');
-        let last = workspace.rsplit('/').next().unwrap_or_default();
-        if last.is_empty() { Err(unknown()) } else { Ok(last.to_owned()) }
+        ProjectScope::of_workspace(&workspace).project().map(ToString::to_string).ok_or_else(|| {
+            Failure::usage(
+                "which project? Name it with --project or KOOR_PROJECT, or begin with `koor register NAME --workspace \
+                 PROJECT`",
+            )
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::{
-        coordination::{ProjectArg, wait_for},
+        coordination::{Project, wait_for},
         documents::Span,
     },
     context::Context,
@@ -63,7 +63,7 @@ pub(crate) struct Take {
     #[arg(long, value_name = "TIME")]
     wait: Option<Span>,
     #[command(flatten)]
-    project: ProjectArg,
+    project: Project,
 }
 
 /// What is listed.
@@ -76,7 +76,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "AGENT")]
     name: Option<String>,
     #[command(flatten)]
-    project: ProjectArg,
+    project: Project,
 }
 
 /// What is checked.
@@ -89,7 +89,7 @@ pub(crate) struct Check {
     #[arg(long)]
     shared: bool,
     #[command(flatten)]
-    project: ProjectArg,
+    project: Project,
 }
 
 /// What is released.
@@ -98,7 +98,7 @@ pub(crate) struct Release {
     /// The number of the lease
     id: Option<u64>,
     #[command(flatten)]
-    project: ProjectArg,
+    project: Project,
 }
 
 const TABLE: Table = Table {

@@ -5,12 +5,12 @@ mod tree;
 pub(crate) mod work;
 
 use clap::{Args, Subcommand};
-use koor_core::domain::agents::ProjectScope;
 use serde_json::{Map, Value, json};
 
 use self::claims::Claims;
 use crate::{
     client::Request,
+    commands::coordination::Project,
     context::Context,
     exit::Failure,
     input,
@@ -75,36 +75,6 @@ pub(crate) enum TaskCommand {
     /// Draw what waits for what
     #[command(after_help = "Examples:\n  koor task tree\n  koor task tree 12")]
     Tree(Tree),
-}
-
-const PROJECT: &str = "The project [environment: KOOR_PROJECT] [default: the workspace in settings.json]";
-
-/// Which project.
-#[derive(Debug, Args)]
-pub(crate) struct Project {
-    #[arg(long, value_name = "NAME", help = PROJECT)]
-    project: Option<String>,
-}
-
-impl Project {
-    /// The project that is meant.
-    ///
-    /// # Errors
-    /// When none is named anywhere.
-    pub(super) fn resolve(&self, context: &Context) -> Result<String, Failure> {
-        let named = self.project.clone().filter(|name| !name.is_empty());
-        let named = named.or_else(|| std::env::var("KOOR_PROJECT").ok().filter(|name| !name.is_empty()));
-        if let Some(named) = named {
-            return Ok(named);
-        }
-        let workspace = context.settings.workspace.as_deref().unwrap_or_default();
-        match ProjectScope::of_workspace(workspace) {
-            ProjectScope::One(project) => Ok(project.to_string()),
-            ProjectScope::Every | ProjectScope::None => Err(Failure::usage(
-                "which project? Name it with --project or KOOR_PROJECT, or begin with `koor register NAME --workspace PROJECT`",
-            )),
-        }
-    }
 }
 
 /// Which task.

@@ -133,6 +133,16 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Whether an event can be news for the agent: one of its project by others, a message, or a task that can be claimed. Which
+    /// of these are for this agent is looked up.
+    pub(crate) fn may_be_news(mut self, event: &Event) -> bool {
+        if matches!(event.topic.as_str(), "$message.sent" | "$task.ready") {
+            return true;
+        }
+        self.add(event);
+        !self.topics.is_empty() || self.rules_changed > 0 || self.violations > 0
+    }
+
     /// Whether an event is about the agent's project: it says so, or its topic or key begins with the project's name.
     fn is_of_project<'v>(&self, event: &Event, field: &impl Fn(&str) -> Option<&'v str>) -> bool {
         let project = match self.scope {

@@ -18,6 +18,7 @@ use crate::{
         tasks::{ReadyQuery, TaskFilter, TaskOrder, TaskStatus},
     },
     error::Error,
+    hub::Delivery,
     ids::{Cursor, EventId},
     page::Limit,
     pattern::TopicFilter,
@@ -94,7 +95,23 @@ impl Koor {
         let mut time_is_up = pin!(time_is_up);
         while brief.is_quiet() {
             select! {
-                heard = news.next(1024) => if heard?.is_empty() { break },
+                heard = news.next(1024) => {
+                    let heard = heard?;
+                    if heard.is_empty() {
+                        break;
+                    }
+                    // Every event of the server comes by here; only few are a reason to look again.
+                    let news = |delivery: &Delivery| match delivery {
+                        Delivery::Event(frame) => {
+                            let tally = Tally::new(&agent.scope, agent.instance_id, agent.name.as_str());
+                            tally.may_be_news(frame.event())
+                        }
+                        Delivery::Gap(_) => true,
+                    };
+                    if !heard.iter().any(news) {
+                        continue;
+                    }
+                }
                 // The sender is in the queue, which outlives this.
                 _ = arrivals.changed() => {}
                 () = &mut time_is_up => break,

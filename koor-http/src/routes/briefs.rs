@@ -42,6 +42,10 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
         }
     };
     answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    if brief.is_quiet() {
+        // A client whose wait is longer than the server's asks again.
+        answer.headers_mut().insert("x-koor-quiet", HeaderValue::from_static("true"));
+    }
     response::set_cursor(&mut answer, brief.cursor);
     Ok(answer)
 }

@@ -1,12 +1,19 @@
 //! What an agent does with tasks: takes the next, and says how it ended.
 
-use std::time::{Duration, Instant};
-
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Project, claims::Claims};
-use crate::{commands::documents::Span, context::Context, exit::Failure, input::Input};
+use super::claims::Claims;
+use crate::{
+    client::{Answer, Request},
+    commands::{
+        coordination::{Project, wait_for},
+        documents::Span,
+    },
+    context::Context,
+    exit::Failure,
+    input::Input,
+};
 
 pub(crate) const NEXT: &str = "\
 With a task in hand, that one is printed again and renewed. With nothing to do, the exit code is 1.
@@ -22,9 +29,6 @@ pub(crate) const FAIL: &str = "Examples:\n  koor fail --reason 'the design is mi
 
 pub(crate) const RELEASE: &str =
     "Examples:\n  koor release\n  koor release 12 --delay 30m --note 'waiting for the API'";
-
-/// The longest that a server lets a call wait.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// What is claimed.
 #[derive(Debug, Args)]
@@ -100,7 +104,8 @@ pub(crate) fn next(what: &Next, context: &Context) -> Result<(), Failure> {
     let lease = what.lease.as_ref().map(|lease| lease.get().as_secs());
     for number in claims.of(&project) {
         // One that was lost meanwhile is refused, and no longer in hand.
-        match claim(context, &project, &json!({"number": number, "lease": lease}), None) {
+        let again = claim(context, &project, &json!({"number": number, "lease": lease}))?;
+        match again.send().and_then(Answer::json::<Value>) {
             Ok(answer) if answer["task"]["fence"].as_u64() == claims.fence(&project, number) => {
                 return show(context, &answer);
             }
@@ -113,27 +118,20 @@ pub(crate) fn next(what: &Next, context: &Context) -> Result<(), Failure> {
         }
     }
     let wanted = json!({"labels": what.label, "lease": lease});
-    let until = what.wait.as_ref().map(|wait| Instant::now() + wait.get());
-    loop {
-        // Longer waits than the server allows are several.
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()).min(LONGEST_WAIT));
-        let answer = claim(context, &project, &wanted, left)?;
-        if !answer["task"].is_null() {
-            claims.keep(&answer["task"])?;
-            return show(context, &answer);
-        }
-        if left.is_none_or(|left| left < LONGEST_WAIT) {
-            return Err(nothing(context, &project, &answer));
-        }
+    let request = || claim(context, &project, &wanted);
+    let answer = wait_for(what.wait.as_ref().map(Span::get), request, |answer, last| {
+        let answer: Value = answer.json()?;
+        Ok((last || !answer["task"].is_null()).then_some(answer))
+    })?;
+    if answer["task"].is_null() {
+        return Err(nothing(context, &project, &answer));
     }
+    claims.keep(&answer["task"])?;
+    show(context, &answer)
 }
 
-fn claim(context: &Context, project: &str, wanted: &Value, wait: Option<Duration>) -> Result<Value, Failure> {
-    let request = context.client.post("/api/tasks").segment(project).segment("claim");
-    let waits = wait.filter(|wait| !wait.is_zero());
-    let request = request.queries("wait", waits.map(|wait| format!("{}ms", wait.as_millis())));
-    let patience = waits.unwrap_or_default() + Duration::from_mins(1);
-    request.patience(patience).json(wanted)?.send()?.json()
+fn claim<'c>(context: &'c Context, project: &str, wanted: &Value) -> Result<Request<'c>, Failure> {
+    context.client.post("/api/tasks").segment(project).segment("claim").json(wanted)
 }
 
 /// Says that there is nothing to do, in one line.
