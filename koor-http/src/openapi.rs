@@ -182,6 +182,7 @@ fn path_parameters(route: &Route) -> impl Iterator<Item = Value> {
 fn parameter(param: &Param) -> Value {
     let schema = match param.kind {
         Kind::Text => json!({"type": "string"}),
+        Kind::Line => json!({"type": "string", "pattern": schemas::LINE, "maxLength": 1024}),
         // What a header can hold at all.
         Kind::Tags => json!({"type": "string", "pattern": "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$"}),
         Kind::Name => or_empty(&named("Name")),

@@ -46,6 +46,8 @@ pub(crate) struct Param {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text without control characters.
+    Line,
     Name,
     Key,
     Limit,
@@ -310,7 +312,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Get, "/api/tasks/{project}", "listTasks", to!(tasks::list), "List a project's tasks")
         .params(&[p("status", Kind::OneOf(&["open", "claimed", "review", "done", "failed", "cancelled"]), "With this status; may be repeated."),
             p("ready", Kind::Flag, "Only tasks that can be claimed now."), p("label", Kind::Text, "With this label."),
-            p("assignee", Kind::Text, "Assigned to this agent."), p("claimed_by", Kind::Text, "Claimed by this agent."),
+            p("assignee", Kind::Line, "Assigned to this agent."), p("claimed_by", Kind::Line, "Claimed by this agent."),
             p("parent", Kind::Version, "Part of this task."), LIMIT, p("after_number", Kind::Whole, "With a number after this one."),
             p("order", Kind::OneOf(&["number", "priority"]), "By number, or the most urgent first.")]).gives("Tasks"),
     Route::new(Post, "/api/tasks/{project}", "createTasks", to!(tasks::create), "Make a task, or an array of tasks, all or none")
@@ -347,7 +349,7 @@ pub(crate) static ROUTES: &[Route] = &[
         .params(&[p("wait", Kind::Span, "Wait until they are free, at most so long: first come, first served.")])
         .json("LeaseBody").gives("Lease").also(&[403, 409]).creates(),
     Route::new(Get, "/api/leases/{project}", "listLeases", to!(leases::list), "List a project's leases, by number")
-        .params(&[p("path", Kind::Text, "Those that cover this path."), p("name", Kind::Text, "Those of the agents with this name.")]).gives("Leases"),
+        .params(&[p("path", Kind::Text, "Those that cover this path."), p("name", Kind::Line, "Those of the agents with this name.")]).gives("Leases"),
     Route::new(Post, "/api/leases/{project}/check", "checkPaths", to!(leases::check), "Check which paths are free; takes nothing")
         .json("PathsBody").gives("PathCheck").also(&[403]),
     Route::new(Post, "/api/leases/{project}/{id}/renew", "renewLease", to!(leases::renew), "Renew a lease of the calling agent")
@@ -364,9 +366,9 @@ pub(crate) static ROUTES: &[Route] = &[
         .json("MessageBody").gives("Sent").also(&[404]).creates(),
     Route::new(Get, "/api/messages", "listMessages", to!(messages::list), "List the messages of the calling agent, by id")
         .params(&[p("box", Kind::OneOf(&["inbox", "sent"]), "Those that came, or those that it sent; inbox unless told."),
-            p("unread", Kind::Flag, "Only those that have not been read."), p("thread", Kind::Text, "Of this thread."),
+            p("unread", Kind::Flag, "Only those that have not been read."), p("thread", Kind::Line, "Of this thread."),
             p("after", Kind::Whole, "After this id."), LIMIT, p("wait", Kind::Span, "Wait until there are some, at most so long."),
-            p("agent", Kind::Text, "Of this agent, as project/name; for admins.")]).gives("Messages").also(&[403]),
+            p("agent", Kind::Line, "Of this agent, as project/name; for admins.")]).gives("Messages").also(&[403]),
     Route::new(Post, "/api/messages/read", "readMessages", to!(messages::read_many), "Say that the calling agent has read these messages")
         .json("IdsBody").gives("Receipts").also(&[404]).writes(),
     Route::new(Get, "/api/messages/{id}", "getMessage", to!(messages::get), "Read a message and its receipts; does not mark it as read")
