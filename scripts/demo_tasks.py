@@ -236,6 +236,7 @@ def tell(story):
     story.fail(16, "backend", "3 of 1,204 rows have no plate")
     story.at(214)
     story.claim(16, "backend")
+    story.at(207)
     story.fail(16, "backend", "3 of 1,204 rows have no plate; the old system has none either")
     story.at(203)
     story.claim(16, "backend")

@@ -33,8 +33,21 @@ const SHELL: &str = "index.html";
 /// The first segments of the pages' addresses, beside the empty one. What comes after is the page's own affair.
 ///
 /// Listed, so that a mistyped path of the API is an error in JSON and no page.
-const PAGES: [&str; 10] =
-    ["agents", "audit", "compliance", "costs", "events", "rules", "specs", "state", "templates", "webhooks"];
+const PAGES: [&str; 13] = [
+    "agents",
+    "audit",
+    "compliance",
+    "costs",
+    "events",
+    "leases",
+    "messages",
+    "rules",
+    "specs",
+    "state",
+    "tasks",
+    "templates",
+    "webhooks",
+];
 
 /// The file that is served under that path, which begins with a slash; a page's address leads to the one document that all
 /// pages share.

@@ -131,6 +131,14 @@ export async function put(path, json, options) {
 }
 /**
  * @param {string} path
+ * @param {any} json
+ * @param {CallOptions} [options]
+ */
+export async function patch(path, json, options) {
+  return (await call("PATCH", path, { ...options, json })).json();
+}
+/**
+ * @param {string} path
  * @param {CallOptions} [options]
  */
 export async function del(path, options) {

@@ -1,6 +1,6 @@
 // Which lines differ: Myers' greedy algorithm, bounded.
 
-// Beyond this many differing lines nobody reads on, and the algorithm's memory grows with the square.
+// Beyond this many differing lines a difference is of no use, and the algorithm's memory grows with the square.
 const MOST_EDITS = 2000;
 
 /**

@@ -13,7 +13,7 @@ const list = /** @type {HTMLElement} */ (box.querySelector(".found"));
 
 let sections = null;
 
-/** Read once, when somebody first means to search. */
+/** Read once, before the first search. */
 function index() {
   sections ??= fetch("/docs/index.tsv")
     .then((answer) => answer.text())
@@ -62,7 +62,7 @@ async function search() {
   const terms = phrase.split(" ").filter(Boolean);
   if (!terms.length) return close();
   const all = await index();
-  // Whoever types on has asked something else meanwhile.
+  // The text may have changed meanwhile.
   if (field.value.trim().toLowerCase().replace(/\s+/g, " ") !== phrase) return;
   const found = all
     .map((section) => ({ section, worth: worth(section, terms, phrase) }))

@@ -62,6 +62,24 @@ export function age(time) {
   return day(at);
 }
 
+/** A span of time by its two largest units: "45 s", "12 min", "1 h 56 min", "3 d 4 h". */
+export function span(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  const [whole, unit, rest, below] =
+    hours < 24 ? [hours, "h", minutes % 60, "min"] : [Math.floor(hours / 24), "d", hours % 24, "h"];
+  return rest ? `${whole} ${unit} ${rest} ${below}` : `${whole} ${unit}`;
+}
+
+/** "12 min left", or "ended". By the server's clock. */
+export function remaining(time) {
+  const ms = Date.parse(time) - serverNow();
+  return ms < 0 ? "ended" : `${span(ms)} left`;
+}
+
 /** 14:03:27, in the visitor's time zone */
 export function clock(time) {
   return hours.format(new Date(time));

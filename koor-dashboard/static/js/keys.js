@@ -12,6 +12,9 @@ const LETTERS = {
   "": "o",
   events: "e",
   agents: "a",
+  tasks: "k",
+  leases: "p",
+  messages: "i",
   state: "s",
   specs: "c",
   templates: "t",
@@ -72,7 +75,8 @@ function focus(selector) {
 function move(by) {
   const here = document.activeElement;
   const list =
-    here?.closest(".virtual, .table-wrap, .cards") ?? document.querySelector("main :is(.virtual, .table-wrap, .cards)");
+    here?.closest(".virtual, .table-wrap, .cards, .board") ??
+    document.querySelector("main :is(.virtual, .table-wrap, .cards, .board)");
   if (!list) return false;
   if (list.matches(".virtual")) {
     /** @type {HTMLElement} */ (list).focus();
@@ -110,6 +114,10 @@ function help() {
         row(["Enter"], "Open the entry"),
         row(["Esc"], "Close a dialog"),
         row(["?"], "This list"),
+        row(["←", "↑", "→", "↓"], "On the board: another task"),
+        row(["a"], "On the board: assign the task"),
+        row(["y"], "On the board: approve the task"),
+        row(["n"], "On the board: send the task back"),
         PAGES.map(({ name, label }) => row(["g", LETTERS[name]], `Go to ${label}`)),
       ),
     ),

@@ -5,7 +5,7 @@ import { shortId } from "./format.js";
 import { h } from "./dom.js";
 import { face } from "./components/basics.js";
 
-/** A function that gives the name of an agent by its id; the id itself, shortened, where nobody of that id is there. */
+/** A function that gives the name of an agent by its id; the id itself, shortened, where no agent has it. */
 export async function agentNames(options) {
   const agents = await get("/api/instances", options);
   const names = new Map(agents.map(({ id, name }) => [id, name]));

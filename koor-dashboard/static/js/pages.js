@@ -4,6 +4,9 @@ export const PAGES = [
   { name: "", label: "Overview", icon: "overview", group: "", load: () => import("./pages/overview.js") },
   { name: "events", label: "Events", icon: "events", group: "", load: () => import("./pages/events.js") },
   { name: "agents", label: "Agents", icon: "agents", group: "", load: () => import("./pages/agents.js") },
+  { name: "tasks", label: "Tasks", icon: "tasks", group: "Work", load: () => import("./pages/tasks.js") },
+  { name: "leases", label: "Leases", icon: "leases", group: "Work", load: () => import("./pages/leases.js") },
+  { name: "messages", label: "Messages", icon: "messages", group: "Work", load: () => import("./pages/messages.js") },
   { name: "state", label: "State", icon: "state", group: "Shared", load: () => import("./pages/state.js") },
   { name: "specs", label: "Specs & contracts", icon: "specs", group: "Shared", load: () => import("./pages/specs.js") },
   {

@@ -35,7 +35,7 @@ export function throttle(work, ms) {
   return call;
 }
 
-/** A function that does the work once nobody has called it for `ms`. */
+/** A function that does the work once it has not been called for `ms`. */
 export function debounce(work, ms) {
   let timer = 0;
   return (...args) => {

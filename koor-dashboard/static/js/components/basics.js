@@ -1,7 +1,7 @@
 // Small parts that every page uses.
 
 import { h } from "../dom.js";
-import { age, hue, initials, moment } from "../format.js";
+import { age, hue, initials, moment, remaining } from "../format.js";
 import { icon } from "./icons.js";
 
 /**
@@ -76,9 +76,14 @@ const TONES = {
   rejected: "",
   error: "bad",
   fail: "bad",
+  ready: "accent",
+  claimed: "accent",
+  review: "warn",
+  done: "good",
+  failed: "bad",
 };
 
-// Agents in the order in which somebody may have to do something about them.
+// Agents in the order in which they need attention.
 const ATTENTION = { stale: 0, pending: 1, active: 2 };
 const byName = new Intl.Collator("en", { numeric: true });
 
@@ -130,9 +135,21 @@ const times = new Set();
 
 /** How long ago something was, by the server's clock. It stays true while it is on the page. */
 export function ago(time, suffix = "") {
+  return ticking(time, (at) => {
+    const text = age(at);
+    return /\d (s|min|h|d)$/.test(text) ? text + suffix : text;
+  });
+}
+
+/** How long it is until then, by the server's clock: "12 min left". It stays true while it is on the page. */
+export function left(time) {
+  return ticking(time, remaining);
+}
+
+function ticking(time, say) {
   const element = h("time.num", { datetime: time, title: moment(time) });
   element.time = time;
-  element.suffix = suffix;
+  element.say = say;
   tick(element);
   times.add(new WeakRef(element));
   return element;
@@ -148,8 +165,7 @@ export function setAgo(element, time) {
 }
 
 function tick(element) {
-  const text = age(element.time);
-  const said = /\d (s|min|h|d)$/.test(text) ? text + element.suffix : text;
+  const said = element.say(element.time);
   if (element.textContent !== said) element.textContent = said;
 }
 

@@ -6,7 +6,7 @@ import { clock } from "../format.js";
 import { clip, face } from "./basics.js";
 import { brief } from "./json-view.js";
 
-// Values longer than this are not kept in a list: whoever looks at one gets it from the server.
+// Values longer than this are not kept in a list: they are read from the server when one is opened.
 const MOST_KEPT = 16_000;
 
 /** An event as lists keep it: with its line of text, and without its data where that is large. */

@@ -117,7 +117,7 @@ export function keyTree({ href, go }) {
       chosen = key;
       list.redraw();
     },
-    /** Lets a key glow for a moment: somebody wrote it. */
+    /** Lets a key that was written glow for a moment. */
     touch: (key) => {
       touched.set(key, performance.now());
       setTimeout(() => {

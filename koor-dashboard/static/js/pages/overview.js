@@ -1,4 +1,4 @@
-// Overview: who works on what, what just happened, what waits for a decision, and what it costs.
+// Overview: who works on what, what is stuck, what waits for a decision, what just happened, and what it costs.
 
 import { get, serverNow } from "../api.js";
 import { h, keyed, replace, setText } from "../dom.js";
@@ -21,7 +21,8 @@ import {
 } from "../components/basics.js";
 import { eventLine, kept, lineHeight } from "../components/event-row.js";
 import { virtualList } from "../components/virtual.js";
-import { decisionPanel, REQUEST_TOPICS } from "./overview/decisions.js";
+import { DECISION_TOPICS, decisionPanel } from "./overview/decisions.js";
+import { STUCK_TOPICS, stuckPanel } from "./overview/stuck.js";
 import { troubleBadges } from "./overview/troubles.js";
 
 const KEPT_EVENTS = 300;
@@ -37,11 +38,15 @@ export async function open(ctx) {
   root.append(pageHead("Overview", health));
   const numbers = stats();
   const agents = agentCards();
+  const stuck = stuckPanel();
   const decisions = decisionPanel();
   const stream = eventPanel(ctx);
-  root.append(numbers.element, h(".overview", agents.element, h(".side", decisions.element, stream.element)));
+  root.append(
+    numbers.element,
+    h(".overview", agents.element, h(".side", stuck.element, decisions.element, stream.element)),
+  );
 
-  const data = { instances: [], calls: new Map(), metrics: null, cost: 0, requests: 0 };
+  const data = { instances: [], calls: new Map(), metrics: null, tasks: null, cost: 0, requests: 0 };
   const loadAgents = async () => {
     const hour = new Date(serverNow()).toISOString().slice(0, 13);
     const [instances, calls] = await Promise.all([
@@ -59,13 +64,19 @@ export async function open(ctx) {
   const loadServer = async () => {
     const midnight = new Date(serverNow());
     midnight.setHours(0, 0, 0, 0);
-    const [metrics, summary, state, troubles] = await Promise.all([
+    const [metrics, summary, { projects }, state, troubles] = await Promise.all([
       get("/api/metrics", { signal }),
       get("/api/llm/usage/summary", { query: { from: midnight.toISOString() }, signal }),
+      get("/api/tasks", { signal }),
       get("/health", { signal }).catch((error) => error.body),
       troubleBadges(signal),
     ]);
-    Object.assign(data, { metrics, cost: summary.total.total_cost_usd, requests: summary.total.request_count });
+    Object.assign(data, {
+      metrics,
+      tasks: sums(projects),
+      cost: summary.total.total_cost_usd,
+      requests: summary.total.request_count,
+    });
     numbers.show(data);
     const good = state.status === "ok";
     replace(
@@ -75,8 +86,9 @@ export async function open(ctx) {
       h("span.faint", ` up ${metrics.uptime.replace(/\d+s$/, "") || metrics.uptime} · ${state.version ?? ""}`),
     );
   };
-  const all = () => Promise.all([loadAgents(), loadServer(), decisions.load(signal), stream.load(signal)]);
-  const again = throttle(() => quietly(() => Promise.all([loadAgents(), loadServer()])), REFRESH);
+  const all = () =>
+    Promise.all([loadAgents(), loadServer(), stuck.load(signal), decisions.load(signal), stream.load(signal)]);
+  const again = throttle(() => quietly(() => Promise.all([loadAgents(), loadServer(), stuck.load(signal)])), REFRESH);
 
   // A heartbeat is no event. So before the page says that an agent has been silent for another minute, it asks.
   let timer = 0;
@@ -100,8 +112,12 @@ export async function open(ctx) {
     throttle(() => quietly(loadAgents), 500),
   );
   ctx.on(
-    ["$rule.*", "$rules.*", ...REQUEST_TOPICS],
+    DECISION_TOPICS,
     throttle(() => quietly(() => decisions.load(signal)), 500),
+  );
+  ctx.on(
+    STUCK_TOPICS,
+    throttle(() => quietly(() => stuck.load(signal)), 500),
   );
   return { refresh: all, update: () => {} };
 }
@@ -115,9 +131,15 @@ async function quietly(work) {
   }
 }
 
+/** The tasks of all projects together. */
+function sums(projects) {
+  const sum = (status) => projects.reduce((all, counts) => all + counts[status], 0);
+  return { claimed: sum("claimed"), ready: sum("ready"), review: sum("review") };
+}
+
 function stats() {
   const element = h(".stats");
-  const show = ({ instances, metrics, cost, requests }) => {
+  const show = ({ instances, metrics, tasks, cost, requests }) => {
     if (!metrics) return;
     const active = instances.filter((agent) => agent.status === "active").length;
     const { token_tax: tax } = metrics;
@@ -128,6 +150,12 @@ function stats() {
         h("span", String(active), h("span.of", ` / ${instances.length}`)),
         heard(instances),
         "/agents",
+      ),
+      stat(
+        "Tasks in hand",
+        count(tasks.claimed),
+        `${count(tasks.ready)} ready, ${count(tasks.review)} in review`,
+        "/tasks",
       ),
       stat(
         "Tokens outside MCP",

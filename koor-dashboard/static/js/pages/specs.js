@@ -214,7 +214,7 @@ export async function open(ctx) {
 
   const refresh = async () => {
     await load();
-    // Whoever is trying a payload keeps it: what is shown there stays as it was when it was opened.
+    // A payload that is being tried stays: what is shown there stays as it was when it was opened.
     if (ctx.query.get("show") !== "try") await paintSide();
   };
   const reload = throttle(load, 500);

@@ -1,4 +1,4 @@
-// State: the tree of keys, one value of it, its history, and changing it without undoing somebody else's change.
+// State: the tree of keys, one value of it, its history, and changing it without undoing another writer's change.
 
 import { call, del, get, pathOf, withQuery } from "../api.js";
 import { h, replace } from "../dom.js";
@@ -419,7 +419,7 @@ function document_(ctx, key, place) {
       ))
     )
       return;
-    // Only onto what is shown here: a version that somebody wrote meanwhile is not covered over unseen.
+    // Only onto what is shown here: a version that was written meanwhile is not overwritten unseen.
     const shown = newest.deleted
       ? { query: { rollback: version, if_version: 0 } }
       : { query: { rollback: version }, headers: { "If-Match": `"${newest.hash}"` } };

@@ -1,4 +1,4 @@
-// What waits for a person: proposed rules, and requests of agents that nobody has answered.
+// What waits for you: tasks in review, requests of agents that have no answer, and proposed rules.
 
 import { nameOf } from "../../agents.js";
 import { get, post } from "../../api.js";
@@ -6,13 +6,15 @@ import { badge, button, clip, empty, face, flushPanel } from "../../components/b
 import { openDialog } from "../../components/dialog.js";
 import { form } from "../../components/form.js";
 import { brief } from "../../components/json-view.js";
+import { approve, reject } from "../../components/task-actions.js";
+import { taskLink } from "../../components/task-bits.js";
 import { attempt, toast } from "../../components/toast.js";
 import { h, replace, setText } from "../../dom.js";
 import { plural } from "../../format.js";
 import { answerTopic, unanswered } from "../../log.js";
 
-/** The topics by which requests come and are answered. */
-export const REQUEST_TOPICS = ["*.request", "*.yes", "*.no"];
+/** The topics by which reviews and requests come and are answered. */
+export const DECISION_TOPICS = ["*.request", "*.yes", "*.no", "$task.*", "$rule.*", "$rules.*"];
 
 // Requests beyond the newest hundred are old news, and so are answers beyond a few hundred.
 const REQUESTS = 100;
@@ -28,27 +30,35 @@ export function decisionPanel() {
     h(".row", h("h2", "Waiting for you"), number),
     h(
       "span.dots.small",
+      h("a", { href: "/tasks" }, "Tasks"),
       h("a", { href: "/events?topic=*.request" }, "Requests"),
       h("a", { href: "/rules?status=proposed" }, "Proposals"),
     ),
     body,
   );
 
+  element.classList.add("waiting");
+
   async function load(signal) {
     const last = (topic, n) => get("/api/events/history", { query: { topic, last: n }, signal });
-    const [rules, asked, ...answers] = await Promise.all([
+    const [{ projects }, rules, asked, ...answers] = await Promise.all([
+      get("/api/tasks", { signal }),
       get("/api/rules", { query: { status: "proposed" }, signal }),
       last("*.request", REQUESTS),
       last("*.yes", ANSWERS),
       last("*.no", ANSWERS),
     ]);
     const requests = unanswered(asked, answers.flat());
-    const waiting = rules.length + requests.length;
+    const reviews = await inReview(projects, signal);
+    const inAll = projects.reduce((sum, { review }) => sum + review, 0);
+    const waiting = rules.length + requests.length + inAll;
     setText(number, String(waiting));
     number.hidden = waiting === 0;
     replace(
       body,
       waiting === 0 && h("li", empty("check", "Nothing waits for you")),
+      reviews.map((task) => review(task)),
+      further(inAll, "task in review", "/tasks", reviews.length),
       requests.slice(0, SHOWN).map((event) => request(event)),
       further(requests.length, "request", "/events?topic=*.request"),
       rules.slice(0, SHOWN).map((rule) => proposal(rule)),
@@ -58,8 +68,38 @@ export function decisionPanel() {
   return { element, load };
 }
 
-function further(n, one, href) {
-  return n > SHOWN && h("li.decision", h("a.small", { href }, `${plural(n - SHOWN, `more ${one}`)}`));
+function further(n, one, href, shown = SHOWN) {
+  return n > shown && h("li.decision", h("a.small", { href }, `${plural(n - shown, `more ${one}`)}`));
+}
+
+/** Tasks in review, those of the projects with the most of them first. */
+async function inReview(projects, signal) {
+  const some = projects.filter(({ review: n }) => n > 0).sort((a, b) => b.review - a.review);
+  const lists = await Promise.all(
+    some
+      .slice(0, SHOWN)
+      .map(({ project }) =>
+        get(`/api/tasks/${encodeURIComponent(project)}`, { query: { status: "review", limit: SHOWN }, signal }),
+      ),
+  );
+  return lists.flat().slice(0, SHOWN);
+}
+
+function review(task) {
+  return h(
+    "li.decision",
+    h(".row", badge("review", "warn"), taskLink(task)),
+    task.result !== null && h("p.small.mono.clip.data.soft", brief(task.result)),
+    h(
+      ".row",
+      h("span.small.faint.clip.data", task.project),
+      h(
+        ".push.row",
+        button("Send back", () => reject(task), { tone: "danger", little: true }),
+        button("Approve", () => approve(task), { tone: "good", little: true, icon: "check" }),
+      ),
+    ),
+  );
 }
 
 function request(event) {

@@ -1,4 +1,4 @@
-// A spec written or changed by hand; whatever somebody else wrote meanwhile is never overwritten.
+// A spec written or changed by hand; what another writer changed meanwhile is never overwritten.
 
 import { ApiError, call } from "../../api.js";
 import { openDialog } from "../../components/dialog.js";
