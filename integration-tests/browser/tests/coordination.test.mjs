@@ -182,3 +182,22 @@ test("a claim that is about to end is stuck; a task in review waits for you", ()
     await page.locator(".stuck li", { hasText: "Short" }).getByText("claim ends").waitFor();
     await settled(page);
   }));
+
+test("an agent that signs in with its own token sees its own inbox, and no other", () =>
+  scene({ server: { token: "s3cret" }, forgive: /40[13]/ }, async ({ server, page }) => {
+    const backend = await server.call("POST", "/api/instances/register", { name: "backend", workspace: PROJECT });
+    await server.call("POST", "/api/instances/register", { name: "frontend", workspace: PROJECT });
+    await server.call("POST", "/api/messages", { to: [`${PROJECT}/backend`], body: "For you" });
+    await server.call("POST", "/api/messages", { to: [`${PROJECT}/frontend`], body: "Not for you" });
+    await page.getByLabel("Server token").fill(backend.token);
+    await page.keyboard.press("Enter");
+    await settled(page);
+    await page.locator('.nav a[href="/messages"]').click();
+    await page.locator(".message", { hasText: "For you" }).waitFor();
+    assert.deepEqual(await page.locator(".mailbox .strong").allInnerTexts(), ["backend"]);
+    for (const path of ["/", "/tasks", "/leases"]) {
+      await page.goto(server.dashboard + path);
+      await settled(page);
+      assert.equal(await page.locator(".page > .problem").count(), 0, path);
+    }
+  }));

@@ -56,7 +56,9 @@ export async function chooseAgent(task, agents, held) {
                 h("span.strong.data", agent.name),
                 h(
                   "span.small.faint.clip",
-                  missing.length ? `lacks ${missing.join(", ")}` : agent.stack || agent.status,
+                  [missing.length ? `lacks ${missing.join(", ")}` : agent.stack, agent.status === "stale" && "stale"]
+                    .filter(Boolean)
+                    .join(", ") || agent.status,
                 ),
               ),
               h("span.small.faint", plural(held.get(agent.name) ?? 0, "task")),

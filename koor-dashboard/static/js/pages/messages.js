@@ -1,7 +1,7 @@
 // Messages: the inbox of each agent, with a receipt for each message; sending one.
 
-import { agentsOf, mailboxes, parts } from "../addresses.js";
-import { get, pathOf, post } from "../api.js";
+import { agentsOf, parts } from "../addresses.js";
+import { pathOf, post } from "../api.js";
 import { ago, badge, button, empty, face, pageHead, search, tabs } from "../components/basics.js";
 import { openDialog } from "../components/dialog.js";
 import { form } from "../components/form.js";
@@ -10,20 +10,18 @@ import { h, keyed, replace, setText } from "../dom.js";
 import { count, plural } from "../format.js";
 import { waits } from "../messages.js";
 import { throttle } from "../timing.js";
+import { UNREAD, counted, readBox, readBoxes } from "./messages/read.js";
 import { receiptSteps, thread } from "./messages/thread.js";
 
-// Sent messages of which the log is asked, to know the names that messages went to.
-const SENT = 1000;
-// Mailboxes whose unread messages are counted; others are counted when they are opened.
-const COUNTED = 100;
-const UNREAD = 100;
-const PAGE = 500;
 const REFRESH = 700;
+// What is shown and read leaves no event of its own, but the agent that does it makes calls that do.
+const LOOK_AGAIN = 2000;
 
 export async function open(ctx) {
   const { root, signal } = ctx;
   let boxes = [];
   let instances = [];
+  let own = "";
   let place = read(ctx);
   let listed = [];
   let wanted = "";
@@ -54,48 +52,31 @@ export async function open(ctx) {
   }
 
   async function load() {
-    const [agents, sent] = await Promise.all([
-      get("/api/instances", { signal }),
-      get("/api/events/history", { query: { topic: "$message.sent", last: SENT }, signal }),
-    ]);
-    instances = agents;
-    const known = new Map(boxes.map((box) => [box.address, box]));
-    const received = new Set(sent.flatMap(({ data }) => data.recipients));
-    const found = mailboxes(agents, sent);
-    const asked = new Set(
-      found
-        .filter(({ address }) => received.has(address))
-        .slice(0, COUNTED)
-        .map(({ address }) => address),
-    );
-    const unread = await Promise.all(
-      found.map(({ address }) =>
-        asked.has(address) ? get("/api/messages", { query: { agent: address, unread: 1, limit: UNREAD }, signal }) : [],
-      ),
-    );
-    boxes = found.map((box, at) => {
-      const next = {
-        ...box,
-        unread: unread[at].length,
-        urgent: unread[at].some((message) => message.urgent),
-        chosen: box.address === place.address,
-      };
-      const before = known.get(box.address);
-      return before && JSON.stringify(before) === JSON.stringify(next) ? before : next;
-    });
-    if (!place.address && boxes.length && !matchMedia("(max-width: 60rem)").matches) {
+    const read = await readBoxes(signal);
+    ({ instances, own } = read);
+    keep(read.boxes);
+    if (!place.address && boxes.length && (own || !matchMedia("(max-width: 60rem)").matches)) {
       place.address = [...boxes].sort((a, b) => Number(b.urgent) - Number(a.urgent) || b.unread - a.unread)[0].address;
-      boxes = boxes.map((box) => (box.address === place.address ? { ...box, chosen: true } : box));
     }
     await loadBox();
     paint();
   }
 
+  /** Reads the box that is shown; what it says of unread messages counts for the list as well. */
   async function loadBox() {
     const { address, box } = place;
-    listed = address
-      ? (await get("/api/messages", { query: { agent: address, box, limit: PAGE }, signal })).reverse()
-      : [];
+    listed = address ? await readBox(address, box, own, signal) : [];
+    if (box === "inbox") keep(boxes.map((one) => (one.address === address ? counted(one, listed) : one)));
+  }
+
+  /** Keeps boxes that say the same as the same objects, so that only others are drawn. */
+  function keep(next) {
+    const known = new Map(boxes.map((box) => [box.address, box]));
+    boxes = next.map((box) => {
+      const marked = { ...box, chosen: box.address === place.address };
+      const before = known.get(box.address);
+      return before && JSON.stringify(before) === JSON.stringify(marked) ? before : marked;
+    });
   }
 
   function paintBoxes() {
@@ -249,23 +230,30 @@ export async function open(ctx) {
   }
 
   await load();
-  const again = throttle(
-    () =>
-      load().catch((error) => {
-        if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
-      }),
-    REFRESH,
+  const background = (work) => () =>
+    work().catch((error) => {
+      if (error.name !== "ApiError" && error.name !== "AbortError") throw error;
+    });
+  const again = throttle(background(load), REFRESH);
+  const look = throttle(
+    background(async () => {
+      await loadBox();
+      paint();
+    }),
+    LOOK_AGAIN,
   );
-  // What is shown and read leaves no event of its own, but the agent that does it makes calls that do.
-  ctx.on(["*", "$*"], again);
-  signal.addEventListener("abort", again.cancel);
+  ctx.on(["$message.*", "$instance.*"], again);
+  ctx.on(["*", "$*"], look);
+  signal.addEventListener("abort", () => {
+    again.cancel();
+    look.cancel();
+  });
   return {
     update: async (next) => {
       place = read(next);
-      boxes = boxes.map((box) =>
-        box.chosen === (box.address === place.address) ? box : { ...box, chosen: box.address === place.address },
-      );
+      if (own && !place.address) place.address = own;
       await loadBox();
+      keep(boxes);
       paint();
     },
     refresh: load,
