@@ -10,7 +10,7 @@ use time::{
     macros::format_description,
 };
 
-use crate::{ids::InstanceId, invalid::Invalid};
+use crate::{ids::InstanceId, invalid::Invalid, schema::describe};
 
 const SHOWN: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -131,6 +131,8 @@ impl FromStr for Timestamp {
         Self::parse_from("time", text)
     }
 }
+
+describe!(Timestamp: {"type": "string", "format": "date-time"});
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

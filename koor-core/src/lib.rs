@@ -29,6 +29,7 @@ pub mod page;
 pub mod paths;
 pub mod pattern;
 pub mod ports;
+pub mod schema;
 pub mod signature;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Invalid, pattern::Pattern};
+use crate::{error::Invalid, pattern::Pattern, schema::describe};
 
 /// The longest pattern, in bytes. Deciding whether two overlap takes at most as many steps as the product of their lengths,
 /// so this also bounds a comparison: about a million steps.
@@ -65,6 +65,11 @@ impl Segment {
         }
     }
 }
+
+/// Some of the patterns that surely parse: no schema can say which do.
+const PLAIN: &str = r"^[A-Za-z0-9_*?-][A-Za-z0-9_.*?-]*(/[A-Za-z0-9_*?-][A-Za-z0-9_.*?-]*)*$";
+
+describe!(PathPattern: {"type": "string", "maxLength": 1024, "pattern": PLAIN});
 
 impl PathPattern {
     /// Parses a pattern. `./` is dropped.

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use self::positions::Positions;
-use crate::{error::Invalid, ids::Topic};
+use crate::{error::Invalid, ids::Topic, schema::describe};
 
 /// Four times the longest topic: enough for any honest glob, and it bounds what a match can cost.
 const MAX_PATTERN: usize = 1024;
@@ -57,6 +57,14 @@ impl Token {
         }
     }
 }
+
+/// A glob. Of ranges in classes, which must not run backwards, it names those that surely don't.
+const GLOB: &str = concat!(
+    r"^([^\[\\]|\\[^\n]|",
+    r"\[\^?((([0-9]-9|0-[0-9]|[a-z]-z|a-[a-z]|[A-Z]-Z|A-[A-Z]))|[^\]\\^-]|\\[^\n])+\])*$",
+);
+
+describe!(Pattern: {"type": "string", "maxLength": 1024, "pattern": GLOB});
 
 impl Pattern {
     /// Reads a glob.

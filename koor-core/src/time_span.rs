@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::invalid::Invalid;
+use crate::{invalid::Invalid, schema::describe};
 
 /// The units with their nanoseconds. `ms` comes before `m`: the first unit that fits is taken.
 const UNITS: [(&str, u64); 8] = [
@@ -24,6 +24,14 @@ const UNITS: [(&str, u64); 8] = [
 /// In JSON, it is such a text or a whole number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeSpan(Duration);
+
+describe!(TimeSpan: {
+    "description": "Whole seconds, or a span such as 30s or 1h30m.",
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": 300},
+        {"type": "string", "pattern": "^(([1-9]?[0-9]|[12][0-9]{2}|300)s?|[1-9][0-9]{0,4}ms|[1-4]m([1-5]?[0-9]s)?|5m)$"},
+    ],
+});
 
 impl TimeSpan {
     /// The span as the standard library has it.

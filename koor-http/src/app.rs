@@ -255,7 +255,7 @@ impl Connection {
                 let counted = count.is_some();
                 let caller = caller.clone().unwrap_or_else(Caller::local);
                 let call = Call { caller, head, body, params, context, counted, permit: None };
-                ((route.handler)(call).await, count)
+                ((route.handler.run)(call).await, count)
             }
         };
         Served { answer, caller, warning, count }

@@ -2,6 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -34,18 +35,75 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+impl<T: DeserializeOwned> Object<T> {
+    /// Reads a body as JSON whose values are all taken apart.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        read(bytes)
+    }
+}
+
+/// An object, or nothing at all.
+pub(crate) struct OrDefault<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> OrDefault<T> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self(T::default()));
+        }
+        read(bytes).map(|Object(value)| Self(value))
+    }
+}
+
+/// An object whose large part is kept as it was sent.
+pub(crate) struct Kept<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> Kept<T> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        read_any(bytes).map(|Object(value)| Self(value))
+    }
+}
+
+/// An array of objects.
+pub(crate) struct Objects<T>(pub(crate) Vec<T>);
+
+impl<T: DeserializeOwned> Objects<T> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let objects: Vec<Object<T>> = read(bytes)?;
+        Ok(Self(objects.into_iter().map(|Object(value)| value).collect()))
+    }
+}
+
+/// An object, or an array of them.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum OneOrMany<T> {
+    /// An object.
+    One(T),
+    /// An array.
+    Many(#[schemars(length(min = 1, max = 500))] Vec<T>),
+}
+
+impl<T: DeserializeOwned> OneOrMany<T> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Objects::read(bytes).map(|Objects(items)| Self::Many(items));
+        }
+        read(bytes).map(|Object(value)| Self::One(value))
+    }
+}
+
 /// How deep a body may nest: as deep as those who read it back will follow.
 const DEEPEST: usize = 127;
 
 /// Reads a body as JSON whose values are all taken apart.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     check_depth(bytes)?;
     fits(bytes, MOST_TREE).map_err(|error| invalid(&error))?;
     parse(bytes)
 }
 
 /// Reads a body as JSON of which the large part is kept unread, whatever is in there.
-pub(crate) fn read_any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+fn read_any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     check_depth(bytes)?;
     parse(bytes)
 }

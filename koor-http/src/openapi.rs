@@ -3,11 +3,14 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use koor_core::ids::{InstanceId, ProjectName, StateKey};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    schemas,
-    table::{Access, Intake, Kind, Param, ROUTES, Reply, Route},
+    failure_body::{Conflict, Error, Expired, SchemaViolations},
+    routes::health::Degraded,
+    shape::{Intake, Param, Place, Reply, Schemas, Shape},
+    table::{Access, ROUTES, Route},
 };
 
 /// The document, as text; `guarded` says whether callers must show a token.
@@ -81,10 +84,8 @@ fn links(route: &Route) -> Value {
     let mut links = Map::new();
     for made in MADE.iter().filter(|made| made.by.contains(&route.id)) {
         for then in ROUTES.iter().filter(|other| made.then.contains(&other.id)) {
-            let names: Vec<Value> =
-                path_parameters(then).map(|parameter| parameter["name"].clone()).collect();
             let found: Map<String, Value> = (made.found.iter())
-                .filter(|(name, _)| names.iter().any(|wanted| wanted == name))
+                .filter(|(name, _)| parameter_names(then).any(|wanted| wanted == *name))
                 .map(|(name, place)| ((*name).to_owned(), json!(place)))
                 .collect();
             links.insert(then.id.to_owned(), json!({"operationId": then.id, "parameters": found}));
@@ -94,10 +95,10 @@ fn links(route: &Route) -> Value {
 }
 
 fn document(guarded: bool) -> Value {
-    let mut paths = Map::new();
+    let (mut paths, mut schemas) = (Map::new(), Schemas::new());
     for route in ROUTES {
         let path = paths.entry(plain(route.path)).or_insert_with(|| json!({}));
-        path[route.method().as_str().to_ascii_lowercase()] = operation(route, guarded);
+        path[route.method().as_str().to_ascii_lowercase()] = operation(route, guarded, &mut schemas);
     }
     json!({
         "openapi": "3.1.0",
@@ -109,7 +110,7 @@ fn document(guarded: bool) -> Value {
         },
         "paths": paths,
         "components": {
-            "schemas": schemas::all(),
+            "schemas": schemas.into_named(),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     })
@@ -120,16 +121,23 @@ fn plain(path: &str) -> String {
     path.replace("*}", "}")
 }
 
-fn operation(route: &Route, guarded: bool) -> Value {
-    let mut parameters: Vec<Value> = path_parameters(route).collect();
-    parameters.extend(route.params.iter().map(parameter));
+fn operation(route: &Route, guarded: bool, schemas: &mut Schemas) -> Value {
+    let shape = (route.handler.shape)(schemas);
+    let mut parameters: Vec<Value> = path_parameters(route, schemas).collect();
+    parameters.extend(shape.params.iter().map(parameter));
+    if route.token_in_query {
+        parameters.push(json!({
+            "name": "access_token", "in": "query", "required": false,
+            "description": "The token, where headers can't be set.", "schema": {"type": "string"},
+        }));
+    }
     let tag = route.path.split('/').nth(2).unwrap_or("server");
     let mut operation = json!({
         "operationId": route.id,
         "summary": route.summary,
         "tags": [tag],
         "parameters": parameters,
-        "responses": responses(route),
+        "responses": responses(route, &shape, schemas),
         "security": if guarded && route.access != Access::Open { json!([{"bearer": []}]) } else { json!([]) },
     });
     let who = match route.access {
@@ -138,13 +146,12 @@ fn operation(route: &Route, guarded: bool) -> Value {
         Access::Open | Access::Anyone => "",
     };
     operation["description"] = json!(who);
-    match route.intake {
+    let json_body =
+        |schema, required| json!({"required": required, "content": {"application/json": {"schema": schema}}});
+    match &shape.intake {
         Intake::Nothing => {}
-        Intake::Json(schema) => {
-            operation["requestBody"] = json!({
-                "required": true, "content": {"application/json": {"schema": named(schema)}},
-            });
-        }
+        Intake::Json(schema) => operation["requestBody"] = json_body(schema, true),
+        Intake::OptionalJson(schema) => operation["requestBody"] = json_body(schema, false),
         Intake::Bytes => {
             operation["requestBody"] = json!({
                 "required": true,
@@ -159,76 +166,56 @@ fn operation(route: &Route, guarded: bool) -> Value {
     operation
 }
 
-fn named(schema: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{schema}")})
-}
-
-fn path_parameters(route: &Route) -> impl Iterator<Item = Value> {
+fn path_parameters(route: &Route, schemas: &mut Schemas) -> impl Iterator<Item = Value> + use<> {
     let is_instance = route.path.starts_with("/api/instances/");
     // Counters are kept under any id, also of instances that are gone: an unknown one has none.
     let is_any = route.path.starts_with("/api/metrics/");
-    route.path.split('/').filter_map(move |segment| {
+    let parameters: Vec<Value> = parameter_names(route)
+        .map(|name| {
+            let schema = match name {
+                "key" => json!(schemas.taken::<StateKey>()),
+                "id" if is_instance => json!(schemas.taken::<InstanceId>()),
+                "id" if is_any => json!({"type": "string", "minLength": 1}),
+                // What all names in a path have in common.
+                _ => json!(schemas.taken::<ProjectName>()),
+            };
+            json!({"name": name, "in": "path", "required": true, "schema": schema})
+        })
+        .collect();
+    parameters.into_iter()
+}
+
+/// The names of the parameters in a path.
+fn parameter_names(route: &Route) -> impl Iterator<Item = &'static str> {
+    route.path.split('/').filter_map(|segment| {
         let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-        let (name, schema) = match name {
-            "key*" => ("key", named("StateKey")),
-            "id" if is_instance => ("id", json!({"type": "string", "format": "uuid"})),
-            "id" if is_any => ("id", json!({"type": "string", "minLength": 1})),
-            name => (name, named("Name")),
-        };
-        Some(json!({"name": name, "in": "path", "required": true, "schema": schema}))
+        Some(name.trim_end_matches('*'))
     })
 }
 
 fn parameter(param: &Param) -> Value {
-    let schema = match param.kind {
-        Kind::Text => json!({"type": "string"}),
-        Kind::Line => json!({"type": "string", "pattern": schemas::LINE, "maxLength": 1024}),
-        // What a header can hold at all.
-        Kind::Tags => json!({"type": "string", "pattern": "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$"}),
-        Kind::Name => or_empty(&named("Name")),
-        Kind::Key => or_empty(&named("StateKey")),
-        Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": 10_000}),
-        Kind::Whole => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
-        Kind::Version | Kind::NeededVersion => json!({"type": "integer", "minimum": 1, "maximum": i64::MAX}),
-        Kind::TwoVersions => json!({"type": "string", "pattern": "^[1-9][0-9]{0,17},[1-9][0-9]{0,17}$"}),
-        Kind::Time => json!({"type": "string", "format": "date-time"}),
-        Kind::Span => json!({
-            "type": "string",
-            "pattern": "^(([1-9]?[0-9]|[12][0-9]{2}|300)s?|[1-9][0-9]{0,4}ms|[1-4]m([1-5]?[0-9]s)?|5m)$",
-        }),
-        Kind::Flag => json!({"type": "string", "enum": ["1", "0", "true", "false", ""]}),
-        Kind::Pattern => schemas::glob(),
-        Kind::Patterns => json!({"type": "array", "items": schemas::glob(), "maxItems": 100}),
-        Kind::Sources => json!({
-            "type": "string",
-            "pattern": "^( *(local|learned|external) *(, *(local|learned|external) *)*)?$",
-        }),
-        Kind::OneOf(words) => or_empty(&json!({"type": "string", "enum": words})),
-    };
-    let place = if param.kind == Kind::Tags { "header" } else { "query" };
     let mut shown = json!({
-        "name": param.name, "in": place, "required": param.kind == Kind::NeededVersion,
-        "description": param.summary, "schema": schema,
+        "name": param.name,
+        "in": match param.place {
+            Place::Query => "query",
+            Place::Header => "header",
+        },
+        "required": param.required, "description": param.summary, "schema": param.schema,
     });
-    if param.kind == Kind::Patterns {
+    if param.many {
         shown["style"] = json!("form");
         shown["explode"] = json!(true);
     }
     shown
 }
 
-/// An empty text counts as none.
-fn or_empty(schema: &Value) -> Value {
-    json!({"anyOf": [schema, {"const": ""}]})
-}
-
-/// Every status that a route can answer with.
-pub(crate) fn statuses(route: &Route) -> Vec<u16> {
+/// Every status that a route can answer with, but for success.
+fn statuses(route: &Route, shape: &Shape) -> Vec<u16> {
     let mut statuses = vec![400, 403, 414, 431, 500, 503];
     if route.access != Access::Open {
         statuses.push(401);
     }
-    if route.intake != Intake::Nothing {
+    if !matches!(shape.intake, Intake::Nothing) {
         statuses.extend([408, 413]);
     }
     statuses.extend(route.also);
@@ -237,19 +224,28 @@ pub(crate) fn statuses(route: &Route) -> Vec<u16> {
     statuses
 }
 
-fn responses(route: &Route) -> Value {
+/// Every status that some route can answer with, success included.
+#[cfg(test)]
+pub(crate) fn every_status() -> std::collections::BTreeSet<u16> {
+    let mut schemas = Schemas::new();
+    let mut all = std::collections::BTreeSet::from([101, 200, 201]);
+    for route in ROUTES {
+        all.extend(statuses(route, &(route.handler.shape)(&mut schemas)));
+    }
+    all
+}
+
+fn responses(route: &Route, shape: &Shape, schemas: &mut Schemas) -> Value {
     let mut headers =
         json!({"X-Request-Id": {"description": "The request's id.", "schema": {"type": "string"}}});
-    if route.writes {
+    if shape.writes {
         headers["X-Koor-Cursor"] = json!({
             "description": "The place of the change in the event log.", "schema": {"type": "integer", "minimum": 0},
         });
     }
-    let (done, content) = match route.reply {
-        Reply::Json(schema) if route.creates => {
-            ("201", json!({"application/json": {"schema": named(schema)}}))
-        }
-        Reply::Json(schema) => ("200", json!({"application/json": {"schema": named(schema)}})),
+    let (done, content) = match &shape.reply {
+        Reply::Created(schema) => ("201", json!({"application/json": {"schema": schema}})),
+        Reply::Json(schema) => ("200", json!({"application/json": {"schema": schema}})),
         Reply::Document => {
             headers["ETag"] = json!({"description": "The hash, in quotes.", "schema": {"type": "string"}});
             headers["X-Koor-Version"] =
@@ -257,7 +253,7 @@ fn responses(route: &Route) -> Value {
             ("200", json!({"*/*": {"schema": {}}}))
         }
         Reply::Text => ("200", json!({"text/plain": {"schema": {"type": "string"}}})),
-        Reply::Stream => ("200", json!({"text/event-stream": {"schema": named("StreamedEvent")}})),
+        Reply::Stream(schema) => ("200", json!({"text/event-stream": {"schema": schema}})),
         Reply::Socket => ("101", json!({})),
     };
     let mut all = json!({
@@ -267,8 +263,9 @@ fn responses(route: &Route) -> Value {
     if links != json!({}) {
         all[done]["links"] = links;
     }
-    for status in statuses(route) {
-        let (schema, what) = match status {
+    for status in statuses(route, shape) {
+        let mut error = schemas.given::<Error>();
+        let what = match status {
             // What was there already is answered like what is new.
             201 => {
                 all["201"] = all[done].clone();
@@ -278,30 +275,39 @@ fn responses(route: &Route) -> Value {
                 all["304"] = json!({"description": "Nothing new."});
                 continue;
             }
-            400 => ("Error", "The request is wrong."),
-            401 => ("Error", "No token, or not the right one."),
-            403 => ("Error", "Not for this caller, origin or host."),
-            404 => ("Error", "Nothing there."),
-            408 => ("Error", "The body did not come in time."),
-            409 => ("Error", "There already."),
-            410 => ("Expired", "The cursor has expired."),
-            412 => ("Conflict", "The condition does not hold."),
-            413 => ("Error", "The body is too large."),
-            414 => ("Error", "The path and the query are too long."),
-            422 => ("SchemaViolations", "Not what a schema asks for."),
-            426 => ("Error", "Only for WebSockets."),
-            431 => ("Error", "The headers are too long, or too many."),
-            503 if route.path == "/health" => ("Degraded", "The store cannot write."),
-            503 => ("Error", "The store is busy, or cannot write."),
-            _ => ("Error", "A fault of the server."),
+            400 => "The request is wrong.",
+            401 => "No token, or not the right one.",
+            403 => "Not for this caller, origin or host.",
+            404 => "Nothing there.",
+            408 => "The body did not come in time.",
+            409 => "There already.",
+            410 => {
+                error = schemas.given::<Expired>();
+                "The cursor has expired."
+            }
+            412 => {
+                error = schemas.given::<Conflict>();
+                "The condition does not hold."
+            }
+            413 => "The body is too large.",
+            414 => "The path and the query are too long.",
+            422 => {
+                error = schemas.given::<SchemaViolations>();
+                "Not what a schema asks for."
+            }
+            426 => "Only for WebSockets.",
+            431 => "The headers are too long, or too many.",
+            503 if route.path == "/health" => {
+                error = schemas.given::<Degraded>();
+                "The store cannot write."
+            }
+            503 => "The store is busy, or cannot write.",
+            _ => "A fault of the server.",
         };
-        all[status.to_string()] = failure(schema, what);
+        all[status.to_string()] =
+            json!({"description": what, "content": {"application/json": {"schema": error}}});
     }
     all
-}
-
-fn failure(schema: &str, what: &str) -> Value {
-    json!({"description": what, "content": {"application/json": {"schema": named(schema)}}})
 }
 
 #[cfg(test)]
@@ -367,9 +373,7 @@ mod tests {
         for route in ROUTES {
             for (id, link) in links(route).as_object().unwrap() {
                 let then = ROUTES.iter().find(|other| other.id == id).unwrap();
-                let needed: BTreeSet<_> = path_parameters(then)
-                    .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
-                    .collect();
+                let needed: BTreeSet<_> = parameter_names(then).map(str::to_owned).collect();
                 let given: BTreeSet<_> = link["parameters"].as_object().unwrap().keys().cloned().collect();
                 assert_eq!(given, needed, "{} to {id}", route.id);
                 seen += 1;

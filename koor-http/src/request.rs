@@ -5,12 +5,10 @@ use std::{borrow::Cow, str::FromStr, sync::Arc};
 use bytes::Bytes;
 use hyper::{Method, body::Incoming, http::request::Parts};
 use koor_core::{Caller, Koor};
-use serde::de::DeserializeOwned;
 
 use crate::{
     context::ConnectionContext,
     error::Failure,
-    json_body::{self, Object},
     params::Params,
     query::{Query, decode},
     request_body::{BodyPermit, read_all},
@@ -77,53 +75,10 @@ impl Call {
         Ok(bytes)
     }
 
-    /// The body as a JSON object, whatever its content type says.
-    pub(crate) async fn object<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<T, Failure> {
-        self.read(json_body::read::<Object<T>>).await.map(|Object(value)| value)
-    }
-
-    /// The same, where the body may be missing.
-    pub(crate) async fn object_or_default<T: DeserializeOwned + Default + Send + 'static>(
+    /// The body as JSON, whatever its content type says; a large one is read on a blocking thread.
+    pub(crate) async fn read_json<T: Send + 'static>(
         &mut self,
-    ) -> Result<T, Failure> {
-        let read = |bytes: &[u8]| {
-            if bytes.trim_ascii().is_empty() {
-                return Ok(T::default());
-            }
-            json_body::read::<Object<T>>(bytes).map(|Object(value)| value)
-        };
-        self.read(read).await
-    }
-
-    /// The body as a JSON object or an array of objects; says whether it is an array.
-    pub(crate) async fn object_or_objects<T: DeserializeOwned + Send + 'static>(
-        &mut self,
-    ) -> Result<(Vec<T>, bool), Failure> {
-        let read = |bytes: &[u8]| {
-            if bytes.trim_ascii_start().starts_with(b"[") {
-                let objects = json_body::read::<Vec<Object<T>>>(bytes)?;
-                return Ok((objects.into_iter().map(|Object(value)| value).collect(), true));
-            }
-            json_body::read::<Object<T>>(bytes).map(|Object(value)| (vec![value], false))
-        };
-        self.read(read).await
-    }
-
-    /// The body as a JSON object whose large part is kept as it was sent.
-    pub(crate) async fn object_kept<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<T, Failure> {
-        self.read(json_body::read_any::<Object<T>>).await.map(|Object(value)| value)
-    }
-
-    /// The body as a JSON array of objects, likewise.
-    pub(crate) async fn objects<T: DeserializeOwned + Send + 'static>(&mut self) -> Result<Vec<T>, Failure> {
-        let objects = self.read(json_body::read::<Vec<Object<T>>>).await?;
-        Ok(objects.into_iter().map(|Object(value)| value).collect())
-    }
-
-    /// Reads the body; a large one on a blocking thread.
-    async fn read<T: Send + 'static>(
-        &mut self,
-        read: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
+        read: fn(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let bytes = self.bytes().await?;
         if bytes.len() > HEAVY { off_thread(move || read(&bytes)).await } else { read(&bytes) }

@@ -1,6 +1,6 @@
 //! Making answers.
 
-use std::io::Write as _;
+use std::{io::Write as _, marker::PhantomData};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -36,6 +36,42 @@ pub(crate) fn rendered(status: StatusCode, body: Bytes) -> Answer {
     answer
 }
 
+/// An answer whose body is a value of that type, as JSON.
+pub(crate) struct Json<T> {
+    answer: Answer,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Json<T> {
+    /// An answer whose body has been written as that type is.
+    pub(crate) fn of(answer: Answer) -> Self {
+        Self { answer, of: PhantomData }
+    }
+
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.answer.headers_mut()
+    }
+
+    pub(crate) fn status_mut(&mut self) -> &mut StatusCode {
+        self.answer.status_mut()
+    }
+
+    pub(crate) fn into_inner(self) -> Answer {
+        self.answer
+    }
+}
+
+/// The JSON answer of a write, with the place of the change in the event log.
+pub(crate) struct Written<T>(pub(crate) Json<T>);
+
+/// The same with status 201.
+pub(crate) struct Created<T>(pub(crate) Json<T>);
+
+/// A value as JSON.
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Json<T>, Failure> {
+    json_with(StatusCode::OK, value).map(Json::of)
+}
+
 /// A value as JSON, with that status.
 pub(crate) fn json_with(status: StatusCode, value: &impl Serialize) -> Result<Answer, Failure> {
     let body = serde_json::to_vec(value)
@@ -43,28 +79,30 @@ pub(crate) fn json_with(status: StatusCode, value: &impl Serialize) -> Result<An
     Ok(rendered(status, body.into()))
 }
 
-/// A value as JSON.
-pub(crate) fn json(value: &impl Serialize) -> Result<Answer, Failure> {
-    json_with(StatusCode::OK, value)
-}
-
 /// JSON that comes piece by piece.
-pub(crate) fn json_pieces(pieces: mpsc::Receiver<StoreResult<Bytes>>) -> Answer {
+pub(crate) fn json_pieces<T>(pieces: mpsc::Receiver<StoreResult<Bytes>>) -> Json<T> {
     let mut answer = Response::new(Body::Pieces(pieces, Tally::none()));
     answer.headers_mut().insert(CONTENT_TYPE, JSON);
-    answer
+    Json::of(answer)
 }
 
-/// What a write answers, with its place in the event log.
-pub(crate) fn committed<T: Serialize>(done: &Committed<T>) -> Result<Answer, Failure> {
+/// What a write answers.
+pub(crate) fn committed<T: Serialize>(done: &Committed<T>) -> Result<Written<T>, Failure> {
     let mut answer = json(&done.output)?;
-    set_cursor(&mut answer, done.cursor);
-    Ok(answer)
+    set_cursor(answer.headers_mut(), done.cursor);
+    Ok(Written(answer))
+}
+
+/// What a write answers that has made something new.
+pub(crate) fn created<T: Serialize>(done: &Committed<T>) -> Result<Created<T>, Failure> {
+    let Written(mut answer) = committed(done)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(Created(answer))
 }
 
 /// Says where in the event log the change is.
-pub(crate) fn set_cursor(answer: &mut Answer, cursor: Cursor) {
-    answer.headers_mut().insert(X_KOOR_CURSOR, HeaderValue::from(cursor.get()));
+pub(crate) fn set_cursor(headers: &mut HeaderMap, cursor: Cursor) {
+    headers.insert(X_KOOR_CURSOR, HeaderValue::from(cursor.get()));
 }
 
 /// An answer without a body.

@@ -8,6 +8,7 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use koor_core::{Told, ids::Cursor, pattern::TopicFilter};
+use schemars::JsonSchema;
 use tokio::{
     select,
     sync::mpsc,
@@ -19,6 +20,7 @@ use crate::{
     error::Failure,
     request::Call,
     response::Answer,
+    shape::{Output, Reply, Schemas, Shape},
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -34,6 +36,37 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure>
     let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else { return Ok(None) };
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     number.map(Some).ok_or_else(|| Failure::invalid("Last-Event-ID must be the id of an event"))
+}
+
+/// An answer that is a stream of events.
+pub(crate) struct EventStream(pub(crate) Answer);
+
+/// An event of a stream.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StreamedEvent {
+    id: String,
+    event: EventKind,
+    /// An Event, or a gap, as JSON.
+    data: String,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum EventKind {
+    Message,
+    Gap,
+}
+
+impl Output for EventStream {
+    fn into_answer(self) -> Answer {
+        self.0
+    }
+
+    fn describe(shape: &mut Shape, schemas: &mut Schemas) {
+        shape.reply = Reply::Stream(schemas.given::<StreamedEvent>());
+    }
 }
 
 /// Opens a stream of events.

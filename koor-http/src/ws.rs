@@ -42,6 +42,7 @@ use crate::{
     error::Failure,
     request::Call,
     response::{self, Answer},
+    shape::{Output, Reply, Schemas, Shape},
     shared::Shared,
 };
 
@@ -59,6 +60,19 @@ const READ_BUFFER: usize = 4 << 10;
 
 /// How long a peer may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// An answer that becomes a WebSocket.
+pub(crate) struct Upgrade(pub(crate) Answer);
+
+impl Output for Upgrade {
+    fn into_answer(self) -> Answer {
+        self.0
+    }
+
+    fn describe(shape: &mut Shape, _: &mut Schemas) {
+        shape.reply = Reply::Socket;
+    }
+}
 
 /// Turns a request into a WebSocket.
 pub(crate) fn accept(call: Call, topics: TopicFilter, since: Option<Cursor>) -> Result<Answer, Failure> {

@@ -9,6 +9,7 @@ use crate::{
     domain::instances::Instance,
     error::{Error, Invalid},
     ids::{AgentName, InstanceId, ProjectName},
+    schema::describe,
 };
 
 /// The address of an agent, written `project/name`.
@@ -42,6 +43,8 @@ impl fmt::Display for AgentAddress {
         write!(f, "{}/{}", self.project, self.name)
     }
 }
+
+describe!(AgentAddress: {"type": "string", "description": "project/name"});
 
 impl Serialize for AgentAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

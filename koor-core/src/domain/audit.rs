@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -64,7 +65,7 @@ string_enum! {
 }
 
 /// One line of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     /// Its place in the chain.
     pub id: AuditId,
@@ -140,7 +141,7 @@ impl AuditEntry {
 }
 
 /// What a walk over the chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChainReport {
     /// Whether every link holds.
     pub valid: bool,
@@ -222,7 +223,7 @@ impl AuditFilter {
 }
 
 /// The log in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AuditSummary {
     /// How many entries there are.
     pub total_entries: u64,

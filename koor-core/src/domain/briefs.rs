@@ -2,6 +2,7 @@
 
 mod text;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -23,7 +24,7 @@ const EVERY_PROJECT: &str = "_global";
 const MAX_TOPICS: usize = 20;
 
 /// What an agent has to know now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Brief {
     /// The place in the event log up to which this is true.
     pub cursor: Cursor,
@@ -55,7 +56,7 @@ pub struct Brief {
 }
 
 /// Tasks that an agent can claim.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ReadyTasks {
     /// How many.
     pub count: u64,
@@ -64,7 +65,7 @@ pub struct ReadyTasks {
 }
 
 /// How many events there were of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TopicCount {
     /// The topic.
     pub topic: Topic,

@@ -11,7 +11,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use crate::error::Invalid;
+use crate::{error::Invalid, schema::describe};
 
 /// One JSON value, byte for byte as it was written: numbers keep their digits, objects their order. Cheap to clone.
 #[derive(Clone, Serialize)]
@@ -20,6 +20,8 @@ pub struct RawJson(
     /// As it was read: an `Arc` of its own text would copy megabytes.
     Arc<Box<RawValue>>,
 );
+
+describe!(RawJson: {});
 
 impl RawJson {
     /// The value `null`.

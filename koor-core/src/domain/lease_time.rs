@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Invalid;
+use crate::{error::Invalid, schema::describe};
 
 /// The time after which a claim or a lease ends unless its holder shows that it is alive: 10 seconds to 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct LeaseTime(u64);
+
+describe!(LeaseTime: {
+    "description": "Whole seconds, or a span such as 30m: 10s to 24h.",
+    "anyOf": [
+        {"type": "integer", "minimum": 10, "maximum": 86_400},
+        {"type": "string", "pattern": "^[1-9][0-9]{0,2}m$"},
+    ],
+});
 
 impl LeaseTime {
     /// The shortest: an agent must be able to make a call within it.

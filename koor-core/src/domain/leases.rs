@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -123,22 +126,34 @@ impl Lease {
     }
 }
 
+/// A lease as clients see it.
+#[derive(Serialize, JsonSchema)]
+struct Shown<'a> {
+    project: &'a ProjectName,
+    id: LeaseId,
+    paths: &'a [PathPattern],
+    mode: LeaseMode,
+    name: &'a AgentName,
+    instance_id: InstanceId,
+    reason: &'a str,
+    task: Option<TaskNumber>,
+    fence: LeaseId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl JsonSchema for Lease {
+    fn schema_name() -> Cow<'static, str> {
+        "Lease".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Shown::json_schema(generator)
+    }
+}
+
 impl Serialize for Lease {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Shown<'a> {
-            project: &'a ProjectName,
-            id: LeaseId,
-            paths: &'a [PathPattern],
-            mode: LeaseMode,
-            name: &'a AgentName,
-            instance_id: InstanceId,
-            reason: &'a str,
-            task: Option<TaskNumber>,
-            fence: LeaseId,
-            created_at: Timestamp,
-            expires_at: Timestamp,
-        }
         let Self { project, id, held, name, instance_id, reason, task, created_at, expires_at, .. } = self;
         let shown = Shown {
             project,
@@ -241,7 +256,7 @@ impl HeldLease {
 }
 
 /// A path that is wanted and held, and by which lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeldPath {
     /// The path as it was asked for.
     pub path: PathPattern,
@@ -250,7 +265,7 @@ pub struct HeldPath {
 }
 
 /// Which paths can be taken, and which are held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PathCheck {
     /// Those that no other agent's lease overlaps.
     pub free: Vec<PathPattern>,
@@ -259,7 +274,7 @@ pub struct PathCheck {
 }
 
 /// An agent that waits for paths.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WaitingFor {
     /// The path that it waits for.
     pub path: PathPattern,

@@ -1,7 +1,8 @@
 //! Messages between agents, and what became of them at each recipient.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     },
     error::Invalid,
     ids::{AgentName, Cursor, EventId, ProjectName},
+    schema::Line,
 };
 
 /// The most names and groups that a message can be sent to.
@@ -21,13 +23,13 @@ const MAX_TO: usize = 100;
 pub(crate) const MAX_RECIPIENTS: usize = 1000;
 
 /// What a message belongs to: the first message of the thread, or a name that its sender gave.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Thread {
     /// The message that the thread began with.
     First(EventId),
     /// A name.
-    Named(String),
+    Named(#[schemars(with = "Line")] String),
 }
 
 impl Thread {
@@ -53,7 +55,7 @@ impl fmt::Display for Thread {
 }
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its id, which is that of its event.
     pub id: EventId,
@@ -198,6 +200,16 @@ impl Receipt {
     }
 }
 
+impl JsonSchema for Receipt {
+    fn schema_name() -> Cow<'static, str> {
+        "Receipt".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        SavedReceipt::json_schema(generator)
+    }
+}
+
 impl Serialize for Receipt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         SavedReceipt::from(self.clone()).serialize(serializer)
@@ -205,7 +217,7 @@ impl Serialize for Receipt {
 }
 
 /// A receipt in a backup and in answers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SavedReceipt {
     project: ProjectName,
     name: AgentName,
@@ -242,7 +254,7 @@ pub enum Step {
 }
 
 /// A message with all its receipts, by recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Delivered {
     /// The message.
     #[serde(flatten)]
@@ -278,7 +290,7 @@ impl Delivered {
 }
 
 /// A message in a box, with what became of it there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Listed {
     /// The message.
     #[serde(flatten)]

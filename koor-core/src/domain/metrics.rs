@@ -2,12 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Invalid, ids::InstanceId};
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Refused writes, because another writer was first.
@@ -71,7 +72,7 @@ impl FromStr for Metric {
 }
 
 /// One counter of one instance in one hour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MetricRow {
     /// Whose.
     pub instance_id: InstanceId,
@@ -102,7 +103,7 @@ impl MetricFilter {
 }
 
 /// The calls that were made, and what they would have cost had all of them gone through a model.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct TokenTax {
     /// Calls through MCP.
     pub mcp_calls: u64,
@@ -121,7 +122,7 @@ pub struct TokenTax {
 }
 
 /// Tokens counted from bytes: four of these make one of those.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MeasuredTokens {
     /// Bytes that went through MCP.
     pub mcp_bytes: u64,

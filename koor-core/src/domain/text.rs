@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Invalid;
+use crate::{error::Invalid, schema::describe};
 
 /// The longest a one-line text may be.
 const LINE: usize = 1024;
@@ -41,6 +41,8 @@ fn bounded(field: &str, text: String, most: usize, bad: fn(char) -> bool) -> Res
 #[serde(transparent)]
 pub struct Actor(Arc<str>);
 
+describe!(Actor: {"type": "string"});
+
 impl Actor {
     /// The actor written so.
     pub fn new(name: impl AsRef<str>) -> Self {
@@ -70,6 +72,8 @@ impl fmt::Display for Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ContentType(Arc<str>);
+
+describe!(ContentType: {"type": "string"});
 
 impl ContentType {
     /// `application/json`.

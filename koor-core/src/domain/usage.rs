@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{clock::Timestamp, domain::line, error::Invalid, ids::UsageId, page::TimeRange};
 
 /// One call, or a batch of them, to a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageRecord {
     /// Its id.
     pub id: UsageId,
@@ -84,7 +85,7 @@ impl UsageFilter {
 }
 
 /// What usage is summed up by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupBy {
     /// By project.
@@ -143,7 +144,7 @@ impl FromStr for GroupBy {
 }
 
 /// Usage summed up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct UsageTotal {
     /// Tokens sent.
     pub total_tokens_in: u64,

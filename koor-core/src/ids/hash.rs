@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Invalid;
+use crate::{error::Invalid, schema::describe};
 
 /// A SHA-256, shown as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,8 @@ impl FromStr for Hash {
         Ok(Self(bytes))
     }
 }
+
+describe!(Hash: {"type": "string", "pattern": "^[0-9a-f]{64}$"});
 
 impl Serialize for Hash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,15 +1,19 @@
 //! Names that cannot be wrong.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::error::Invalid;
+use crate::{
+    error::Invalid,
+    schema::{LINE, describe},
+};
 
 /// A checked name: a newtype over `Arc<str>` with one constructor, and serde as a plain string. It is shared, because a
 /// change hands the name of what it changes to the store, the caches, the event and the answer.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $($schema:tt)+) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
         #[serde(try_from = "String")]
@@ -31,6 +35,15 @@ macro_rules! name {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($($schema)+)
             }
         }
 
@@ -77,31 +90,31 @@ name! {
             return Err(Invalid::new(format!("invalid key {key:?}: it has an empty, '.' or '..' segment")));
         }
         Ok(())
-    }
+    }, {"type": "string", "minLength": 1, "maxLength": 512, "pattern": KEY}
 }
 name! {
     /// A project: 1 to 200 bytes, no slash, no control characters.
-    ProjectName, |name| segment("project", name)
+    ProjectName, |name| segment("project", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
     /// A spec inside its project: 1 to 200 bytes, no slash, no control characters.
-    SpecName, |name| segment("spec name", name)
+    SpecName, |name| segment("spec name", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
     /// A rule inside its project: 1 to 200 bytes, no slash, no control characters.
-    RuleId, |name| segment("rule_id", name)
+    RuleId, |name| segment("rule_id", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
     /// A webhook: 1 to 200 bytes, no slash, no control characters.
-    WebhookId, |name| segment("webhook id", name)
+    WebhookId, |name| segment("webhook id", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
     /// A template: 1 to 200 bytes, no slash, no control characters.
-    TemplateId, |name| segment("template id", name)
+    TemplateId, |name| segment("template id", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
     /// The name that an agent registered under: 1 to 1024 bytes, no control characters.
-    AgentName, |name| bounded("agent name", name, 1024)
+    AgentName, |name| bounded("agent name", name, 1024), {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": LINE}
 }
 name! {
     /// What an event is about: 1 to 256 bytes, dot-separated, no empty segment, no whitespace, no control or glob
@@ -115,7 +128,7 @@ name! {
             Some(bad) => Err(Invalid::new(format!("invalid topic {topic:?}: {bad:?} is not allowed"))),
             None => Ok(()),
         }
-    }
+    }, {"type": "string", "maxLength": 256, "pattern": TOPIC}
 }
 
 impl Topic {
@@ -130,6 +143,16 @@ impl Topic {
         self.0.starts_with('$')
     }
 }
+
+/// No slash, no control characters.
+const SEGMENT: &str = r"^[^/\u0000-\u001f\u007f-\u009f]+$";
+
+/// Segments between slashes, none of them made of dots only: simpler than to name `.` and `..`.
+const KEY: &str = r"^[^/\u0000-\u001f\u007f-\u009f]*[^./\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*(/[^/\u0000-\u001f\u007f-\u009f]*[^./\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*)*$";
+
+/// Segments between dots, without blanks and what globs are made of.
+const TOPIC: &str =
+    r"^[^.\s*?\[\]\\\u0000-\u001f\u007f-\u009f]+(\.[^.\s*?\[\]\\\u0000-\u001f\u007f-\u009f]+)*$";
 
 fn bounded(what: &str, name: &str, most: usize) -> Result<(), Invalid> {
     if name.is_empty() {
@@ -212,6 +235,8 @@ impl From<SpecKey> for DocumentKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InstanceId(uuid::Uuid);
+
+describe!(InstanceId: {"type": "string", "format": "uuid"});
 
 impl InstanceId {
     /// The id of no instance.

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::schema::describe;
 
 /// A number that counts up from 1 and is never used twice.
 macro_rules! counter {
@@ -11,6 +14,8 @@ macro_rules! counter {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(u64);
+
+        describe!($name: {"type": "integer", "minimum": 1, "maximum": i64::MAX});
 
         impl $name {
             /// The first there is.
@@ -91,7 +96,9 @@ counter! {
 pub const MAX_RESTORED: u64 = (1 << 53) - 1;
 
 /// A place in the event log: everything up to and including this id has been seen. Zero is before everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Cursor(u64);
 

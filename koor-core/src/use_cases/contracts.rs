@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
@@ -21,6 +22,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{ProjectName, SpecKey, SpecName, Version},
     ports::{DOCUMENT_PAGE_BYTES, Outbound, OutboundAnswer},
+    schema::{AbsoluteUrl, Needs},
 };
 
 /// How long a live service may take.
@@ -30,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MOST: usize = 10 << 20;
 
 /// A contract in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContractSummary {
     /// Its name.
     pub name: SpecName,
@@ -43,19 +45,22 @@ pub struct ContractSummary {
 }
 
 /// What to call of a live service.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["endpoint", "base_url"]))]
 pub struct TestRequest {
     /// The endpoint of the contract.
+    #[schemars(length(min = 1))]
     pub endpoint: String,
     /// Where the service is.
+    #[schemars(with = "AbsoluteUrl")]
     pub base_url: String,
     /// What to send.
     pub test_data: Option<RawJson>,
 }
 
 /// What a live service made of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContractTest {
     /// Whether nothing was found and nothing went wrong.
     pub valid: bool,

@@ -1,6 +1,9 @@
 //! Backups.
 
-use std::io::{self, BufReader, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufReader, Read},
+};
 
 use bytes::{Buf as _, Bytes};
 use http_body_util::BodyExt as _;
@@ -11,8 +14,10 @@ use hyper::{
 use koor_core::{
     Command as _,
     domain::backup::Backup,
-    use_cases::{CreateBackup, RestoreBackup},
+    use_cases::{CreateBackup, RestoreBackup, Restored},
 };
+use schemars::JsonSchema;
+use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
@@ -21,10 +26,11 @@ use crate::{
     json_body::Object,
     request::Call,
     request_body::drop_body,
-    response::{self, Answer, JSON},
+    response::{self, Answer, JSON, Json, Written},
+    shape::{Input, Intake, Schemas, Shape},
 };
 
-pub(crate) async fn take(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn take(call: Call) -> Result<Json<BackupDocument>, Failure> {
     let body = if call.is_head() {
         // Whether it may: nothing is taken, so that there is nothing to record.
         call.koor().admit(&call.caller, CreateBackup.operation()).await?;
@@ -37,13 +43,33 @@ pub(crate) async fn take(call: Call) -> Result<Answer, Failure> {
     headers.insert(CONTENT_TYPE, JSON);
     let name = HeaderValue::from_static("attachment; filename=\"koor-backup.json\"");
     headers.insert(CONTENT_DISPOSITION, name);
-    Ok(answer)
+    Ok(Json::of(answer))
+}
+
+/// A backup: every noun under its name.
+#[derive(Default, JsonSchema)]
+#[schemars(rename = "Backup")]
+pub(crate) struct BackupDocument(
+    #[expect(dead_code, reason = "only its schema is used")] BTreeMap<String, Value>,
+);
+
+/// The body of a restore, which is read piece by piece while it is taken apart.
+pub(crate) struct Streamed;
+
+impl Input for Streamed {
+    async fn read(_: &mut Call) -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    fn describe(shape: &mut Shape, schemas: &mut Schemas) {
+        shape.intake = Intake::Json(schemas.taken::<BackupDocument>());
+    }
 }
 
 /// Pieces of a backup that may wait for the parser: enough to keep both sides busy.
 const PIECES: usize = 16;
 
-pub(crate) async fn restore(mut call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn restore(mut call: Call, _: Streamed) -> Result<Written<Restored>, Failure> {
     call.koor().admit(&call.caller, RestoreBackup::operation_of_any()).await?;
     let (sender, receiver) = mpsc::channel(PIECES);
     let now = call.koor().now();

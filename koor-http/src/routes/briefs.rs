@@ -4,20 +4,33 @@ use hyper::{
     HeaderMap,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY},
 };
-use koor_core::ids::Cursor;
+use std::time::Duration;
+
+use koor_core::{domain::briefs::Brief, ids::Cursor};
 use tokio::select;
 
 use crate::{
     body::Body,
     error::Failure,
+    query_value::query,
     request::Call,
-    response::{self, Answer},
+    response::{self, Answer, Json},
 };
 
-pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
-    let (koor, query) = (call.koor(), call.query());
-    let since = query.number("since")?.map(Cursor::new);
-    let (peek, wait) = (query.flag("peek")?, query.span("wait")?);
+query! {
+    struct BriefQuery {
+        /// With the changes after this cursor; without it, since the last brief.
+        since: Option<Cursor>,
+        /// Move nothing: not the cursor, and no message counts as shown.
+        peek: bool,
+        /// Wait until there is something new, at most so long.
+        wait: Option<Duration>,
+    }
+}
+
+pub(crate) async fn get(call: Call, query: BriefQuery) -> Result<Json<Brief>, Failure> {
+    let koor = call.koor();
+    let BriefQuery { since, peek, wait } = query;
     let (brief, gone) = select! {
         biased;
         brief = koor.brief(&call.caller, since, wait) => (brief?, false),
@@ -38,7 +51,7 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
             let mut answer = Answer::new(Body::Full(text.text.into()));
             let kind = HeaderValue::from_static("text/plain; charset=utf-8");
             answer.headers_mut().insert(CONTENT_TYPE, kind);
-            answer
+            Json::of(answer)
         }
     };
     answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
@@ -46,7 +59,7 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
         // A client whose wait is longer than the server's asks again.
         answer.headers_mut().insert("x-koor-quiet", HeaderValue::from_static("true"));
     }
-    response::set_cursor(&mut answer, brief.cursor);
+    response::set_cursor(answer.headers_mut(), brief.cursor);
     Ok(answer)
 }
 

@@ -1,48 +1,73 @@
 //! Contracts, held against payloads and live services.
 
-use koor_core::{domain::RawJson, ids::ProjectName, use_cases::TestRequest};
-use serde::Deserialize;
-use serde_json::json;
+use koor_core::{
+    domain::{RawJson, contracts::Violation, state::Precondition},
+    ids::ProjectName,
+    schema::Needs,
+    use_cases::{ContractSummary, ContractTest, TestRequest},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    conditional::precondition,
     error::Failure,
+    json_body::Kept,
     request::Call,
-    response::{self, Answer},
+    response::{self, Json, Written},
     routes::specs,
+    shape::JsonBytes,
 };
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
-    let project: ProjectName = call.name(0)?;
-    let contracts = call.koor().contracts(&project).await?;
-    response::json(&json!({"project": project, "contracts": contracts}))
+/// The contracts of a project.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Contracts {
+    project: ProjectName,
+    contracts: Vec<ContractSummary>,
 }
 
-pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
-    let body = call.bytes().await?;
+pub(crate) async fn list(call: Call) -> Result<Json<Contracts>, Failure> {
+    let project: ProjectName = call.name(0)?;
+    let contracts = call.koor().contracts(&project).await?;
+    response::json(&Contracts { project, contracts })
+}
+
+pub(crate) async fn put(
+    call: Call,
+    (JsonBytes(body), condition): (JsonBytes, Precondition),
+) -> Result<Written<specs::SpecPut>, Failure> {
     let key = specs::key(&call)?;
-    let condition = precondition(&call.head.headers, call.query())?;
     let done = call.koor().put_contract(&call.caller, &key, body, condition).await?;
     response::committed(&done.map(|written| specs::put_answer(&key, &written)))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct PayloadBody {
+#[schemars(transform = Needs(&["endpoint"]))]
+pub(crate) struct PayloadBody {
+    #[schemars(length(min = 1))]
     endpoint: String,
     direction: String,
     payload: RawJson,
 }
 
-pub(crate) async fn validate(mut call: Call) -> Result<Answer, Failure> {
-    let PayloadBody { endpoint, direction, payload } = call.object_kept().await?;
-    let key = specs::key(&call)?;
-    let violations = call.koor().check_payload(&call.caller, &key, &endpoint, &direction, payload).await?;
-    response::json(&json!({"valid": violations.is_empty(), "violations": violations}))
+/// What a payload was found to be.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Checked {
+    valid: bool,
+    violations: Vec<Violation>,
 }
 
-pub(crate) async fn test(mut call: Call) -> Result<Answer, Failure> {
-    let request: TestRequest = call.object_kept().await?;
+pub(crate) async fn validate(call: Call, Kept(body): Kept<PayloadBody>) -> Result<Json<Checked>, Failure> {
+    let PayloadBody { endpoint, direction, payload } = body;
+    let key = specs::key(&call)?;
+    let violations = call.koor().check_payload(&call.caller, &key, &endpoint, &direction, payload).await?;
+    response::json(&Checked { valid: violations.is_empty(), violations })
+}
+
+pub(crate) async fn test(
+    call: Call,
+    Kept(request): Kept<TestRequest>,
+) -> Result<Json<ContractTest>, Failure> {
     let key = specs::key(&call)?;
     response::json(&call.koor().test_contract(&call.caller, &key, request).await?)
 }

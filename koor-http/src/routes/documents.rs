@@ -11,38 +11,70 @@ use koor_core::{
     diff::Change,
     domain::{
         Actor, ContentType,
-        state::{Document, Revision},
+        state::{Document as Stored, Precondition, Revision},
     },
     ids::{DocumentKey, Hash, Version},
     page::Limit,
     use_cases::DeleteDocument,
     use_cases::Diff,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::select;
 
 use crate::{
     body::Body,
-    conditional::{etag, not_modified, precondition},
+    conditional::{etag, not_modified},
     error::Failure,
-    query::{Query, to_version},
+    query::to_version,
+    query_value::{Needed, Parameter, query},
     request::Call,
-    response::{self, Answer, JSON, X_KOOR_VERSION},
+    response::{self, Answer, JSON, Written, X_KOOR_VERSION},
+    shape::{Output, Reply, Schemas, Shape},
 };
 
-/// Answers a GET of a document: its value, its history, a diff, or a change of it.
-pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failure> {
-    let (koor, query, headers) = (call.koor(), call.query(), &call.head.headers);
-    if query.is_empty() {
-        return Ok(shown(headers, &*koor.document(&key).await?));
+query! {
+    /// What is asked for. All of it is read, whatever is then answered: what is wrong is never just ignored.
+    struct ReadQuery {
+        /// List the versions instead.
+        history: bool,
+        /// How many at most.
+        limit: Option<Limit>,
+        /// This version; with wait: a version greater than this.
+        version: Option<VersionOrNone>,
+        /// What differs between these two versions.
+        diff: Option<TwoVersions>,
+        /// The diff as an RFC 6902 patch.
+        format: Option<DiffForm>,
+        /// Wait for a change, at most so long.
+        wait: Option<Duration>,
     }
-    // All of it is read, whatever is then asked for: what is wrong is never just ignored.
-    let limit = query.limit("limit")?;
-    let versions = query.get("diff")?.map(|versions| two_versions(&versions)).transpose()?;
-    let form = DiffForm::asked(query)?;
-    let (wait, version) = (query.span("wait")?, query.number("version")?);
-    let wants_history = query.flag("history")?;
+}
+
+/// What a GET of a document answers: its bytes, or JSON about it.
+pub(crate) struct Document(Answer);
+
+impl Output for Document {
+    fn into_answer(self) -> Answer {
+        self.0
+    }
+
+    fn describe(shape: &mut Shape, _: &mut Schemas) {
+        shape.reply = Reply::Document;
+    }
+}
+
+/// Answers a GET of a document: its value, its history, a diff, or a change of it.
+pub(super) async fn read(call: &Call, query: ReadQuery, key: DocumentKey) -> Result<Document, Failure> {
+    answer(call, query, key).await.map(Document)
+}
+
+async fn answer(call: &Call, query: ReadQuery, key: DocumentKey) -> Result<Answer, Failure> {
+    let (koor, headers) = (call.koor(), &call.head.headers);
+    let ReadQuery { history: wants_history, limit, version, diff: versions, format, wait } = query;
+    let version = version.map(|VersionOrNone(version)| version);
+    let form = format.unwrap_or(DiffForm::Changes);
     if let Some(wait) = wait {
         let changed = select! {
             biased;
@@ -56,9 +88,9 @@ pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failur
     }
     let version = version.map(|version| to_version("version", version)).transpose()?;
     if wants_history {
-        return history(call, &key, limit).await;
+        return history(call, &key, limit.unwrap_or_default()).await;
     }
-    if let Some((old, new)) = versions {
+    if let Some(TwoVersions(old, new)) = versions {
         return diff(call, &key, old, new, form).await;
     }
     if let Some(version) = version {
@@ -71,7 +103,7 @@ pub(super) async fn read(call: &Call, key: DocumentKey) -> Result<Answer, Failur
 const SHOWN_HEADERS: usize = 10;
 
 /// The value of a document, or that the client has it already.
-fn shown(asked: &HeaderMap, document: &Document) -> Answer {
+fn shown(asked: &HeaderMap, document: &Stored) -> Answer {
     let revision = &document.revision;
     let mut answer = if not_modified(asked, revision.hash) {
         response::empty(StatusCode::NOT_MODIFIED)
@@ -128,23 +160,58 @@ async fn history(call: &Call, key: &DocumentKey, limit: Limit) -> Result<Answer,
             deleted: revision.deleted,
         })
         .collect();
-    response::json(&json!({"key": key, "versions": versions}))
+    Ok(response::json(&json!({"key": key, "versions": versions}))?.into_inner())
 }
 
 /// How a diff is written.
 #[derive(Debug, Clone, Copy)]
-enum DiffForm {
+pub(crate) enum DiffForm {
     Changes,
     JsonPatch,
 }
 
-impl DiffForm {
-    fn asked(query: Query<'_>) -> Result<Self, Failure> {
-        match query.get("format")?.as_deref() {
-            None | Some("") => Ok(Self::Changes),
-            Some("json-patch") => Ok(Self::JsonPatch),
-            Some(other) => Err(Failure::invalid(format!("unknown format {other:?} (use json-patch)"))),
+impl Parameter for DiffForm {
+    const EMPTY_IS_ABSENT: bool = true;
+
+    fn read(_: &str, text: &str) -> Result<Self, Failure> {
+        match text {
+            "json-patch" => Ok(Self::JsonPatch),
+            other => Err(Failure::invalid(format!("unknown format {other:?} (use json-patch)"))),
         }
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "enum": ["json-patch"]})
+    }
+}
+
+/// A version; with a wait, zero stands for none.
+pub(crate) struct VersionOrNone(u64);
+
+impl Parameter for VersionOrNone {
+    const EMPTY_IS_ABSENT: bool = false;
+
+    fn read(name: &str, text: &str) -> Result<Self, Failure> {
+        u64::read(name, text).map(Self)
+    }
+
+    fn schema() -> Value {
+        Version::schema()
+    }
+}
+
+/// An older version and a newer one.
+pub(crate) struct TwoVersions(Version, Version);
+
+impl Parameter for TwoVersions {
+    const EMPTY_IS_ABSENT: bool = false;
+
+    fn read(_: &str, text: &str) -> Result<Self, Failure> {
+        two_versions(text).map(|(old, new)| Self(old, new))
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "pattern": "^[1-9][0-9]{0,17},[1-9][0-9]{0,17}$"})
     }
 }
 
@@ -166,9 +233,10 @@ async fn diff(
 ) -> Result<Answer, Failure> {
     let name = key.to_string();
     let render = move |found: &Diff| match form {
-        DiffForm::JsonPatch => response::json(&found.json_patch()),
+        DiffForm::JsonPatch => response::json_with(StatusCode::OK, &found.json_patch()),
         DiffForm::Changes => {
-            response::json(&Changes { key: &name, v1: old, v2: new, diffs: found.changes() })
+            let changes = Changes { key: &name, v1: old, v2: new, diffs: found.changes() };
+            response::json_with(StatusCode::OK, &changes)
         }
     };
     call.koor().compare(key, old, new, render).await?
@@ -184,20 +252,38 @@ fn two_versions(text: &str) -> Result<(Version, Version), Failure> {
     Ok((to_version("diff", old)?, to_version("diff", new)?))
 }
 
-/// The version that a rollback goes back to.
-pub(super) fn rollback_to(query: Query<'_>) -> Result<Version, Failure> {
-    query
-        .version("rollback")?
-        .ok_or_else(|| Failure::invalid("rollback is required: the version to go back to"))
+query! {
+    struct RollbackQuery {
+        /// The version to go back to.
+        rollback: Needed<Version>,
+    }
+}
+
+impl RollbackQuery {
+    /// The version that a rollback goes back to.
+    pub(super) fn to(&self) -> Version {
+        self.rollback.0
+    }
+}
+
+/// Which document was deleted, and the version that says so.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DeletedVersion {
+    deleted: String,
+    version: Version,
 }
 
 /// Deletes a document of either noun.
-pub(super) async fn delete(call: &Call, key: DocumentKey) -> Result<Answer, Failure> {
-    let condition = precondition(&call.head.headers, call.query())?;
+pub(super) async fn delete(
+    call: &Call,
+    condition: Precondition,
+    key: DocumentKey,
+) -> Result<Written<DeletedVersion>, Failure> {
     let done = call.koor().execute(&call.caller, DeleteDocument::new(key).only_if(condition)).await?;
-    response::committed(
-        &done.map(|written| json!({"deleted": written.key.to_string(), "version": written.revision.version})),
-    )
+    response::committed(&done.map(|written| DeletedVersion {
+        deleted: written.key.to_string(),
+        version: written.revision.version,
+    }))
 }
 
 #[cfg(test)]

@@ -4,33 +4,46 @@ use koor_core::{
     Committed, Error,
     domain::instances::{Instance, InstanceFilter, InstanceStatus},
     ids::InstanceId,
+    schema::{Line, Prose},
     use_cases::{
         ActivateInstance, DeregisterInstance, InstanceDraft, RegisterInstance, Registered, RenewToken,
         SetCapabilities, SetIntent,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::{
     error::Failure,
+    json_body::Object,
+    query_value::query,
     request::Call,
-    response::{self, Answer},
+    response::{self, Json, Written},
+    routes::deleted::Deleted,
 };
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
-    let query = call.query();
-    let filter = InstanceFilter {
-        name: query.text("name")?,
-        workspace: query.text("workspace")?,
-        stack: query.text("stack")?,
-        capability: query.text("capability")?,
-        status: query.parse("status")?,
-    };
+query! {
+    struct ListQuery {
+        /// With this name.
+        name: Option<String>,
+        /// In this workspace.
+        workspace: Option<String>,
+        /// With this stack.
+        stack: Option<String>,
+        /// With this capability.
+        capability: Option<String>,
+        /// With this status.
+        status: Option<InstanceStatus>,
+    }
+}
+
+pub(crate) async fn list(call: Call, query: ListQuery) -> Result<Json<Vec<Instance>>, Failure> {
+    let ListQuery { name, workspace, stack, capability, status } = query;
+    let filter = InstanceFilter { name, workspace, stack, capability, status };
     response::json(&call.koor().instances(filter).await?)
 }
 
-pub(crate) async fn stale(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn stale(call: Call) -> Result<Json<Vec<Instance>>, Failure> {
     let filter = InstanceFilter { status: Some(InstanceStatus::Stale), ..InstanceFilter::default() };
     response::json(&call.koor().instances(filter).await?)
 }
@@ -41,78 +54,132 @@ pub(super) fn id(call: &Call) -> Result<InstanceId, Failure> {
     text.parse().map_err(|_| Error::NotFound { what: "instance", name: text.into_owned() }.into())
 }
 
-pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn get(call: Call) -> Result<Json<Instance>, Failure> {
     response::json(&call.koor().instance(id(&call)?).await?)
 }
 
 /// An instance with the token that is shown this once.
-#[derive(Serialize)]
-struct WithToken {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Registered")]
+pub(crate) struct WithToken {
     #[serde(flatten)]
     instance: Instance,
     token: String,
 }
 
-pub(crate) async fn register(mut call: Call) -> Result<Answer, Failure> {
-    let draft: InstanceDraft = call.object().await?;
+pub(crate) async fn register(
+    call: Call,
+    Object(draft): Object<InstanceDraft>,
+) -> Result<Written<WithToken>, Failure> {
     let command = RegisterInstance::new(call.koor(), &draft)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|Registered { instance, token }| WithToken { instance, token }))
 }
 
-pub(crate) async fn activate(call: Call) -> Result<Answer, Failure> {
-    let done = call.koor().execute(&call.caller, ActivateInstance(id(&call)?)).await?;
-    response::committed(&done.map(|instance| json!({"id": instance.id, "status": instance.status})))
+/// An instance and its status, or that its heartbeat was taken.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct InstanceState<S> {
+    id: InstanceId,
+    status: S,
 }
 
-pub(crate) async fn heartbeat(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn activate(call: Call) -> Result<Written<InstanceState<InstanceStatus>>, Failure> {
+    let done = call.koor().execute(&call.caller, ActivateInstance(id(&call)?)).await?;
+    response::committed(&done.map(|instance| InstanceState { id: instance.id, status: instance.status }))
+}
+
+pub(crate) async fn heartbeat(call: Call) -> Result<Json<InstanceState<Taken>>, Failure> {
     let id = id(&call)?;
     call.koor().heartbeat(&call.caller, id).await?;
-    response::json(&json!({"id": id, "status": "ok"}))
+    response::json(&InstanceState { id, status: Taken::Ok })
 }
 
-#[derive(Default, Deserialize)]
+/// What a heartbeat is answered with.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Taken {
+    Ok,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct CapabilitiesBody {
+pub(crate) struct CapabilitiesBody {
+    #[schemars(with = "Vec<Line>", length(max = 200))]
     capabilities: Vec<String>,
 }
 
-pub(crate) async fn capabilities(mut call: Call) -> Result<Answer, Failure> {
-    let body: CapabilitiesBody = call.object().await?;
+/// The capabilities of an instance.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Capabilities {
+    id: InstanceId,
+    capabilities: Vec<String>,
+}
+
+pub(crate) async fn capabilities(
+    call: Call,
+    Object(body): Object<CapabilitiesBody>,
+) -> Result<Written<Capabilities>, Failure> {
     let command = SetCapabilities::new(id(&call)?, &body.capabilities)?;
     let done: Committed<Instance> = call.koor().execute(&call.caller, command).await?;
     response::committed(
-        &done.map(|instance| json!({"id": instance.id, "capabilities": instance.capabilities})),
+        &done.map(|instance| Capabilities { id: instance.id, capabilities: instance.capabilities }),
     )
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct IntentBody {
+pub(crate) struct IntentBody {
+    #[schemars(with = "Prose")]
     intent: String,
 }
 
-pub(crate) async fn intent(mut call: Call) -> Result<Answer, Failure> {
-    let body: IntentBody = call.object().await?;
+/// What an instance does.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct IntentSet {
+    id: InstanceId,
+    intent: String,
+}
+
+pub(crate) async fn intent(
+    call: Call,
+    Object(body): Object<IntentBody>,
+) -> Result<Written<IntentSet>, Failure> {
     let command = SetIntent::new(id(&call)?, &body.intent)?;
     let done = call.koor().execute(&call.caller, command).await?;
-    response::committed(&done.map(|instance| json!({"id": instance.id, "intent": instance.intent})))
+    response::committed(&done.map(|instance| IntentSet { id: instance.id, intent: instance.intent }))
 }
 
-pub(crate) async fn token(call: Call) -> Result<Answer, Failure> {
+/// The new token of an instance.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NewToken {
+    id: InstanceId,
+    token: String,
+}
+
+pub(crate) async fn token(call: Call) -> Result<Written<NewToken>, Failure> {
     let command = RenewToken::new(call.koor(), id(&call)?)?;
     let done = call.koor().execute(&call.caller, command).await?;
-    response::committed(&done.map(|renewed| json!({"id": renewed.instance.id, "token": renewed.token})))
+    response::committed(&done.map(|renewed| NewToken { id: renewed.instance.id, token: renewed.token }))
 }
 
-pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn delete(call: Call) -> Result<Written<Deleted>, Failure> {
     let done = call.koor().execute(&call.caller, DeregisterInstance(id(&call)?)).await?;
-    response::committed(&done.map(|id| json!({"deleted": id})))
+    response::committed(&done.map(|id| Deleted::of(&id)))
 }
 
-pub(crate) async fn check_liveness(call: Call) -> Result<Answer, Failure> {
+/// What a check for stale instances found.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LivenessCheck {
+    checked: bool,
+    count: usize,
+    newly_stale: Vec<Instance>,
+}
+
+pub(crate) async fn check_liveness(call: Call) -> Result<Written<LivenessCheck>, Failure> {
     let done = call.koor().check_liveness(&call.caller).await?;
-    response::committed(
-        &done.map(|stale| json!({"checked": true, "count": stale.len(), "newly_stale": stale})),
-    )
+    response::committed(&done.map(|stale| LivenessCheck {
+        checked: true,
+        count: stale.len(),
+        newly_stale: stale,
+    }))
 }

@@ -1,32 +1,42 @@
 //! Leases on paths: taken, listed, checked, renewed, given back.
 
-use hyper::StatusCode;
+use std::time::Duration;
+
 use koor_core::{
     Error,
     domain::{
         LeaseTime,
-        leases::{LeaseMode, PathSet},
+        leases::{Lease, LeaseMode, PathCheck, PathSet},
     },
     ids::{AgentName, LeaseId, ProjectName, TaskNumber},
+    paths::PathPattern,
+    schema::{Needs, OrEmpty, Prose},
     time_span::TimeSpan,
     use_cases::{LeaseRequest, RenewLease},
 };
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::select;
 
 use crate::{
     error::Failure,
+    json_body::{Object, OrDefault},
+    query_value::query,
     request::Call,
-    response::{self, Answer},
+    response::{self, Created, Json, Written},
 };
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct TakeBody {
+#[schemars(rename = "LeaseBody", transform = Needs(&["paths"]))]
+pub(crate) struct TakeBody {
+    #[schemars(with = "Vec<PathPattern>", length(min = 1, max = 100))]
     paths: Vec<String>,
+    #[schemars(with = "LeaseMode", transform = OrEmpty)]
     mode: Option<String>,
+    #[schemars(with = "Option<LeaseTime>")]
     lease: Option<TimeSpan>,
+    #[schemars(with = "Prose")]
     reason: String,
     task: Option<TaskNumber>,
 }
@@ -42,10 +52,19 @@ fn lease_time(given: Option<TimeSpan>) -> Result<Option<LeaseTime>, Failure> {
     Ok(given.map(|lease| LeaseTime::new(lease.get())).transpose()?)
 }
 
-pub(crate) async fn take(mut call: Call) -> Result<Answer, Failure> {
+query! {
+    struct TakeQuery {
+        /// Wait until they are free, at most so long: first come, first served.
+        wait: Option<Duration>,
+    }
+}
+
+pub(crate) async fn take(
+    call: Call,
+    (Object(body), TakeQuery { wait }): (Object<TakeBody>, TakeQuery),
+) -> Result<Created<Lease>, Failure> {
     let project: ProjectName = call.name(0)?;
-    let wait = call.query().span("wait")?;
-    let TakeBody { paths, mode: written, lease, reason, task } = call.object().await?;
+    let TakeBody { paths, mode: written, lease, reason, task } = body;
     let wanted = PathSet::new(&paths, mode(written.as_deref())?)?;
     let request = LeaseRequest::new(project, wanted, lease_time(lease)?, &reason, task)?;
     let take = call.koor().take_lease(&call.caller, request, wait);
@@ -59,27 +78,35 @@ pub(crate) async fn take(mut call: Call) -> Result<Answer, Failure> {
             () = call.no_use_in_waiting() => return Err(Failure::BrokenOff),
         }
     };
-    let mut answer = response::json_with(StatusCode::CREATED, &taken.output)?;
-    response::set_cursor(&mut answer, taken.cursor);
-    Ok(answer)
+    response::created(&taken)
 }
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
-    let query = call.query();
-    let (path, name) = (query.text("path")?, query.parse::<AgentName>("name")?);
+query! {
+    struct ListQuery {
+        /// Those that cover this path.
+        path: Option<String>,
+        /// Those of the agents with this name.
+        name: Option<AgentName>,
+    }
+}
+
+pub(crate) async fn list(call: Call, query: ListQuery) -> Result<Json<Vec<Lease>>, Failure> {
+    let ListQuery { path, name } = query;
     response::json(&call.koor().leases(call.name(0)?, path.as_deref(), name).await?)
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct CheckBody {
+#[schemars(rename = "PathsBody", transform = Needs(&["paths"]))]
+pub(crate) struct CheckBody {
+    #[schemars(with = "Vec<PathPattern>", length(min = 1, max = 100))]
     paths: Vec<String>,
+    #[schemars(with = "LeaseMode", transform = OrEmpty)]
     mode: Option<String>,
 }
 
-pub(crate) async fn check(mut call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn check(call: Call, Object(body): Object<CheckBody>) -> Result<Json<PathCheck>, Failure> {
     let project: ProjectName = call.name(0)?;
-    let body: CheckBody = call.object().await?;
     let wanted = PathSet::new(&body.paths, mode(body.mode.as_deref())?)?;
     response::json(&call.koor().check_paths(&call.caller, &project, &wanted).await?)
 }
@@ -94,21 +121,31 @@ fn lease(call: &Call) -> Result<(ProjectName, LeaseId), Failure> {
     Ok((project, id))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct RenewBody {
+#[schemars(rename = "LeaseRenewal")]
+pub(crate) struct RenewBody {
+    #[schemars(with = "Option<LeaseTime>")]
     lease: Option<TimeSpan>,
 }
 
-pub(crate) async fn renew(mut call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn renew(
+    call: Call,
+    OrDefault(body): OrDefault<RenewBody>,
+) -> Result<Written<Lease>, Failure> {
     let (project, id) = lease(&call)?;
-    let body: RenewBody = call.object_or_default().await?;
     let command = RenewLease::new(&call.caller, project, id, lease_time(body.lease)?);
     response::committed(&call.koor().execute(&call.caller, command).await?)
 }
 
-pub(crate) async fn release(call: Call) -> Result<Answer, Failure> {
+/// The lease that was given back.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Released {
+    released: LeaseId,
+}
+
+pub(crate) async fn release(call: Call) -> Result<Written<Released>, Failure> {
     let (project, id) = lease(&call)?;
     let done = call.koor().release_lease(&call.caller, project, id).await?;
-    response::committed(&done.map(|id| json!({"released": id})))
+    response::committed(&done.map(|released| Released { released }))
 }

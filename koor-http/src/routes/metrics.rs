@@ -1,72 +1,138 @@
 //! The server, and each agent, in numbers.
 
+use std::collections::BTreeMap;
+
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use koor_core::{
-    domain::metrics::MetricFilter, ids::InstanceId, ports::StoreHealth, time_span::TimeSpan,
+    domain::metrics::{MetricFilter, MetricRow, TokenTax},
+    ids::{Cursor, InstanceId},
+    ports::StoreHealth,
+    time_span::TimeSpan,
     use_cases::TaskSummary,
 };
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::{
     body::Body,
     error::Failure,
     prometheus::Gauges,
+    query_value::query,
     request::Call,
-    response::{self, Answer},
+    response::{self, Answer, Json, Written},
+    shape::{Output, Reply, Schemas, Shape},
     shared::Binds,
 };
 
-pub(crate) async fn server(call: Call) -> Result<Answer, Failure> {
+/// The server in numbers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ServerMetrics {
+    uptime: String,
+    state_keys: u64,
+    instances: u64,
+    last_event_id: Cursor,
+    api_bind: String,
+    dashboard_bind: String,
+    token_tax: TokenTax,
+}
+
+pub(crate) async fn server(call: Call) -> Result<Json<ServerMetrics>, Failure> {
     let koor = call.koor();
     let found = koor.server_metrics().await?;
     let Binds { api: api_bind, dashboard: dashboard_bind } = call.shared().binds.clone();
-    response::json(&json!({
-        "uptime": TimeSpan::from(koor.uptime()).to_string(),
-        "state_keys": found.state_keys,
-        "instances": found.instances,
-        "last_event_id": found.last_event_id,
-        "api_bind": api_bind,
-        "dashboard_bind": dashboard_bind,
-        "token_tax": koor.token_tax(),
-    }))
+    response::json(&ServerMetrics {
+        uptime: TimeSpan::from(koor.uptime()).to_string(),
+        state_keys: found.state_keys,
+        instances: found.instances,
+        last_event_id: found.last_event_id,
+        api_bind,
+        dashboard_bind,
+        token_tax: koor.token_tax(),
+    })
 }
 
-pub(crate) async fn reset(call: Call) -> Result<Answer, Failure> {
+/// That the counters are zero.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Reset {
+    reset: bool,
+}
+
+pub(crate) async fn reset(call: Call) -> Result<Written<Reset>, Failure> {
     let done = call.koor().reset_calls(&call.caller).await?;
-    response::committed(&done.map(|()| json!({"reset": true})))
+    response::committed(&done.map(|()| Reset { reset: true }))
 }
 
-pub(crate) async fn agents(call: Call) -> Result<Answer, Failure> {
-    let query = call.query();
-    if let Some(id) = query.text("instance_id")? {
-        return of_instance(&call, &id).await;
+query! {
+    struct AgentsQuery {
+        /// Of this instance, hour by hour.
+        instance_id: Option<String>,
+        /// Of periods that begin so, as 2026-02-16.
+        period: Option<String>,
     }
-    let period = query.text("period")?.unwrap_or_default();
-    let totals = call.koor().agent_totals(MetricFilter { instance_id: None, period }).await?;
-    let shown: Vec<_> = totals
-        .iter()
-        .map(|(instance_id, metrics)| {
-            let metrics: Map<String, Value> =
-                metrics.iter().map(|(metric, n)| (metric.as_str().to_owned(), json!(n))).collect();
-            json!({"instance_id": instance_id, "metrics": metrics})
-        })
-        .collect();
-    response::json(&shown)
 }
 
-pub(crate) async fn agent(call: Call) -> Result<Answer, Failure> {
-    of_instance(&call, &call.param(0)?).await
+/// The counters of an instance.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AgentTotals {
+    instance_id: InstanceId,
+    metrics: BTreeMap<&'static str, u64>,
+}
+
+/// The counters of all instances; or those of one, hour by hour.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum AgentMetrics {
+    All(Vec<AgentTotals>),
+    Hourly(Vec<MetricRow>),
+}
+
+pub(crate) async fn agents(call: Call, query: AgentsQuery) -> Result<Json<AgentMetrics>, Failure> {
+    let AgentsQuery { instance_id, period } = query;
+    let period = period.unwrap_or_default();
+    if let Some(id) = instance_id {
+        return response::json(&AgentMetrics::Hourly(of_instance(&call, &id, period).await?));
+    }
+    let totals = call.koor().agent_totals(MetricFilter { instance_id: None, period }).await?;
+    let shown = totals.into_iter().map(|(instance_id, metrics)| AgentTotals {
+        instance_id,
+        metrics: metrics.into_iter().map(|(metric, n)| (metric.as_str(), n)).collect(),
+    });
+    response::json(&AgentMetrics::All(shown.collect()))
+}
+
+query! {
+    struct PeriodQuery {
+        /// Of periods that begin so, as 2026-02-16.
+        period: Option<String>,
+    }
+}
+
+pub(crate) async fn agent(call: Call, query: PeriodQuery) -> Result<Json<Vec<MetricRow>>, Failure> {
+    let rows = of_instance(&call, &call.param(0)?, query.period.unwrap_or_default()).await?;
+    response::json(&rows)
 }
 
 /// The counters of an instance, registered or not; none where there is no such instance.
-async fn of_instance(call: &Call, id: &str) -> Result<Answer, Failure> {
-    let period = call.query().text("period")?.unwrap_or_default();
-    let Ok(id) = id.parse::<InstanceId>() else { return response::json(&json!([])) };
+async fn of_instance(call: &Call, id: &str, period: String) -> Result<Vec<MetricRow>, Failure> {
+    let Ok(id) = id.parse::<InstanceId>() else { return Ok(Vec::new()) };
     let filter = MetricFilter { instance_id: Some(id), period };
-    response::json(&call.koor().agent_metrics(filter).await?)
+    Ok(call.koor().agent_metrics(filter).await?)
 }
 
-pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
+/// Numbers as Prometheus reads them.
+pub(crate) struct Exposition(Answer);
+
+impl Output for Exposition {
+    fn into_answer(self) -> Answer {
+        self.0
+    }
+
+    fn describe(shape: &mut Shape, _: &mut Schemas) {
+        shape.reply = Reply::Text;
+    }
+}
+
+pub(crate) async fn prometheus(call: Call) -> Result<Exposition, Failure> {
     let koor = call.koor();
     let found = koor.server_metrics().await?;
     let gauges = Gauges {
@@ -83,7 +149,7 @@ pub(crate) async fn prometheus(call: Call) -> Result<Answer, Failure> {
     let mut answer = Answer::new(Body::Full(call.shared().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
-    Ok(answer)
+    Ok(Exposition(answer))
 }
 
 /// How many tasks have each status, in all projects together.

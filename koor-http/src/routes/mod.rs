@@ -20,4 +20,5 @@ pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 
+mod deleted;
 mod documents;

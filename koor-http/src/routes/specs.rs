@@ -3,44 +3,67 @@
 use koor_core::{
     Committed,
     clock::Timestamp,
-    ids::{ProjectName, SpecKey, SpecName, Version},
+    domain::state::Precondition,
+    ids::{Hash, ProjectName, SpecKey, SpecName, Version},
+    ports::SpecProject,
     use_cases::{RollbackDocument, Written},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
-    conditional::precondition,
     error::Failure,
+    query_value::Known,
     request::Call,
-    response::{self, Answer},
+    response::{self, Json, Written as WrittenAnswer},
     routes::documents,
+    shape::JsonBytes,
 };
 
-pub(crate) async fn projects(call: Call) -> Result<Answer, Failure> {
-    let found = call.koor().projects().await?;
-    let projects: Vec<_> = found
-        .iter()
-        .map(|found| json!({"project": found.project, "specs": found.specs, "rules": found.rules}))
-        .collect();
-    response::json(&json!({"projects": projects}))
+/// A project, in numbers.
+#[derive(Serialize, JsonSchema)]
+struct ProjectCounts {
+    project: ProjectName,
+    specs: u64,
+    rules: u64,
 }
 
-#[derive(Serialize)]
-struct Listed<'a> {
-    name: &'a SpecName,
+/// Every project.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Projects {
+    projects: Vec<ProjectCounts>,
+}
+
+pub(crate) async fn projects(call: Call) -> Result<Json<Projects>, Failure> {
+    let found = call.koor().projects().await?;
+    let counts =
+        |found: SpecProject| ProjectCounts { project: found.project, specs: found.specs, rules: found.rules };
+    response::json(&Projects { projects: found.into_iter().map(counts).collect() })
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListedSpec")]
+struct Listed {
+    name: SpecName,
     version: Version,
     updated_at: Timestamp,
 }
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
+/// The specs of a project, by name.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SpecList {
+    project: ProjectName,
+    specs: Vec<Listed>,
+}
+
+pub(crate) async fn list(call: Call) -> Result<Json<SpecList>, Failure> {
     let project: ProjectName = call.name(0)?;
     let found = call.koor().specs(project.clone()).await?;
     let specs: Vec<_> = found
-        .iter()
+        .into_iter()
         .map(|(name, revision)| Listed { name, version: revision.version, updated_at: revision.updated_at })
         .collect();
-    response::json(&json!({"project": project, "specs": specs}))
+    response::json(&SpecList { project, specs })
 }
 
 /// The spec that a path names.
@@ -48,43 +71,71 @@ pub(super) fn key(call: &Call) -> Result<SpecKey, Failure> {
     Ok(SpecKey { project: call.name(0)?, name: call.name(1)? })
 }
 
-pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn get(
+    call: Call,
+    (query, Known): (documents::ReadQuery, Known),
+) -> Result<documents::Document, Failure> {
     let key = key(&call)?;
-    documents::read(&call, key.into()).await
+    documents::read(&call, query, key.into()).await
 }
 
-pub(crate) async fn put(mut call: Call) -> Result<Answer, Failure> {
-    let body = call.bytes().await?;
-    let key = key(&call)?;
-    let condition = precondition(&call.head.headers, call.query())?;
+pub(crate) async fn put(
+    call: Call,
+    (body, condition): (JsonBytes, Precondition),
+) -> Result<WrittenAnswer<SpecPut>, Failure> {
+    let (JsonBytes(body), key) = (body, key(&call)?);
     let done = call.koor().put_spec(&call.caller, &key, body, condition).await?;
     response::committed(&done.map(|written| put_answer(&key, &written)))
 }
 
 /// What a PUT of a spec, or of a contract, answers.
-pub(super) fn put_answer(key: &SpecKey, written: &Written) -> Value {
-    let revision = &written.revision;
-    json!({
-        "project": key.project, "name": key.name, "version": revision.version, "hash": revision.hash,
-        "updated_at": revision.updated_at,
-    })
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SpecPut {
+    project: ProjectName,
+    name: SpecName,
+    version: Version,
+    hash: Hash,
+    updated_at: Timestamp,
 }
 
-pub(crate) async fn rollback(call: Call) -> Result<Answer, Failure> {
-    let key = key(&call)?;
-    let to = documents::rollback_to(call.query())?;
-    let condition = precondition(&call.head.headers, call.query())?;
+pub(super) fn put_answer(key: &SpecKey, written: &Written) -> SpecPut {
+    let revision = &written.revision;
+    SpecPut {
+        project: key.project.clone(),
+        name: key.name.clone(),
+        version: revision.version,
+        hash: revision.hash,
+        updated_at: revision.updated_at,
+    }
+}
+
+/// A spec whose newest version is an older one again.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SpecRolledBack {
+    key: String,
+    #[serde(flatten)]
+    put: SpecPut,
+    rolled_back: Version,
+}
+
+pub(crate) async fn rollback(
+    call: Call,
+    (query, condition): (documents::RollbackQuery, Precondition),
+) -> Result<WrittenAnswer<SpecRolledBack>, Failure> {
+    let (key, to) = (key(&call)?, query.to());
     let command = RollbackDocument::new(key.clone(), to).only_if(condition);
     let done: Committed<Written> = call.koor().execute(&call.caller, command).await?;
-    response::committed(&done.map(|written| {
-        let mut answer = put_answer(&key, &written);
-        answer["key"] = json!(key.to_string());
-        answer["rolled_back"] = json!(to);
-        answer
+    response::committed(&done.map(|written| SpecRolledBack {
+        key: key.to_string(),
+        put: put_answer(&key, &written),
+        rolled_back: to,
     }))
 }
 
-pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn delete(
+    call: Call,
+    condition: Precondition,
+) -> Result<WrittenAnswer<documents::DeletedVersion>, Failure> {
     let key = key(&call)?;
-    documents::delete(&call, key.into()).await
+    documents::delete(&call, condition, key.into()).await
 }

@@ -1,6 +1,6 @@
 //! Tasks: made, claimed, done.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use hyper::{
     HeaderMap, StatusCode,
@@ -10,23 +10,30 @@ use koor_core::{
     Command, Committed, Error,
     domain::{
         LeaseTime, RawJson,
-        tasks::{Fence, Task, TaskEditFields, TaskFields, TaskFilter, TaskId, TaskOrder, TaskStatus},
+        tasks::{
+            Fence, Task, TaskEditFields, TaskFields, TaskFilter, TaskId, TaskNote, TaskOrder, TaskStatus,
+        },
     },
-    ids::{ProjectName, TaskNumber},
+    ids::{AgentName, ProjectName, TaskNumber},
+    page::Limit,
+    schema::{FullProse, Needs, Prose},
     time_span::TimeSpan,
     use_cases::{
-        AddTaskNote, ClaimRequest, Claimed, CreateTasks, DecideTask, EditTask, FailTask, FinishTask, Holding,
-        ReleaseTask, RenewClaim, TaskSummary, TaskView,
+        AddTaskNote, ClaimRequest, ClaimView, Claimed, CreateTasks, DecideTask, EditTask, FailTask,
+        FinishTask, Holding, ReleaseTask, RenewClaim, TaskSummary, TaskView,
     },
 };
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::select;
 
 use crate::{
     error::Failure,
+    json_body::{Object, OneOrMany, OrDefault},
+    query_value::{Known, Wanted, query},
     request::Call,
-    response::{self, Answer, X_KOOR_VERSION},
+    response::{self, Created, Json, Written, X_KOOR_VERSION},
+    shape::{Output, Schemas, Shape},
 };
 
 fn project(call: &Call) -> Result<ProjectName, Failure> {
@@ -49,14 +56,13 @@ fn lease(span: Option<TimeSpan>) -> Result<Option<LeaseTime>, Failure> {
 }
 
 /// A task with its tag and its version.
-fn shown(view: &TaskView) -> Result<Answer, Failure> {
+fn shown(view: &TaskView) -> Result<Json<TaskView>, Failure> {
     let mut answer = response::json(view)?;
-    mark(&mut answer, view);
+    mark(answer.headers_mut(), view);
     Ok(answer)
 }
 
-fn mark(answer: &mut Answer, view: &TaskView) {
-    let headers = answer.headers_mut();
+fn mark(headers: &mut HeaderMap, view: &TaskView) {
     if let Ok(tag) = HeaderValue::from_str(&tag(view)) {
         headers.insert(ETAG, tag);
     }
@@ -76,71 +82,100 @@ fn tags<'h>(headers: &'h HeaderMap, name: &hyper::header::HeaderName) -> Vec<&'h
 }
 
 /// The version that the task must have. Where `If-Match` lists tags of several versions, it must have none of them.
-fn wanted_version(call: &Call) -> Result<Option<u64>, Failure> {
-    let asked = call.query().number("if_version")?;
+fn wanted_version(call: &Call, asked: Option<u64>) -> Option<u64> {
     if asked.is_some() || !call.head.headers.contains_key(IF_MATCH) {
-        return Ok(asked);
+        return asked;
     }
     let tags = tags(&call.head.headers, &IF_MATCH);
     if tags.contains(&"*") {
-        return Ok(None);
+        return None;
     }
     let version = |tag: &str| tag.trim_matches('"').split('.').next()?.parse::<u64>().ok();
     // A tag that is none of ours is that of no version.
-    Ok(Some(tags.iter().find_map(|tag| version(tag)).unwrap_or(0)))
+    Some(tags.iter().find_map(|tag| version(tag)).unwrap_or(0))
 }
 
-fn committed_task(call: &Call, done: &Committed<impl AsRef<Task>>) -> Result<Answer, Failure> {
+fn committed_task(call: &Call, done: &Committed<impl AsRef<Task>>) -> Result<Written<TaskView>, Failure> {
     let view = call.koor().task_view(done.output.as_ref());
     let mut answer = shown(&view)?;
-    response::set_cursor(&mut answer, done.cursor);
-    Ok(answer)
+    response::set_cursor(answer.headers_mut(), done.cursor);
+    Ok(Written(answer))
 }
 
-async fn run<C: Command<Output: AsRef<Task>>>(call: &Call, command: C) -> Result<Answer, Failure> {
+async fn run<C: Command<Output: AsRef<Task>>>(call: &Call, command: C) -> Result<Written<TaskView>, Failure> {
     let done = call.koor().execute(&call.caller, command).await?;
     committed_task(call, &done)
 }
 
-pub(crate) async fn projects(call: Call) -> Result<Answer, Failure> {
+/// The tasks of every project, counted.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TaskProjects {
+    projects: Vec<TaskSummary>,
+}
+
+pub(crate) async fn projects(call: Call) -> Result<Json<TaskProjects>, Failure> {
     let projects: Vec<TaskSummary> = call.koor().task_summaries().await?;
-    response::json(&json!({"projects": projects}))
+    response::json(&TaskProjects { projects })
 }
 
-/// As everywhere in a query, an empty text counts as none.
-fn is_empty(word: &Result<Cow<'_, str>, Failure>) -> bool {
-    word.as_ref().is_ok_and(|word| word.is_empty())
+query! {
+    struct ListQuery {
+        /// With this status; may be repeated.
+        status: Vec<TaskStatus>,
+        /// Only tasks that can be claimed now.
+        ready: bool,
+        /// With this label.
+        label: Option<String>,
+        /// Assigned to this agent.
+        assignee: Option<AgentName>,
+        /// Claimed by this agent.
+        claimed_by: Option<AgentName>,
+        /// Part of this task.
+        parent: Option<TaskNumber>,
+        /// How many at most.
+        limit: Option<Limit>,
+        /// With a number after this one.
+        after_number: Option<u64>,
+        /// By number, or the most urgent first.
+        order: Option<TaskOrder>,
+    }
 }
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
-    let query = call.query();
-    let status: Result<Vec<TaskStatus>, Failure> =
-        query.all("status").filter(|word| !is_empty(word)).map(|word| Ok(word?.parse()?)).collect();
-    let number = |name| Ok::<_, Failure>(query.number(name)?.unwrap_or(0));
-    let parent = match query.number("parent")? {
-        None => None,
-        Some(number) => {
-            Some(TaskNumber::new(number).ok_or_else(|| Failure::invalid("parent counts from 1"))?)
-        }
-    };
-    let ready = query.flag("ready")?;
+pub(crate) async fn list(call: Call, query: ListQuery) -> Result<Json<Vec<TaskView>>, Failure> {
     let filter = TaskFilter {
-        status: status?,
-        ready_at: ready.then(|| call.koor().now()),
-        label: query.text("label")?,
-        assignee: query.parse("assignee")?,
-        claimed_by: query.parse("claimed_by")?,
-        parent,
-        after_number: number("after_number")?,
+        status: query.status,
+        ready_at: query.ready.then(|| call.koor().now()),
+        label: query.label,
+        assignee: query.assignee,
+        claimed_by: query.claimed_by,
+        parent: query.parent,
+        after_number: query.after_number.unwrap_or(0),
     };
-    let order = query.parse("order")?.unwrap_or(TaskOrder::Number);
-    let found = call.koor().tasks(project(&call)?, filter, order, query.limit("limit")?).await?;
+    let order = query.order.unwrap_or(TaskOrder::Number);
+    let limit = query.limit.unwrap_or_default();
+    let found = call.koor().tasks(project(&call)?, filter, order, limit).await?;
     let views: Vec<TaskView> = found.iter().map(|task| call.koor().task_view(task)).collect();
     response::json(&views)
 }
 
-pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
-    let (tasks, several): (Vec<TaskFields>, bool) = call.object_or_objects().await?;
+/// The task that was made, or the array of them; with 200 where all of them were there already.
+pub(crate) struct TasksCreated(Written<OneOrMany<TaskView>>);
+
+impl Output for TasksCreated {
+    fn into_answer(self) -> response::Answer {
+        self.0.into_answer()
+    }
+
+    fn describe(shape: &mut Shape, schemas: &mut Schemas) {
+        Written::<OneOrMany<TaskView>>::describe(shape, schemas);
+    }
+}
+
+pub(crate) async fn create(call: Call, body: OneOrMany<TaskFields>) -> Result<TasksCreated, Failure> {
+    let (tasks, several) = match body {
+        OneOrMany::One(task) => (vec![task], false),
+        OneOrMany::Many(tasks) => (tasks, true),
+    };
     let command = CreateTasks::new(&call.caller, project(&call)?, tasks)?;
     let done = call.koor().execute(&call.caller, command).await?;
     let any_new = done.output.iter().any(|created| created.is_new);
@@ -150,18 +185,27 @@ pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
     let mut answer = match views.first().filter(|_| !several) {
         Some(view) => {
             let mut answer = response::json_with(status, view)?;
-            mark(&mut answer, view);
+            mark(answer.headers_mut(), view);
             answer
         }
         None => response::json_with(status, &views)?,
     };
-    response::set_cursor(&mut answer, done.cursor);
-    Ok(answer)
+    response::set_cursor(answer.headers_mut(), done.cursor);
+    Ok(TasksCreated(Written(Json::of(answer))))
 }
 
-pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
-    let (id, koor, query) = (id(&call)?, call.koor(), call.query());
-    let (wait, version) = (query.span("wait")?, query.number("version")?);
+query! {
+    struct GetQuery {
+        /// Wait for a new version, at most so long.
+        wait: Option<Duration>,
+        /// With wait: a version greater than this.
+        version: Option<u64>,
+    }
+}
+
+pub(crate) async fn get(call: Call, (query, Known): (GetQuery, Known)) -> Result<Json<TaskView>, Failure> {
+    let (id, koor) = (id(&call)?, call.koor());
+    let GetQuery { wait, version } = query;
     if let Some(wait) = wait {
         let changed = select! {
             biased;
@@ -170,38 +214,74 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
         };
         return match changed {
             Some(task) => shown(&koor.task_view(&task)),
-            None => Ok(response::empty(StatusCode::NOT_MODIFIED)),
+            None => Ok(Json::of(response::empty(StatusCode::NOT_MODIFIED))),
         };
     }
     let view = koor.task_view(&*koor.task(&id).await?);
     let tag = tag(&view);
     if tags(&call.head.headers, &IF_NONE_MATCH).iter().any(|known| *known == tag || *known == "*") {
         let mut answer = response::empty(StatusCode::NOT_MODIFIED);
-        mark(&mut answer, &view);
-        return Ok(answer);
+        mark(answer.headers_mut(), &view);
+        return Ok(Json::of(answer));
     }
     shown(&view)
 }
 
-pub(crate) async fn edit(mut call: Call) -> Result<Answer, Failure> {
-    let fields: TaskEditFields = call.object().await?;
-    let edit = fields.try_into()?;
-    let command = EditTask::new(&call.caller, id(&call)?, edit, wanted_version(&call)?);
+query! {
+    struct EditQuery {
+        /// Only if it is at this version.
+        if_version: Option<u64>,
+    }
+}
+
+pub(crate) async fn edit(
+    call: Call,
+    (Object(fields), (query, Wanted)): (Object<TaskEditFields>, (EditQuery, Wanted)),
+) -> Result<Written<TaskView>, Failure> {
+    let version = wanted_version(&call, query.if_version);
+    let command = EditTask::new(&call.caller, id(&call)?, fields.try_into()?, version);
     run(&call, command).await
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct ClaimBody {
+pub(crate) struct ClaimBody {
     number: Option<TaskNumber>,
     labels: Vec<String>,
+    #[schemars(with = "Option<LeaseTime>")]
     lease: Option<TimeSpan>,
 }
 
-pub(crate) async fn claim(mut call: Call) -> Result<Answer, Failure> {
-    let body: ClaimBody = call.object_or_default().await?;
+query! {
+    struct ClaimQuery {
+        /// Wait for one, at most so long.
+        wait: Option<Duration>,
+    }
+}
+
+/// The task that was claimed; without one, how many there are.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Claimed")]
+pub(crate) struct ClaimAnswer {
+    task: Option<TaskView>,
+    #[serde(flatten)]
+    counts: Option<ClaimCounts>,
+}
+
+/// How many tasks a project has for whoever asks later.
+#[derive(Serialize, JsonSchema)]
+struct ClaimCounts {
+    ready: u64,
+    blocked: u64,
+    claimed: u64,
+}
+
+pub(crate) async fn claim(
+    call: Call,
+    (OrDefault(body), query): (OrDefault<ClaimBody>, ClaimQuery),
+) -> Result<Json<ClaimAnswer>, Failure> {
     let request = ClaimRequest { number: body.number, labels: body.labels, lease: lease(body.lease)? };
-    let wait = call.query().span("wait")?.unwrap_or_default();
+    let wait = query.wait.unwrap_or_default();
     let (koor, project) = (call.koor(), project(&call)?);
     let claiming = koor.claim_task(&call.caller, project.clone(), request, wait);
     let done = if wait.is_zero() {
@@ -217,105 +297,200 @@ pub(crate) async fn claim(mut call: Call) -> Result<Answer, Failure> {
     match &done.output {
         Claimed::Task(task) => {
             let view = koor.task_view(task);
-            let mut answer = response::json(&json!({"task": view}))?;
-            mark(&mut answer, &view);
-            response::set_cursor(&mut answer, done.cursor);
+            let headers = {
+                let mut headers = HeaderMap::new();
+                mark(&mut headers, &view);
+                response::set_cursor(&mut headers, done.cursor);
+                headers
+            };
+            let mut answer = response::json(&ClaimAnswer { task: Some(view), counts: None })?;
+            answer.headers_mut().extend(headers);
             Ok(answer)
         }
-        Claimed::Nothing(counts) => response::json(&json!({
-            "task": null, "ready": counts.claimable, "blocked": counts.blocked + counts.delayed, "claimed": counts.claimed,
-        })),
+        Claimed::Nothing(counts) => none_claimed(ClaimCounts {
+            ready: counts.claimable,
+            blocked: counts.blocked + counts.delayed,
+            claimed: counts.claimed,
+        }),
     }
 }
 
 /// What is said to one that has hung up.
-async fn nothing(call: &Call, project: &ProjectName) -> Result<Answer, Failure> {
+async fn nothing(call: &Call, project: &ProjectName) -> Result<Json<ClaimAnswer>, Failure> {
     let summaries = call.koor().task_summaries().await?;
     let counts = summaries.into_iter().find(|summary| summary.project == *project);
     let of = |count: fn(&TaskSummary) -> u64| counts.as_ref().map_or(0, count);
-    response::json(&json!({
-        "task": null, "ready": of(|of| of.ready), "blocked": of(|of| of.open - of.ready), "claimed": of(|of| of.claimed),
-    }))
+    none_claimed(ClaimCounts {
+        ready: of(|of| of.ready),
+        blocked: of(|of| of.open - of.ready),
+        claimed: of(|of| of.claimed),
+    })
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct HolderBody {
-    fence: Option<Fence>,
-    lease: Option<TimeSpan>,
-    delay: Option<TimeSpan>,
-    note: Option<String>,
-    reason: Option<String>,
-    retry: Option<bool>,
-    result: Option<RawJson>,
-    text: Option<String>,
+fn none_claimed(counts: ClaimCounts) -> Result<Json<ClaimAnswer>, Failure> {
+    response::json(&ClaimAnswer { task: None, counts: Some(counts) })
 }
 
-/// The body of a call on a task, all of which is optional, and the claim that it is about.
-async fn read(call: &mut Call) -> Result<(HolderBody, Holding), Failure> {
-    let body: HolderBody = call.object_or_default().await?;
-    let holding = Holding::new(&call.caller, id(call)?, body.fence);
-    Ok((body, holding))
+/// Declares the body of a call on a task.
+macro_rules! body {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
+        #[derive(Default, Deserialize, JsonSchema)]
+        #[serde(default)]
+        $(#[$meta])*
+        pub(crate) struct $name {
+            $($(#[$field_meta])* $field: $type,)+
+        }
+    };
 }
 
-pub(crate) async fn renew(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = RenewClaim { holding, lease: lease(body.lease)? };
+body! {
+    RenewBody {
+        /// The fence of the claim, which must be the current one.
+        fence: Option<Fence>,
+        #[schemars(with = "Option<LeaseTime>")]
+        lease: Option<TimeSpan>,
+    }
+}
+
+/// The claim that a call is about.
+fn holding(call: &Call, fence: Option<Fence>) -> Result<Holding, Failure> {
+    Ok(Holding::new(&call.caller, id(call)?, fence))
+}
+
+pub(crate) async fn renew(
+    call: Call,
+    OrDefault(body): OrDefault<RenewBody>,
+) -> Result<Json<Option<ClaimView>>, Failure> {
+    let command = RenewClaim { holding: holding(&call, body.fence)?, lease: lease(body.lease)? };
     let done = call.koor().execute(&call.caller, command).await?;
     let view = call.koor().task_view(&done.output);
-    response::committed(&done.map(|_| view.claim))
-}
-
-pub(crate) async fn release(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = ReleaseTask::new(holding, body.note, body.delay.map(TimeSpan::get))?;
-    run(&call, command).await
-}
-
-pub(crate) async fn done(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = FinishTask::new(holding, body.result, body.note)?;
-    run(&call, command).await
-}
-
-pub(crate) async fn fail(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = FailTask::new(holding, body.reason, body.retry.unwrap_or(true))?;
-    run(&call, command).await
-}
-
-pub(crate) async fn approve(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = DecideTask::approve(&call.caller, holding.id, body.note)?;
-    run(&call, command).await
-}
-
-pub(crate) async fn reject(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = DecideTask::reject(&call.caller, holding.id, body.note)?;
-    run(&call, command).await
-}
-
-pub(crate) async fn cancel(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = DecideTask::cancel(&call.caller, holding.id, body.reason)?;
-    run(&call, command).await
-}
-
-pub(crate) async fn reopen(call: Call) -> Result<Answer, Failure> {
-    let command = DecideTask::reopen(&call.caller, id(&call)?);
-    run(&call, command).await
-}
-
-pub(crate) async fn note(mut call: Call) -> Result<Answer, Failure> {
-    let (body, holding) = read(&mut call).await?;
-    let command = AddTaskNote::new(&call.caller, holding.id, body.text)?;
-    let done = call.koor().execute(&call.caller, command).await?;
-    let mut answer = response::json_with(StatusCode::CREATED, &done.output)?;
-    response::set_cursor(&mut answer, done.cursor);
+    let Written(answer) = response::committed(&done.map(|_| view.claim))?;
     Ok(answer)
 }
 
-pub(crate) async fn notes(call: Call) -> Result<Answer, Failure> {
+body! {
+    ReleaseBody {
+        /// The fence of the claim, which must be the current one.
+        fence: Option<Fence>,
+        #[schemars(with = "Option<Prose>")]
+        note: Option<String>,
+        /// It cannot be claimed again before.
+        delay: Option<TimeSpan>,
+    }
+}
+
+pub(crate) async fn release(
+    call: Call,
+    OrDefault(body): OrDefault<ReleaseBody>,
+) -> Result<Written<TaskView>, Failure> {
+    let holding = holding(&call, body.fence)?;
+    run(&call, ReleaseTask::new(holding, body.note, body.delay.map(TimeSpan::get))?).await
+}
+
+body! {
+    DoneBody {
+        /// The fence of the claim, which must be the current one.
+        fence: Option<Fence>,
+        /// What the agent leaves, at most 64 KiB.
+        result: Option<RawJson>,
+        #[schemars(with = "Option<Prose>")]
+        note: Option<String>,
+    }
+}
+
+pub(crate) async fn done(
+    call: Call,
+    OrDefault(body): OrDefault<DoneBody>,
+) -> Result<Written<TaskView>, Failure> {
+    let holding = holding(&call, body.fence)?;
+    run(&call, FinishTask::new(holding, body.result, body.note)?).await
+}
+
+body! {
+    #[schemars(transform = Needs(&["reason"]))]
+    FailBody {
+        /// The fence of the claim, which must be the current one.
+        fence: Option<Fence>,
+        #[schemars(with = "FullProse")]
+        reason: Option<String>,
+        /// Whether it may be tried again; true unless told.
+        retry: Option<bool>,
+    }
+}
+
+pub(crate) async fn fail(
+    call: Call,
+    OrDefault(body): OrDefault<FailBody>,
+) -> Result<Written<TaskView>, Failure> {
+    let holding = holding(&call, body.fence)?;
+    run(&call, FailTask::new(holding, body.reason, body.retry.unwrap_or(true))?).await
+}
+
+body! {
+    #[schemars(rename = "TaskRemark")]
+    RemarkBody {
+        #[schemars(with = "Option<Prose>")]
+        note: Option<String>,
+    }
+}
+
+pub(crate) async fn approve(
+    call: Call,
+    OrDefault(body): OrDefault<RemarkBody>,
+) -> Result<Written<TaskView>, Failure> {
+    run(&call, DecideTask::approve(&call.caller, id(&call)?, body.note)?).await
+}
+
+body! {
+    #[schemars(rename = "TaskRejection", transform = Needs(&["note"]))]
+    RejectBody {
+        #[schemars(with = "FullProse")]
+        note: Option<String>,
+    }
+}
+
+pub(crate) async fn reject(
+    call: Call,
+    OrDefault(body): OrDefault<RejectBody>,
+) -> Result<Written<TaskView>, Failure> {
+    run(&call, DecideTask::reject(&call.caller, id(&call)?, body.note)?).await
+}
+
+body! {
+    #[schemars(rename = "TaskCancellation")]
+    CancelBody {
+        #[schemars(with = "Option<Prose>")]
+        reason: Option<String>,
+    }
+}
+
+pub(crate) async fn cancel(
+    call: Call,
+    OrDefault(body): OrDefault<CancelBody>,
+) -> Result<Written<TaskView>, Failure> {
+    run(&call, DecideTask::cancel(&call.caller, id(&call)?, body.reason)?).await
+}
+
+pub(crate) async fn reopen(call: Call) -> Result<Written<TaskView>, Failure> {
+    run(&call, DecideTask::reopen(&call.caller, id(&call)?)).await
+}
+
+body! {
+    #[schemars(rename = "TaskNoteBody", transform = Needs(&["text"]))]
+    NoteBody {
+        #[schemars(with = "FullProse")]
+        text: Option<String>,
+    }
+}
+
+pub(crate) async fn note(
+    call: Call,
+    OrDefault(body): OrDefault<NoteBody>,
+) -> Result<Created<TaskNote>, Failure> {
+    let command = AddTaskNote::new(&call.caller, id(&call)?, body.text)?;
+    response::created(&call.koor().execute(&call.caller, command).await?)
+}
+
+pub(crate) async fn notes(call: Call) -> Result<Json<Vec<TaskNote>>, Failure> {
     response::json(&call.koor().task_notes(&id(&call)?).await?)
 }

@@ -2,23 +2,26 @@
 
 use koor_core::{
     clock::Timestamp,
-    domain::webhooks::Webhook,
+    domain::webhooks::{Delivery, Webhook},
     ids::{Cursor, WebhookId},
     pattern::Pattern,
     use_cases::{CreateWebhook, DeleteWebhook, EnableWebhook, WebhookDraft},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::{
     error::Failure,
+    json_body::Object,
     request::Call,
-    response::{self, Answer},
+    response::{self, Json, Written},
+    routes::deleted::Deleted,
 };
 
 /// A webhook as it is shown: all of it but its secret.
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+pub(crate) struct Shown {
     id: WebhookId,
     url: String,
     patterns: Vec<Pattern>,
@@ -52,40 +55,49 @@ impl Shown {
     }
 }
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn list(call: Call) -> Result<Json<Vec<Shown>>, Failure> {
     let views = call.koor().webhooks(&call.caller).await?;
     let shown: Vec<_> = views.into_iter().map(|view| Shown::new(view.webhook, Some(view.pending))).collect();
     response::json(&shown)
 }
 
-pub(crate) async fn get(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn get(call: Call) -> Result<Json<Shown>, Failure> {
     let view = call.koor().webhook(&call.caller, &call.name(0)?).await?;
     response::json(&Shown::new(view.webhook, Some(view.pending)))
 }
 
-pub(crate) async fn create(mut call: Call) -> Result<Answer, Failure> {
-    let draft: WebhookDraft = call.object().await?;
+pub(crate) async fn create(
+    call: Call,
+    Object(draft): Object<WebhookDraft>,
+) -> Result<Written<Shown>, Failure> {
     let done = call.koor().execute(&call.caller, CreateWebhook::new(draft)?).await?;
     response::committed(&done.map(|webhook| Shown::new(webhook, Some(0))))
 }
 
-pub(crate) async fn delete(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn delete(call: Call) -> Result<Written<Deleted>, Failure> {
     let id: WebhookId = call.name(0)?;
     let done = call.koor().execute(&call.caller, DeleteWebhook(id.clone())).await?;
-    response::committed(&done.map(|()| json!({"deleted": id})))
+    response::committed(&done.map(|()| Deleted::of(&id)))
 }
 
-pub(crate) async fn test(call: Call) -> Result<Answer, Failure> {
+/// The webhook that was called.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Tested {
+    tested: WebhookId,
+    status: &'static str,
+}
+
+pub(crate) async fn test(call: Call) -> Result<Written<Tested>, Failure> {
     let id: WebhookId = call.name(0)?;
     let done = call.koor().test_webhook(&call.caller, &id).await?;
-    response::committed(&done.map(|()| json!({"tested": id, "status": "ok"})))
+    response::committed(&done.map(|()| Tested { tested: id, status: "ok" }))
 }
 
-pub(crate) async fn enable(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn enable(call: Call) -> Result<Written<Shown>, Failure> {
     let done = call.koor().execute(&call.caller, EnableWebhook(call.name(0)?)).await?;
     response::committed(&done.map(|webhook| Shown::new(webhook, None)))
 }
 
-pub(crate) async fn deliveries(call: Call) -> Result<Answer, Failure> {
+pub(crate) async fn deliveries(call: Call) -> Result<Json<Vec<Delivery>>, Failure> {
     response::json(&call.koor().deliveries(&call.caller, &call.name(0)?).await?)
 }

@@ -7,6 +7,7 @@ mod fields;
 mod findings;
 mod schema;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::document::{claims_to_be_contract, contract_parts};
@@ -18,7 +19,7 @@ pub use self::{
 use crate::domain::string_enum;
 
 /// One place where a payload is not what was promised.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Violation {
     /// Where, as `request.address.city`.
     pub path: String,

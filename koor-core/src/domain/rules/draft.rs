@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{MatchType, Rule, RuleSource, RuleStatus, Severity, builtin::Custom, matcher};
@@ -10,6 +11,7 @@ use crate::{
     error::Invalid,
     ids::{ProjectName, RuleId},
     pattern::Pattern,
+    schema::{Needs, OrEmpty},
 };
 
 /// Every rule of a request is compiled before any is stored: this many take about a second.
@@ -34,19 +36,29 @@ const MAX_GLOBS: usize = 100;
 /// A rule as a client writes it: everything optional, nothing checked.
 ///
 /// An absent text and an empty one are the same.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["rule_id", "pattern"]))]
 #[expect(missing_docs, reason = "the fields are those of Rule, as they were sent")]
 pub struct RuleDraft {
+    #[schemars(with = "Option<ProjectName>")]
     pub project: Option<String>,
+    #[schemars(with = "RuleId")]
     pub rule_id: Option<String>,
+    #[schemars(with = "Severity", transform = OrEmpty)]
     pub severity: Option<String>,
+    #[schemars(with = "MatchType", transform = OrEmpty)]
     pub match_type: Option<String>,
+    #[schemars(with = "String", length(min = 1, max = 8192))]
     pub pattern: Option<String>,
+    #[schemars(length(max = 4096))]
     pub message: Option<String>,
     pub stack: Option<String>,
+    #[schemars(with = "Option<Vec<Pattern>>", length(max = 100))]
     pub applies_to: Option<Vec<String>>,
+    #[schemars(with = "RuleSource", transform = OrEmpty)]
     pub source: Option<String>,
+    #[schemars(with = "RuleStatus", transform = OrEmpty)]
     pub status: Option<String>,
     pub proposed_by: Option<String>,
     pub context: Option<String>,

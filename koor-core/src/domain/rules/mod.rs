@@ -9,6 +9,7 @@ mod filter;
 mod matcher;
 mod scanner;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::draft::{MAX_RULES, MAX_WEIGHT, TOO_LARGE};
@@ -28,7 +29,7 @@ use crate::{
 pub const GLOBAL_PROJECT: &str = "_global";
 
 /// One rule of a project, in working order: whatever it names exists, and its pattern compiles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
     /// The project it belongs to; [`GLOBAL_PROJECT`] for all of them.
     pub project: ProjectName,

@@ -1,5 +1,6 @@
 //! Tasks as clients ask for them, and what they may hold.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     },
     error::Invalid,
     ids::{AgentName, ProjectName, TaskNumber, Version},
+    schema::{ChosenKey, FullLine, Line, Needs, Prose, Word},
 };
 
 /// What a result may take up; larger things belong into state.
@@ -25,31 +27,42 @@ const MAX_AFTER: usize = 500;
 const MAX_ATTEMPTS: u32 = 100;
 
 /// Another task: by its number, or by the key of one in the same array.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TaskReference {
     /// By its number.
     Number(TaskNumber),
     /// By its key.
-    Key(String),
+    Key(#[schemars(with = "ChosenKey")] String),
 }
 
 /// A task as a client writes it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "TaskDraft", transform = Needs(&["title"]))]
 #[expect(missing_docs, reason = "each field is that of the task")]
 pub struct TaskFields {
+    #[schemars(with = "FullLine")]
     pub title: String,
+    #[schemars(with = "Prose")]
     pub body: String,
+    #[schemars(with = "Option<Priority>")]
     pub priority: Option<u64>,
+    #[schemars(with = "Vec<Word>", length(max = 50))]
     pub labels: Vec<String>,
+    #[schemars(with = "Vec<Word>", length(max = 50))]
     pub needs: Vec<String>,
+    #[schemars(length(max = 500))]
     pub after: Vec<TaskReference>,
     pub parent: Option<TaskReference>,
+    #[schemars(with = "Option<Line>")]
     pub assignee: Option<String>,
     pub review: bool,
+    #[schemars(range(min = 1, max = 100))]
     pub max_attempts: Option<u32>,
+    #[schemars(with = "Option<Timestamp>")]
     pub not_before: Option<String>,
+    #[schemars(with = "Option<ChosenKey>")]
     pub key: Option<String>,
 }
 
@@ -131,23 +144,34 @@ impl TaskDraft {
 }
 
 /// Changes of a task as a client writes them. A field that is absent stays as it is; the outer `None` says so.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "TaskEdit", extend("minProperties" = 1))]
 #[expect(missing_docs, reason = "each field is that of the task")]
 pub struct TaskEditFields {
+    #[schemars(with = "Option<FullLine>")]
     pub title: Option<String>,
+    #[schemars(with = "Option<Prose>")]
     pub body: Option<String>,
+    #[schemars(with = "Option<Priority>")]
     pub priority: Option<u64>,
+    #[schemars(with = "Option<Vec<Word>>", length(max = 50))]
     pub labels: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<Word>>", length(max = 50))]
     pub needs: Option<Vec<String>>,
+    #[schemars(length(max = 500))]
     pub after: Option<Vec<TaskNumber>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<TaskNumber>")]
     pub parent: Option<Option<TaskNumber>>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<Line>")]
     pub assignee: Option<Option<String>>,
     pub review: Option<bool>,
+    #[schemars(range(min = 1, max = 100))]
     pub max_attempts: Option<u32>,
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<Timestamp>")]
     pub not_before: Option<Option<String>>,
 }
 

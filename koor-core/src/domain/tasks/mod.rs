@@ -8,6 +8,7 @@ mod saved;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -27,6 +28,7 @@ use crate::{
     domain::{LeaseTime, RawJson, agents::CallingAgent, string_enum},
     error::Invalid,
     ids::{AgentName, InstanceId, ProjectName, TaskNumber, Version},
+    schema::describe,
 };
 
 string_enum! {
@@ -67,6 +69,8 @@ impl fmt::Display for TaskId {
 #[serde(try_from = "u64", into = "u64")]
 pub struct Priority(u8);
 
+describe!(Priority: {"type": "integer", "minimum": 0, "maximum": 4});
+
 impl Priority {
     /// As a plain number.
     #[must_use]
@@ -99,7 +103,9 @@ impl From<Priority> for u64 {
 }
 
 /// A number that grows each time a task changes hands: who writes with an old one has lost its claim.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Fence(pub u64);
 
@@ -272,7 +278,7 @@ impl Task {
 }
 
 /// A note on a task; notes are never changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskNote {
     /// Its number within the task.
     pub id: u64,

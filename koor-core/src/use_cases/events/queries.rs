@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::select;
 
@@ -27,7 +28,7 @@ use crate::{
 const PRUNED_AT_ONCE: u64 = 2048;
 
 /// The events that arrived during a wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Waited {
     /// The events, oldest first.
     pub events: Vec<Event>,

@@ -1,5 +1,6 @@
 //! Agents come, say what they do, fall silent and go.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{Hash, InstanceId},
     ports::{Change, FactSet, InstanceChange},
+    schema::{FullLine, Line, Needs, Prose},
     use_cases::{
         leases::{release_leases_of_instance, want_leases_of_instance},
         messages::keep_name,
@@ -25,18 +27,24 @@ use crate::{
 };
 
 /// An agent as it introduces itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["name"]))]
 pub struct InstanceDraft {
     /// Its name: required.
+    #[schemars(with = "FullLine")]
     pub name: String,
     /// The project or directory that it works in.
+    #[schemars(with = "Line")]
     pub workspace: String,
     /// What it is about to do.
+    #[schemars(with = "Prose")]
     pub intent: String,
     /// The technology that it works with.
+    #[schemars(with = "Line")]
     pub stack: String,
     /// What it can be asked for.
+    #[schemars(with = "Vec<Line>", length(max = 200))]
     pub capabilities: Vec<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Messages are sent, shown, read and acknowledged.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,7 +31,7 @@ pub struct SendMessage {
 }
 
 /// A message that was sent, and to which agents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sent {
     /// The message.
     #[serde(flatten)]

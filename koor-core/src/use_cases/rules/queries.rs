@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// A file as a client sends it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FileToCheck {
     /// Its path or name.
@@ -34,11 +35,12 @@ pub struct FileToCheck {
     /// The technology it belongs to.
     pub stack: Option<String>,
     /// Rules to try on it, instead of those that are stored. They are checked like those of an import, and not kept.
+    #[schemars(length(max = 5000))]
     pub rules: Option<Vec<RuleDraft>>,
 }
 
 /// What a check of a file found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Validation {
     /// The project whose rules were held against it.
     pub project: ProjectName,

@@ -1,5 +1,6 @@
 //! Tasks as clients see them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// A claim as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is that of the claim")]
 pub struct ClaimView {
     pub instance_id: InstanceId,
@@ -24,7 +25,8 @@ pub struct ClaimView {
 }
 
 /// A task as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Task")]
 #[expect(missing_docs, reason = "each field is that of the task")]
 pub struct TaskView {
     pub project: ProjectName,
@@ -102,7 +104,7 @@ impl TaskView {
 }
 
 /// How many tasks a project has, as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(
     missing_docs,
     reason = "each field counts the tasks that stand there; `ready` are some of the open ones"

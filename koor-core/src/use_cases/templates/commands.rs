@@ -1,5 +1,6 @@
 //! Templates are made, replaced, deleted and applied.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{DocumentKey, MAX_RESTORED, ProjectName, SpecKey, TemplateId},
     ports::{Change, FactSet, TemplateChange},
+    schema::{FullLine, Line, Needs, OrEmpty},
     use_cases::{
         rules::import,
         specs::SchemaCheck,
@@ -31,20 +33,26 @@ const TAKEN: &str = "capture";
 const TAGS: usize = 100;
 
 /// A template as a client sends it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["name"]))]
 pub struct TemplateDraft {
     /// Its id.
+    #[schemars(with = "TemplateId")]
     pub id: String,
     /// What people call it.
+    #[schemars(with = "FullLine")]
     pub name: String,
     /// What it is good for.
+    #[schemars(with = "Line")]
     pub description: String,
     /// What its data is; `rules`, unless told.
+    #[schemars(with = "TemplateKind", transform = OrEmpty)]
     pub kind: String,
     /// What it holds.
     pub data: Option<RawJson>,
     /// To find it by.
+    #[schemars(with = "Vec<Line>", length(max = 100))]
     pub tags: Vec<String>,
 }
 

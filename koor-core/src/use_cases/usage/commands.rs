@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
@@ -16,31 +17,42 @@ use crate::{
     error::{Error, Invalid},
     ids::UsageId,
     ports::Change,
+    schema::{FullLine, Line, Needs},
 };
 
 /// A record as a client sends it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["provider", "model"]))]
 pub struct UsageDraft {
     /// Whose model it is.
+    #[schemars(with = "FullLine")]
     pub provider: String,
     /// Which model.
+    #[schemars(with = "FullLine")]
     pub model: String,
     /// Which instance called it.
+    #[schemars(with = "Line")]
     pub instance_id: String,
     /// For which project.
+    #[schemars(with = "Line")]
     pub project: String,
     /// Tokens sent.
     #[serde(deserialize_with = "whole_number")]
+    #[schemars(range(min = 0))]
     pub tokens_in: i64,
     /// Tokens received.
     #[serde(deserialize_with = "whole_number")]
+    #[schemars(range(min = 0))]
     pub tokens_out: i64,
     /// What it cost.
+    #[schemars(range(min = 0))]
     pub cost_usd: f64,
     /// What kind of call it was; `completion`, unless told.
+    #[schemars(with = "Line")]
     pub request_type: String,
     /// A label of the caller's own.
+    #[schemars(with = "Line")]
     pub session_tag: String,
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks are made, switched on again and deleted.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -15,17 +16,22 @@ use crate::{
     ids::WebhookId,
     pattern::Pattern,
     ports::{Change, FactSet, WebhookChange},
+    schema::{Needs, WebUrl},
 };
 
 /// A webhook as a client asks for it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = Needs(&["id", "url"]))]
 pub struct WebhookDraft {
     /// Its id.
+    #[schemars(with = "WebhookId")]
     pub id: String,
     /// Where it is called.
+    #[schemars(with = "WebUrl")]
     pub url: String,
     /// What it wants; everything, unless told.
+    #[schemars(with = "Vec<Pattern>", length(max = 100))]
     pub patterns: Vec<String>,
     /// What its calls are signed with.
     pub secret: String,
