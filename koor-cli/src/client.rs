@@ -14,10 +14,11 @@ use ureq::{
     http::{HeaderMap, Response},
     tls::{Certificate, RootCerts, TlsConfig},
 };
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     exit::{self, Failure},
+    loopback::is_loopback,
     settings::client::ClientSettings,
 };
 
@@ -158,15 +159,6 @@ impl Client {
             "{server} answers {status} with {kind} where a Koor server answers in JSON: is there a proxy in front of it, or \
              another program?"
         ))
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

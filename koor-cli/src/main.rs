@@ -11,6 +11,7 @@ mod global;
 mod input;
 mod listen;
 mod log;
+mod loopback;
 mod mcp_files;
 mod open_files;
 mod output;

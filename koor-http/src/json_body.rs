@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> Objects<T> {
 
 /// An object, or an array of them.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, inline)]
 pub(crate) enum OneOrMany<T> {
     /// An object.
     One(T),

@@ -6,6 +6,7 @@
 //!
 //! One static table names every route; the router, `Allow`, the `OpenAPI` document and [`endpoints`] all read it.
 
+mod accept;
 mod app;
 mod assets;
 mod auth;

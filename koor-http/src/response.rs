@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::{
+    accept,
     body::{Body, Tally},
     error::Failure,
 };
@@ -177,17 +178,12 @@ fn packs(headers: &HeaderMap) -> bool {
 /// Whether `Accept-Encoding` asks for gzip: by name, or by `*`, and not with a weight of zero.
 fn wants_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
-    for value in headers.get_all(ACCEPT_ENCODING) {
-        for coding in value.to_str().unwrap_or_default().split(',') {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            let weight = weight.trim().strip_prefix("q=").map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
-                    return weight > 0.0;
-                }
-                "*" => any = weight > 0.0,
-                _ => {}
-            }
+    for (coding, weight) in accept::listed(headers, &ACCEPT_ENCODING) {
+        if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            return weight > 0.0;
+        }
+        if coding == "*" {
+            any = weight > 0.0;
         }
     }
     any

@@ -45,8 +45,10 @@ pub(crate) struct EventStream(pub(crate) Answer);
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct StreamedEvent {
-    id: String,
-    event: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<EventKind>,
     /// An Event, or a gap, as JSON.
     data: String,
 }

@@ -3,7 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
+
+use crate::loopback::is_loopback;
 
 /// Names become folders, topics and keys: this leaves room in each of them.
 const MAX_NAME: usize = 64;
@@ -347,12 +349,8 @@ impl Project {
     /// `host:port` of the server, when it is one that this machine can start.
     pub(crate) fn on_loopback(&self) -> Option<String> {
         let url = Url::parse(&self.server).ok().filter(|url| url.scheme() == "http" && url.path() == "/")?;
-        let loopback = match url.host()? {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        };
-        loopback.then(|| format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80)))
+        is_loopback(&url)
+            .then(|| format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80)))
     }
 }
 

@@ -255,6 +255,7 @@ pub enum Step {
 
 /// A message with all its receipts, by recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "MessageReceipts")]
 pub struct Delivered {
     /// The message.
     #[serde(flatten)]
@@ -291,6 +292,7 @@ impl Delivered {
 
 /// A message in a box, with what became of it there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ListedMessage")]
 pub struct Listed {
     /// The message.
     #[serde(flatten)]

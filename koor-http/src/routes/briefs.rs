@@ -10,6 +10,7 @@ use koor_core::{domain::briefs::Brief, ids::Cursor};
 use tokio::select;
 
 use crate::{
+    accept,
     body::Body,
     error::Failure,
     query_value::query,
@@ -63,14 +64,13 @@ pub(crate) async fn get(call: Call, query: BriefQuery) -> Result<Json<Brief>, Fa
     Ok(answer)
 }
 
-/// Whether the client asks for text: the first kind that it names of the two there are.
+/// Whether the client asks for text: of the two kinds there are, the one with the greater weight, or the first.
 fn wants_text(headers: &HeaderMap) -> bool {
-    let kinds = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let named = kinds
-        .flat_map(|value| value.split(','))
-        .map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    let mut known = named.filter(|kind| ["text/plain", "text/*", "application/json"].contains(kind));
-    known.next().is_some_and(|kind| kind != "application/json")
+    let known = accept::listed(headers, &ACCEPT).filter(|(kind, weight)| {
+        ["text/plain", "text/*", "application/json"].contains(kind) && *weight > 0.0
+    });
+    let best = known.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.is_some_and(|(kind, _)| kind != "application/json")
 }
 
 #[cfg(test)]
@@ -85,6 +85,8 @@ mod tests {
             ("*/*", false),
             ("application/json, text/plain", false),
             ("text/html, text/plain, */*", true),
+            ("text/plain;q=0.5, application/json", false),
+            ("application/json;q=0, text/plain;q=0.1", true),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static(accept));

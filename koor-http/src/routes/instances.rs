@@ -76,29 +76,29 @@ pub(crate) async fn register(
     response::committed(&done.map(|Registered { instance, token }| WithToken { instance, token }))
 }
 
-/// An instance and its status, or that its heartbeat was taken.
+/// An instance and its status.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct InstanceState<S> {
+pub(crate) struct InstanceState {
     id: InstanceId,
-    status: S,
+    status: InstanceStatus,
 }
 
-pub(crate) async fn activate(call: Call) -> Result<Written<InstanceState<InstanceStatus>>, Failure> {
+pub(crate) async fn activate(call: Call) -> Result<Written<InstanceState>, Failure> {
     let done = call.koor().execute(&call.caller, ActivateInstance(id(&call)?)).await?;
     response::committed(&done.map(|instance| InstanceState { id: instance.id, status: instance.status }))
 }
 
-pub(crate) async fn heartbeat(call: Call) -> Result<Json<InstanceState<Taken>>, Failure> {
+pub(crate) async fn heartbeat(call: Call) -> Result<Json<Heartbeat>, Failure> {
     let id = id(&call)?;
     call.koor().heartbeat(&call.caller, id).await?;
-    response::json(&InstanceState { id, status: Taken::Ok })
+    response::json(&Heartbeat { id, status: "ok" })
 }
 
-/// What a heartbeat is answered with.
+/// That the heartbeat of an instance was noted.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Taken {
-    Ok,
+pub(crate) struct Heartbeat {
+    id: InstanceId,
+    status: &'static str,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

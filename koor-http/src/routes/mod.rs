@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod briefs;
+pub(crate) mod claims;
 pub(crate) mod compliance;
 pub(crate) mod contracts;
 pub(crate) mod events;

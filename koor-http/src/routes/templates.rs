@@ -7,7 +7,7 @@ use koor_core::{
         templates::{Template, TemplateKind, TemplateSummary},
     },
     ids::{ProjectName, TemplateId},
-    schema::{FullLine, Line, Needs, OrEmpty},
+    schema::{FullLine, Line, Needs, OrEmpty, Prose},
     use_cases::{CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft},
 };
 use schemars::JsonSchema;
@@ -107,7 +107,7 @@ pub(crate) struct CaptureBody {
     project: String,
     #[schemars(with = "TemplateKind", transform = OrEmpty)]
     kind: String,
-    #[schemars(with = "Line")]
+    #[schemars(with = "Prose")]
     description: String,
     #[schemars(with = "Vec<Line>", length(max = 100))]
     tags: Vec<String>,

@@ -8,11 +8,12 @@ use std::{
 };
 
 use koor_store_sqlite::check_database;
-use url::{Host, Url};
+use url::Url;
 
 use super::findings::{Finding, Findings};
 use crate::{
     exit::Failure,
+    loopback::is_loopback,
     settings::{client::ClientSettings, file},
 };
 
@@ -29,12 +30,7 @@ pub(super) fn look(settings: &ClientSettings, answers: bool, findings: &mut Find
 }
 
 fn is_local(server: &str) -> bool {
-    match Url::parse(server).ok().as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    Url::parse(server).is_ok_and(|url| is_loopback(&url))
 }
 
 /// Where the data is, as far as the environment, `settings.json` or a database in this directory say.

@@ -41,7 +41,7 @@ const MAX_GLOBS: usize = 100;
 #[schemars(transform = Needs(&["rule_id", "pattern"]))]
 #[expect(missing_docs, reason = "the fields are those of Rule, as they were sent")]
 pub struct RuleDraft {
-    #[schemars(with = "Option<ProjectName>")]
+    #[schemars(description = "Ignored where the path names a project.")]
     pub project: Option<String>,
     #[schemars(with = "RuleId")]
     pub rule_id: Option<String>,
@@ -56,9 +56,11 @@ pub struct RuleDraft {
     pub stack: Option<String>,
     #[schemars(with = "Option<Vec<Pattern>>", length(max = 100))]
     pub applies_to: Option<Vec<String>>,
-    #[schemars(with = "RuleSource", transform = OrEmpty)]
+    #[schemars(description = "local, learned or external; ignored in a proposal.")]
     pub source: Option<String>,
-    #[schemars(with = "RuleStatus", transform = OrEmpty)]
+    #[schemars(
+        description = "proposed, accepted or rejected, where a project's rules are replaced; else ignored."
+    )]
     pub status: Option<String>,
     pub proposed_by: Option<String>,
     pub context: Option<String>,

@@ -14,6 +14,7 @@ use crate::{
 
 /// A claim as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Claim")]
 #[expect(missing_docs, reason = "each field is that of the claim")]
 pub struct ClaimView {
     pub instance_id: InstanceId,

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{DocumentKey, MAX_RESTORED, ProjectName, SpecKey, TemplateId},
     ports::{Change, FactSet, TemplateChange},
-    schema::{FullLine, Line, Needs, OrEmpty},
+    schema::{FullLine, Line, Needs, OrEmpty, Prose},
     use_cases::{
         rules::import,
         specs::SchemaCheck,
@@ -38,13 +38,13 @@ const TAGS: usize = 100;
 #[schemars(transform = Needs(&["name"]))]
 pub struct TemplateDraft {
     /// Its id.
-    #[schemars(with = "TemplateId")]
+    #[schemars(description = "Ignored where the path names the template.")]
     pub id: String,
     /// What people call it.
     #[schemars(with = "FullLine")]
     pub name: String,
     /// What it is good for.
-    #[schemars(with = "Line")]
+    #[schemars(with = "Prose")]
     pub description: String,
     /// What its data is; `rules`, unless told.
     #[schemars(with = "TemplateKind", transform = OrEmpty)]
