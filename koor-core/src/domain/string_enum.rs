@@ -9,13 +9,13 @@ macro_rules! string_enum {
         { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }, $choice:literal
     ) => {
         $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-        )]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
         }
+
+        crate::schema::describe!($name: {"type": "string", "enum": [$($word),+]});
 
         impl $name {
             /// The word for it.

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, domain::line, error::Invalid, ids::UsageId, page::TimeRange};
+use crate::{
+    clock::Timestamp, domain::line, error::Invalid, ids::UsageId, page::TimeRange, schema::describe,
+};
 
 /// One call, or a batch of them, to a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,7 +87,7 @@ impl UsageFilter {
 }
 
 /// What usage is summed up by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupBy {
     /// By project.
@@ -98,6 +100,11 @@ pub enum GroupBy {
     /// By the callers' own label.
     SessionTag,
 }
+
+describe!(GroupBy: {
+    "type": "string",
+    "enum": (["project", "instance", "model", "session_tag"]),
+});
 
 impl GroupBy {
     /// As it is written.
