@@ -154,16 +154,10 @@ impl Failure {
 
     /// An error stood in its way: it and what caused it.
     pub(crate) fn caused_by(error: &(dyn StdError + 'static)) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let said = error.to_string();
-            // Some errors say their cause themselves.
-            if !text.ends_with(&said) {
-                text = format!("{text}: {said}");
-            }
-            cause = error.source();
-        }
+        let text = match koor_core::causes(error) {
+            causes if causes.is_empty() => error.to_string(),
+            causes => format!("{error}: {causes}"),
+        };
         Self::refused(text)
     }
 

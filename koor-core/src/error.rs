@@ -12,10 +12,17 @@ use crate::{
     ports::StoreError,
 };
 
-/// The causes below an error, outermost first, for one line of a log.
+/// The causes below an error, outermost first, in one line. Left out is a cause that the error above it has said already.
 pub fn causes(error: &dyn StdError) -> String {
-    let causes = iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let (mut above, mut causes) = (error.to_string(), Vec::new());
+    for cause in iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source()) {
+        let text = cause.to_string();
+        if !above.ends_with(&text) {
+            causes.push(text.clone());
+        }
+        above = text;
+    }
+    causes.join(": ")
 }
 
 /// Why a command or a query did not do what it was asked.
