@@ -183,6 +183,20 @@ test("a claim that is about to end is stuck; a task in review waits for you", ()
     await settled(page);
   }));
 
+test("the page of an agent shows what it has in hand", () =>
+  scene({}, async ({ server, page }) => {
+    const backend = await agent(server, "backend");
+    await page.goto(`${server.dashboard}/agents/${backend.id}`);
+    await page.getByRole("heading", { level: 1, name: "backend" }).waitFor();
+    const hand = page.locator("section", { has: page.getByRole("heading", { name: "In hand" }) });
+    assert.equal(await hand.isVisible(), false);
+    await server.call("POST", `/api/tasks/${PROJECT}`, [{ title: "Mine" }, { title: "For me", assignee: "backend" }]);
+    await server.call("POST", `/api/tasks/${PROJECT}/claim`, { number: 1 }, { by: backend.id });
+    await lease(server, backend, "src/slots");
+    await server.call("POST", "/api/messages", { to: [`${PROJECT}/backend`], body: "Hello" });
+    for (const text of ["Mine", "For me", "src/slots", "1 unread message"]) await hand.getByText(text).waitFor();
+  }));
+
 test("an agent that signs in with its own token sees its own inbox, and no other", () =>
   scene({ server: { token: "s3cret" }, forgive: /40[13]/ }, async ({ server, page }) => {
     const backend = await server.call("POST", "/api/instances/register", { name: "backend", workspace: PROJECT });

@@ -1,6 +1,7 @@
 // Audit: who changed what, with what outcome; and whether the record is whole.
 
 import { get, withQuery } from "../api.js";
+import { ACTIONS } from "../audit-actions.js";
 import { h, replace } from "../dom.js";
 import { count, moment, plural, shortId } from "../format.js";
 import { debounce, throttle } from "../timing.js";
@@ -11,59 +12,6 @@ import { toast } from "../components/toast.js";
 
 const PAGE = 100;
 const MOST = 10_000;
-const ACTIONS = [
-  "state.put",
-  "state.rollback",
-  "state.delete",
-  "spec.put",
-  "spec.rollback",
-  "spec.delete",
-  "instance.register",
-  "instance.activate",
-  "instance.deregister",
-  "instance.capabilities",
-  "instance.intent",
-  "instance.token",
-  "task.create",
-  "task.update",
-  "task.claim",
-  "task.release",
-  "task.done",
-  "task.fail",
-  "task.approve",
-  "task.reject",
-  "task.cancel",
-  "task.reopen",
-  "task.note",
-  "task.expire",
-  "lease.take",
-  "lease.release",
-  "lease.break",
-  "lease.expire",
-  "message.send",
-  "message.ack",
-  "rule.propose",
-  "rule.accept",
-  "rule.reject",
-  "rule.delete",
-  "rules.put",
-  "rules.import",
-  "webhook.create",
-  "webhook.delete",
-  "webhook.enable",
-  "webhook.test",
-  "template.create",
-  "template.update",
-  "template.delete",
-  "template.apply",
-  "llm.usage",
-  "liveness.check",
-  "compliance.run",
-  "metrics.reset",
-  "backup.create",
-  "backup.restore",
-  "backup.import",
-];
 const FILTERS = ["actor", "action", "resource", "outcome", "from", "to"];
 
 export async function open(ctx) {

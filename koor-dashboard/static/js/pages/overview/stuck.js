@@ -22,7 +22,7 @@ const URGENT = 20;
 // So many of each kind are shown; the rest is a number and a link.
 const SHOWN = 5;
 
-/** The panel: its element, and `load(instances, signal)`, which reads it anew. */
+/** The panel: its element, which is hidden while nothing is stuck, and `load(signal)`, which reads it anew. */
 export function stuckPanel() {
   const body = h("ul.decisions");
   const number = h("span.badge.count", { hidden: true });
@@ -33,7 +33,7 @@ export function stuckPanel() {
   );
   element.classList.add("stuck");
   element.hidden = true;
-  // Messages that wait for no one any more: their receipts never change back.
+  // Messages that every recipient has dealt with: their receipts never change back.
   const settled = new Set();
 
   async function load(signal) {
