@@ -6,6 +6,7 @@ mod commands;
 mod flags;
 mod plain;
 mod run;
+mod task_tokens;
 #[cfg(unix)]
 mod terminal;
 mod workflow;

@@ -28,16 +28,14 @@ fn mcp(workspace: &Path) -> Mcp {
     })
 }
 
-/// The number that instructions keep in a file, 0 if there is none.
-fn cursor(worker: &Worker, file: &str) -> String {
-    fs::read_to_string(worker.directory.join(file)).unwrap_or_else(|_| "0".to_owned())
-}
-
-/// Waits as the instructions say, and keeps the cursor as they say.
-fn wait(worker: &Worker, file: &str) -> Vec<Value> {
-    let answer = json_of(&worker.run(&["events wait"], &[("CURSOR", &cursor(worker, file))]));
-    fs::write(worker.directory.join(file), answer["cursor"].to_string()).unwrap();
-    answer["events"].as_array().unwrap().clone()
+/// Waits by a command of the instructions while another agent does something; what the command printed.
+fn woken(worker: &Worker, parts: &[&str], meanwhile: impl FnOnce()) -> String {
+    thread::scope(|scope| {
+        let (directory, command) = (&worker.directory, worker.command(parts, &[]));
+        let waiting = scope.spawn(move || shell(directory, &command));
+        meanwhile();
+        waiting.join().unwrap().ok().to_owned()
+    })
 }
 
 #[expect(clippy::too_many_lines, reason = "it is one story, in the order in which it happens")]
@@ -66,7 +64,7 @@ fn play(server: &Server, token: Option<&str>) {
     }
     controller.run(&["contract --help"], &[]).ok();
 
-    // setup agents, at the frontend: there is no task yet, so it waits.
+    // setup agents, at the frontend: there is no task yet, so it waits, and is woken by its own task only.
     frontend.run(&["activate"], &[]).ok();
     let seen = mcp(&frontend.directory).call("discover_instances", &json!({"name": "frontend"}));
     assert_eq!(
@@ -74,36 +72,21 @@ fn play(server: &Server, token: Option<&str>) {
         Some(1),
         "{seen}"
     );
-    let none = frontend.run(&["state get"], &[]);
-    assert_eq!((none.code, none.out.as_str()), (1, ""));
-    assert!(none.err.contains("key not found"), "{}", none.err);
-    assert_eq!(json_of(&frontend.run(&["events history"], &[])), json!([]));
-    let nothing = frontend.command(&["events wait"], &[("CURSOR", "0"), ("100s", "1s")]);
+    let nothing = frontend.command(&["next"], &[("100s", "1s")]);
     let nothing = shell(&frontend.directory, &nothing);
-    assert_eq!(nothing.code, 1);
-    assert!(nothing.err.contains("no event within"), "{}", nothing.err);
-    // Others' tasks are none of its business, whether they are there before it waits or after.
-    let assign = |agent: &str, task: &str| {
-        let values = [("AGENT", agent), ("TASK_ID", task)];
-        controller.run(&["state set"], &values).ok();
-        controller.run(&["events publish", ".task "], &values).ok();
+    assert_eq!((nothing.code, nothing.out.as_str()), (1, ""));
+    assert!(nothing.err.contains("no task for this agent"), "{}", nothing.err);
+    let assign = |agent: &str, title: &str| {
+        let values = [("AGENT", agent), ("TITLE", title)];
+        json_of(&controller.run(&["task add", "--review --body"], &values))
     };
-    assign("backend", "1");
-    let woken = thread::scope(|scope| {
-        let command = frontend.command(&["events wait"], &[("CURSOR", "0")]);
-        let directory = &frontend.directory;
-        let waiting = scope.spawn(move || shell(directory, &command));
-        assign("frontend", "1");
-        json_of(&waiting.join().unwrap())
-    });
-    assert_eq!(woken["events"].as_array().unwrap().len(), 1, "{woken}");
-    assert_eq!(woken["events"][0]["topic"], "truck-wash.controller.frontend.task");
-    assert_eq!(woken["events"][0]["source"], "controller");
-    fs::write(frontend.directory.join(".koor-cursor"), woken["cursor"].to_string()).unwrap();
-    let task = json_of(&frontend.run(&["state get"], &[]));
-    assert_eq!(task, json!({"id": 1, "title": "…", "details": "…", "done_when": "…"}));
+    assign("backend", "List of trucks");
+    let task = woken(&frontend, &["next"], || drop(assign("frontend", "Page of trucks")));
+    assert!(task.contains("Truck-Wash/2: Page of trucks\nWhat to do, what it may rely on."), "{task}");
+    // With a task in hand, it is told that one again.
+    assert!(frontend.run(&["next"], &[]).ok().contains("Truck-Wash/2: Page of trucks"));
 
-    // It does it: rules say what is wrong with it.
+    // It does it: rules say what is wrong with it, and no other agent edits what it has leased.
     let page = frontend.directory.join("page.templ");
     fs::write(&page, "@templ.Raw(comment)\n").unwrap();
     let broken = frontend.run(&["validate"], &[("FILE", "page.templ")]);
@@ -111,47 +94,64 @@ fn play(server: &Server, token: Option<&str>) {
     assert!(broken.out.contains("page.templ:1: error goth-no-raw-html:"), "{}", broken.out);
     fs::write(&page, "{ comment }\n").unwrap();
     frontend.run(&["validate"], &[("FILE", "page.templ")]).ok();
-    let done = json_of(&frontend.run(&["events publish", ".done "], &[("TASK_ID", "1")]));
-    assert_eq!((&done["source"], &done["data"]["task"]), (&json!("frontend"), &json!(1)));
-    // From now on, `next` finds that the task is done, and waits.
-    let last = json_of(&frontend.run(&["events history"], &[]));
-    assert_eq!(last[0]["data"]["task"], task["id"]);
+    frontend.run(&["lease take"], &[("PATH", "docs/api.md")]).ok();
+    let refused = backend.run(&["lease take"], &[("PATH", "docs/api.md")]);
+    assert!(refused.code == 1 && refused.err.contains("is held by frontend"), "{refused:?}");
 
-    // next, at the controller.
-    let reports = wait(&controller, "status/cursor");
-    assert_eq!(reports, [done]);
-    for look in ["instances list", "state list", "rules list"] {
-        let listed = json_of(&controller.run(&[look], &[]));
-        assert!(!listed.as_array().unwrap().is_empty(), "{look}: {listed}");
-    }
-    json_of(&controller.run(&["state get"], &[("AGENT", "frontend")]));
+    // It asks; the controller hears of it, and answers; the answer waits for the frontend.
+    frontend.run(&["msg send"], &[]).ok();
+    let news = controller.run(&["brief"], &[]);
+    assert!(news.ok().contains("message from Truck-Wash/frontend"), "{news:?}");
+    let asked = json_of(&controller.run(&["msg inbox"], &[]));
+    assert_eq!(asked[0]["body"], "what you need, and why");
+    let id = asked[0]["id"].to_string();
+    controller.run(&["msg send"], &[("AGENT", "frontend"), ("MESSAGE", &id)]).ok();
+    let answer = json_of(&frontend.run(&["msg inbox"], &[]));
+    assert_eq!(
+        (&answer[0]["reply_to"], &answer[0]["from"]),
+        (&asked[0]["id"], &json!("Truck-Wash/controller"))
+    );
 
-    // Requests, and what comes of them.
-    for answer in ["yes", "no"] {
-        let asked = json_of(&frontend.run(&["events publish", ".request "], &[]));
-        let requests = wait(&controller, "status/cursor");
-        assert_eq!(requests, std::slice::from_ref(&asked));
-        let request = asked["id"].to_string();
-        let values = [("AGENT", "frontend"), ("REQUEST_ID", request.as_str())];
-        controller.run(&["events publish", &format!(".{answer} ")], &values).ok();
-        let answers = wait(&frontend, ".koor-cursor");
-        assert_eq!(answers.len(), 1, "{answers:?}");
-        assert_eq!(answers[0]["topic"], format!("truck-wash.controller.frontend.{answer}"));
-        assert_eq!(answers[0]["data"]["request"], asked["id"]);
-    }
-    // A cursor of another log, or one that pruning has passed, is mended as the instructions say.
-    let expired = frontend.run(&["events wait"], &[("CURSOR", "999999")]);
-    assert_eq!(expired.code, 1);
-    assert!(expired.err.contains("cursor expired"), "{}", expired.err);
-    let expired: Value = serde_json::from_str(&expired.err).unwrap();
-    let mended = (expired["oldest"].as_u64().unwrap() - 1).to_string();
-    let kept = json_of(&frontend.run(&["events wait"], &[("CURSOR", &mended)]));
-    assert_eq!(kept["events"].as_array().unwrap().len(), 3, "{kept}");
-    for share in ["state list", "specs list", "contract list"] {
-        frontend.run(&[share], &[]).ok();
-    }
+    // It reports; next, at the controller, is a review, which sends it back once.
+    let reported = frontend.run(&["done"], &[]);
+    assert!(reported.ok().contains("Truck-Wash/2 review"), "{reported:?}");
+    let news = controller.run(&["brief"], &[]);
+    assert!(news.ok().contains("koor task approve 2"), "{news:?}");
+    assert_eq!(json_of(&controller.run(&["task show"], &[("NUMBER", "2")]))["status"], "review");
+    let again = woken(&frontend, &["next"], || {
+        controller.run(&["task reject"], &[("NUMBER", "2")]).ok();
+    });
+    assert!(again.contains("Truck-Wash/2: Page of trucks"), "{again}");
+    frontend.run(&["done"], &[]).ok();
+    let after = [("AGENT", "frontend"), ("TITLE", "Form"), ("NUMBER", "2")];
+    let held_back = json_of(&controller.run(&["task add", "--after"], &after));
+    assert_eq!(held_back["blocked_by"], json!([2]));
+    let form = woken(&frontend, &["next"], || {
+        controller.run(&["task approve"], &[("NUMBER", "2")]).ok();
+    });
+    assert!(form.contains("Truck-Wash/3: Form"), "{form}");
 
-    // Who registers again is who it was.
+    // What it can't do goes to another agent.
+    frontend.run(&["fail"], &[("WHY", "no")]).ok();
+    controller.run(&["task edit"], &[("NUMBER", "3"), ("AGENT", "backend")]).ok();
+    let plan = controller.directory.join("tasks.jsonl");
+    fs::write(
+        &plan,
+        "{\"title\": \"Mail\", \"key\": \"mail\"}\n{\"title\": \"Send it\", \"after\": [\"mail\"]}\n",
+    )
+    .unwrap();
+    controller.run(&["task import"], &[("FILE", "tasks.jsonl")]).ok();
+    let tree = controller.run(&["task tree"], &[]);
+    assert!(tree.ok().contains("Send it"), "{tree:?}");
+    for (agent, numbers) in [("frontend", vec![2]), ("backend", vec![1, 3])] {
+        let listed = json_of(&controller.run(&["task list", agent], &[]));
+        let found: Vec<u64> =
+            listed.as_array().unwrap().iter().map(|task| task["number"].as_u64().unwrap()).collect();
+        assert_eq!(found, numbers, "{agent}");
+    }
+    frontend.run(&["contract list"], &[]).ok();
+
+    // An agent that registers again is the one that it was.
     let id = |worker: &Worker| {
         let text = fs::read_to_string(worker.directory.join("settings.json")).unwrap();
         serde_json::from_str::<Value>(&text).unwrap()["instance_id"].clone()
@@ -166,10 +166,10 @@ fn play(server: &Server, token: Option<&str>) {
         assert_eq!(id(worker), before);
     }
     backend.run(&["activate"], &[]).ok();
-    assert_eq!(json_of(&backend.run(&["state get"], &[]))["id"], 1);
+    assert!(backend.run(&["next"], &[]).ok().contains("Truck-Wash/1: List of trucks"));
 
-    // Everybody is there, as they are called.
-    let there = json_of(&controller.run(&["instances list"], &[]));
+    // Each is there, as it is called.
+    let there = server_site(server, token).get("/api/instances").gives(200);
     let mut names: Vec<(&str, &str)> = there
         .as_array()
         .unwrap()
@@ -180,6 +180,55 @@ fn play(server: &Server, token: Option<&str>) {
     assert_eq!(names, [("backend", "active"), ("controller", "active"), ("frontend", "active")]);
     assert_eq!(frontend.left(), [""; 0], "a command that was not run");
     assert_eq!(controller.left(), [""; 0], "a command that was not run");
+}
+
+fn server_site(server: &Server, token: Option<&str>) -> Site {
+    match token {
+        Some(token) => server.site().with("Authorization", &format!("Bearer {token}")),
+        None => server.site(),
+    }
+}
+
+/// What workspaces of earlier versions were told to do: tasks in state keys, reports as events, a cursor in a file.
+#[test]
+fn a_project_on_state_keys_goes_on_as_before() {
+    let server = Server::start();
+    let directory = TempDir::new().unwrap();
+    let args =
+        ["init", "--project", "Truck-Wash", "--agent", "frontend:goth", "--yes", "--server", &server.api];
+    run(koor(), directory.path(), &args).ok();
+    let controller = directory.path().join("truck-wash-controller");
+    let frontend = directory.path().join("truck-wash-frontend");
+    // It was made by an earlier version.
+    let text = fs::read_to_string(frontend.join("AGENTS.md")).unwrap();
+    let (head, rest) = text.split_once("## Your stack").unwrap();
+    let (first, _) = head.split_once('\n').unwrap();
+    fs::write(frontend.join("AGENTS.md"), format!("{first}\n# frontend: of old\n\n## Your stack{rest}"))
+        .unwrap();
+    fs::write(frontend.join(".gitignore"), "/koor-cli\n/settings.json\n/.koor-cursor\n").unwrap();
+    fs::write(frontend.join(".koor-cursor"), "7").unwrap();
+
+    let say = |place: &Path, line: &str| shell(place, &format!("./koor-cli {line}")).ok().to_owned();
+    say(&controller, r#"state set Truck-Wash/frontend-task --data '{"id": 1, "title": "Page"}'"#);
+    say(&controller, r#"events publish truck-wash.controller.frontend.task --data '{"task": 1}'"#);
+    let told = say(&frontend, "events wait 'truck-wash.controller.frontend.*' --since 0 --timeout 100s");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["events"][0]["data"]["task"], 1);
+    let task = say(&frontend, "state get Truck-Wash/frontend-task");
+    assert_eq!(serde_json::from_str::<Value>(&task).unwrap()["title"], "Page");
+    say(&frontend, r#"events publish truck-wash.frontend.done --data '{"task": 1, "summary": "there"}'"#);
+    let reports = say(&controller, "events wait 'truck-wash.*.done' --since 0 --timeout 100s");
+    assert_eq!(serde_json::from_str::<Value>(&reports).unwrap()["events"][0]["source"], "frontend");
+
+    // The same command again brings the instructions of today, and takes nothing away.
+    run(koor(), directory.path(), &args).ok();
+    let now = fs::read_to_string(frontend.join("AGENTS.md")).unwrap();
+    assert_eq!(now, text);
+    let ignored = fs::read_to_string(frontend.join(".gitignore")).unwrap();
+    assert!(ignored.starts_with("/koor-cli\n/settings.json\n/.koor-cursor\n"), "{ignored}");
+    assert!(ignored.lines().any(|line| line == "/.koor/"), "{ignored}");
+    assert_eq!(fs::read_to_string(frontend.join(".koor-cursor")).unwrap(), "7");
+    say(&controller, "task add 'Form' --assignee frontend");
+    assert!(say(&frontend, "next").contains("Truck-Wash/1: Form"));
 }
 
 #[test]

@@ -12,7 +12,10 @@ use crate::wizard::{
 const SERVERS_OWN: &str = "the-servers-own";
 
 /// What an agent's instructions may cost each time that they are read.
-const MOST_TOKENS: usize = 1_200;
+const MOST_TOKENS: usize = 500;
+
+/// What the controller's may.
+const MOST_CONTROLLER_TOKENS: usize = 800;
 
 /// Every stack, with each of its databases.
 fn stacks() -> Vec<Stack> {
@@ -82,7 +85,7 @@ fn golden(name: &str, text: &str) {
 }
 
 #[test]
-fn every_file_of_every_stack_is_as_it_was_when_somebody_last_looked() {
+fn every_file_of_every_stack_is_as_it_was_when_it_was_last_reviewed() {
     let mut controllers = BTreeSet::new();
     for stack in stacks() {
         let name = match stack.database() {
@@ -111,7 +114,7 @@ fn the_instructions_of_an_agent_are_short() {
         for token in [None, Some("s3cret")] {
             let files = planned(stack, token);
             for (folder, most) in
-                [("truck-wash-frontend", MOST_TOKENS), ("truck-wash-controller", MOST_TOKENS)]
+                [("truck-wash-frontend", MOST_TOKENS), ("truck-wash-controller", MOST_CONTROLLER_TOKENS)]
             {
                 let path = format!("{folder}/AGENTS.md");
                 let file = files.iter().find(|file| file.path == path).unwrap();
