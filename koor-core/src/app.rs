@@ -64,6 +64,11 @@ impl CommitObserver for Live {
         self.instances.forget(events);
         self.hub.announce(events);
     }
+
+    fn reset(&self, last: Cursor) {
+        self.instances.clear();
+        self.hub.reset(last);
+    }
 }
 
 /// Puts a [`Koor`] together.
@@ -112,7 +117,7 @@ impl Builder {
         let last = read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
         let hub = Arc::new(Hub::new(last, self.settings.tail_events, self.settings.tail_bytes));
         let live = Arc::new(Live { hub, instances: InstanceCache::default() });
-        self.store.committer().set_commit_observer(Arc::clone(&live) as Arc<dyn CommitObserver>);
+        self.store.committer().set_commit_observer(Arc::clone(&live) as Arc<dyn CommitObserver>, last);
         let started = self.clock.now();
         Ok(Koor {
             inner: Arc::new(Inner {
@@ -270,6 +275,12 @@ impl Koor {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// Since when all that is heard of an instance is known here. Where several servers share the store, each keeps what it hears
+    /// to itself for a moment: nothing is certain.
+    pub(crate) fn hears_all_since(&self) -> Timestamp {
+        if self.inner.store.servers() > 1 { self.now() } else { self.inner.started }
     }
 
     /// For how long this core has been open.

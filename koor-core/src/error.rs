@@ -189,7 +189,12 @@ impl Error {
             Self::SchemaViolations { .. } => ErrorKind::Unprocessable,
             Self::CursorExpired { .. } | Self::CursorBeyond { .. } => ErrorKind::Gone,
             Self::StaleCheck(_) | Self::Store(StoreError::Busy) => ErrorKind::Busy,
-            Self::Store(StoreError::Full { .. } | StoreError::Closed) => ErrorKind::Unavailable,
+            Self::Store(
+                StoreError::Full { .. }
+                | StoreError::Closed
+                | StoreError::Unreachable
+                | StoreError::Unresolved,
+            ) => ErrorKind::Unavailable,
             Self::Randomness(_)
             | Self::Store(StoreError::Backend { .. } | StoreError::Corrupt { .. } | StoreError::NotFetched) => {
                 ErrorKind::Internal

@@ -97,6 +97,8 @@ impl Told<'_> {
 struct Head {
     last: Cursor,
     closed: bool,
+    /// Counts the logs: another one when the log has gone back.
+    log: u64,
 }
 
 pub(crate) struct Hub {
@@ -176,7 +178,7 @@ impl Hub {
         let tail = Tail { frames: VecDeque::new(), before: last, weight: 0, most_events, most_weight };
         Self {
             tail: RwLock::new(tail),
-            head: watch::Sender::new(Head { last, closed: false }),
+            head: watch::Sender::new(Head { last, closed: false, log: 0 }),
             webhooks: watch::Sender::new(false),
             audience: Arc::default(),
         }
@@ -196,6 +198,20 @@ impl Hub {
         if events.iter().any(|event| about_webhooks(&event.topic)) {
             self.webhooks.send_modify(|_| ());
         }
+    }
+
+    /// Forgets what is held: the log is another one now, and ends there.
+    pub(crate) fn reset(&self, last: Cursor) {
+        {
+            let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
+            tail.frames.clear();
+            (tail.weight, tail.before) = (0, last);
+        }
+        self.head.send_modify(|head| {
+            head.last = last;
+            head.log += 1;
+        });
+        self.webhooks.send_modify(|_| ());
     }
 
     /// Tells every subscriber that nothing will follow.
@@ -249,8 +265,10 @@ pub struct Subscription {
     /// How many events of the log it takes at a time, as far as is known.
     takes: usize,
     cpu: CpuLimiter,
-    /// What to say first: that the place to read on from is not one of this log.
-    initial_gap: Option<Gap>,
+    /// The log that the cursor is known to be a place of; `None` while that has to be asked.
+    log: Option<u64>,
+    /// Where the log ended when this began.
+    began: Cursor,
     /// Its place among those who are counted.
     _guard: Option<Arc<()>>,
 }
@@ -265,12 +283,11 @@ impl Subscription {
         cpu: CpuLimiter,
     ) -> Self {
         let head = hub.head.subscribe();
-        let last = hub.last();
-        // A place beyond the end is of another log, as when a server began anew: waiting for the ids to come round
-        // would lose everything in between without a word.
-        let initial_gap =
-            since.filter(|since| *since > last).map(|_| Gap { missed: 0, resume_from: last.next().get() });
-        let cursor = since.filter(|since| *since <= last).unwrap_or(last);
+        let Head { last, log, .. } = *head.borrow();
+        let cursor = since.unwrap_or(last);
+        // A place beyond the end may be one that another server of the same store has announced already, or one of another
+        // log.
+        let log = (cursor <= last).then_some(log);
         let seat = Some(Arc::clone(&hub.audience));
         Self {
             store,
@@ -281,7 +298,8 @@ impl Subscription {
             told: Cursor::START,
             takes: usize::MAX,
             cpu,
-            initial_gap,
+            log,
+            began: last,
             _guard: seat,
         }
     }
@@ -367,7 +385,10 @@ impl Subscription {
         most: usize,
         each: &mut impl FnMut(Told<'_>) -> ControlFlow<()>,
     ) -> Result<bool, Error> {
-        if let Some(gap) = self.initial_gap.take() {
+        let log = self.head.borrow().log;
+        if self.log != Some(log)
+            && let Some(gap) = self.check_place(log).await?
+        {
             // There is nothing behind it to break off from.
             _ = each(Told::Gap(gap));
             return Ok(true);
@@ -400,6 +421,22 @@ impl Subscription {
         }
         self.takes = if enough { taken } else { self.takes.saturating_mul(2) };
         Ok(!deliveries.is_empty())
+    }
+
+    /// Looks whether the cursor is a place of that log. If not, goes on from where the log ended: waiting for the ids to come round would
+    /// lose everything in between without a word.
+    async fn check_place(&mut self, log: u64) -> Result<Option<Gap>, Error> {
+        let last = crate::execute::read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
+        let is_first_look = self.log.replace(log).is_none();
+        // What came of a log that has gone back may differ from what is there now, even where the ids are the same.
+        let resume_after = match is_first_look {
+            true if self.cursor <= last => return Ok(None),
+            true => self.began,
+            false => last,
+        };
+        self.cursor = resume_after;
+        self.told = self.told.min(resume_after);
+        Ok(Some(Gap { missed: 0, resume_from: resume_after.next().get() }))
     }
 
     /// Lends what is in the tail; answers whether there was anything, or `None` if what comes next is no longer there.

@@ -77,10 +77,15 @@ impl InstanceCache {
             event.topic.as_str().starts_with("$instance.") || event.topic.as_str() == "$backup.restored"
         };
         if events.iter().any(touched) {
-            let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            entries.by_id.clear();
-            entries.by_token.clear();
-            entries.changes += 1;
+            self.clear();
         }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        entries.by_id.clear();
+        entries.by_token.clear();
+        entries.changes += 1;
     }
 }

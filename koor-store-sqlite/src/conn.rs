@@ -168,6 +168,8 @@ impl Conn {
                 StoreError::Backend { .. }
                 | StoreError::Corrupt { .. }
                 | StoreError::Closed
+                | StoreError::Unreachable
+                | StoreError::Unresolved
                 | StoreError::NotFetched => Failure::Other,
             });
         }

@@ -17,7 +17,7 @@ use common::{ask, open, put_one, walk};
 use koor_core::{
     CommandContext, Error, Invalid,
     domain::events::Event,
-    ids::Version,
+    ids::{Cursor, Version},
     ports::{CommitObserver, Store, StoreError, StoreHealth, StoreResult},
     testkit::bare::{change, document, key, store_error},
 };
@@ -410,6 +410,10 @@ impl CommitObserver for Seen {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.ids.lock().unwrap().extend(events.iter().map(|event| event.id.get()));
     }
+
+    fn reset(&self, last: Cursor) {
+        assert_eq!(last, Cursor::START, "this log never goes back");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -417,7 +421,7 @@ async fn observers_learn_of_what_is_durable_in_order_and_before_the_writers() {
     let directory = TempDir::new().unwrap();
     let store = Arc::new(open(directory.path()).await);
     let seen = Arc::new(Seen::default());
-    store.committer().set_commit_observer(seen.clone());
+    store.committer().set_commit_observer(seen.clone(), Cursor::START);
     let jobs: Vec<_> = (0..600)
         .map(|n| {
             let (store, seen) = (store.clone(), seen.clone());

@@ -12,7 +12,7 @@ mod pruning;
 mod tasks;
 mod webhooks;
 
-use std::{sync::Arc, time::Duration};
+use std::{future, sync::Arc, time::Duration};
 
 use tokio::{select, sync::watch, task::JoinSet};
 
@@ -42,7 +42,7 @@ impl Jobs {
         jobs.every(koor, "liveness", After(Duration::ZERO), liveness::EVERY, liveness::turn);
         let compliance_every = koor.settings().compliance_every;
         jobs.every(koor, "compliance", After(compliance_every), compliance_every, compliance::turn);
-        jobs.every(koor, "activity", After(FLUSH_EVERY), FLUSH_EVERY, activity::turn);
+        jobs.every_server(koor, "activity", After(FLUSH_EVERY), FLUSH_EVERY, activity::turn);
         // At once: claims may have ended while the server was down.
         jobs.every(koor, "tasks", After(Duration::ZERO), tasks::EVERY, tasks::turn);
         // At once: what ended while the server was down must not be held until the first pause is over.
@@ -65,22 +65,51 @@ impl Jobs {
         }
     }
 
-    /// Does `turn` first after that time, and then whenever so much time has passed since the last one ended.
+    /// Does `turn` first after that time, and then whenever so much time has passed since the last one ended. Where several
+    /// servers share the store, only one of them does.
     fn every<F, T>(&mut self, koor: &Koor, name: &'static str, first: After, pause: Duration, turn: F)
     where
+        F: Fn(Koor) -> T + Copy + Send + Sync + 'static,
+        T: Future<Output = Result<(), Error>> + Send,
+    {
+        let leadership = Leadership(koor.inner.store.leadership());
+        self.repeat(koor, name, leadership, (first, pause), turn);
+    }
+
+    /// The same, on every server that shares the store.
+    fn every_server<F, T>(&mut self, koor: &Koor, name: &'static str, first: After, pause: Duration, turn: F)
+    where
+        F: Fn(Koor) -> T + Copy + Send + Sync + 'static,
+        T: Future<Output = Result<(), Error>> + Send,
+    {
+        self.repeat(koor, name, Leadership(None), (first, pause), turn);
+    }
+
+    fn repeat<F, T>(
+        &mut self,
+        koor: &Koor,
+        name: &'static str,
+        leadership: Leadership,
+        (first, pause): (After, Duration),
+        turn: F,
+    ) where
         F: Fn(Koor) -> T + Copy + Send + Sync + 'static,
         T: Future<Output = Result<(), Error>> + Send,
     {
         let (koor, stopping) = (koor.clone(), self.stopping.subscribe());
         let clock = Arc::clone(&self.clock);
         self.tasks.spawn(supervise(name, clock, move || {
-            let (koor, mut stopping) = (koor.clone(), stopping.clone());
+            let (koor, mut stopping, mut leadership) = (koor.clone(), stopping.clone(), leadership.clone());
             async move {
                 let mut failures = FailureLog::of(name);
                 let After(mut wait) = first;
                 loop {
+                    let its_turn = async {
+                        koor.inner.clock.sleep(wait).await;
+                        leadership.held().await;
+                    };
                     select! {
-                        () = koor.inner.clock.sleep(wait) => {}
+                        () = its_turn => {}
                         () = told_to_stop(&mut stopping) => return,
                     }
                     wait = pause;
@@ -92,16 +121,54 @@ impl Jobs {
 
     fn follow(&mut self, koor: &Koor) {
         let (koor, stopping) = (koor.clone(), self.stopping.subscribe());
+        let leadership = Leadership(koor.inner.store.leadership());
         let clock = Arc::clone(&self.clock);
         self.tasks.spawn(supervise("webhooks", clock, move || {
-            let (koor, mut stopping) = (koor.clone(), stopping.clone());
+            let (koor, mut stopping, mut leadership) = (koor.clone(), stopping.clone(), leadership.clone());
+            let deliver = async move {
+                loop {
+                    leadership.held().await;
+                    select! {
+                        () = webhooks::run(koor.clone()) => return,
+                        // Calls under way are dropped, and made again by the server that leads now.
+                        () = leadership.lost() => {}
+                    }
+                }
+            };
             async move {
                 select! {
-                    () = webhooks::run(koor) => {}
+                    () = deliver => {}
                     () = told_to_stop(&mut stopping) => {}
                 }
             }
         }));
+    }
+}
+
+/// Whether this server does the background work; always, where no other can.
+#[derive(Clone)]
+struct Leadership(Option<watch::Receiver<bool>>);
+
+impl Leadership {
+    /// Waits until this server leads.
+    async fn held(&mut self) {
+        self.wait_for(true).await;
+    }
+
+    /// Waits until another server may lead.
+    async fn lost(&mut self) {
+        match &self.0 {
+            Some(_) => self.wait_for(false).await,
+            None => future::pending().await,
+        }
+    }
+
+    async fn wait_for(&mut self, wanted: bool) {
+        let Some(leads) = &mut self.0 else { return };
+        if leads.wait_for(|leads| *leads == wanted).await.is_err() {
+            // The store is closed, and nothing is left to do.
+            future::pending::<()>().await;
+        }
     }
 }
 

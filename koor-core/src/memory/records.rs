@@ -36,6 +36,12 @@ impl InstanceRegistry for Snapshot<'_> {
         Ok(found)
     }
 
+    fn instance_tokens(&mut self) -> StoreResult<Vec<(InstanceId, Hash)>> {
+        let mut tokens: Vec<_> = self.0.tokens.iter().map(|(token, id)| (*id, *token)).collect();
+        tokens.sort_unstable_by_key(|(id, _)| *id);
+        Ok(tokens)
+    }
+
     fn instance_count(&mut self) -> StoreResult<u64> {
         Ok(self.0.instances.len() as u64)
     }

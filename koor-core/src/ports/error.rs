@@ -30,6 +30,14 @@ pub enum StoreError {
         /// `disk full`, `read-only` and the like: fit for a client to read.
         reason: &'static str,
     },
+    /// The technology behind the store cannot be reached. Nothing was done.
+    #[error("the store cannot be reached now; nothing was done, try again later")]
+    Unreachable,
+    /// The connection was lost while a commit was under way, and it could not be found out what became of it.
+    #[error(
+        "the connection to the store was lost: the change may or may not have been made, so look before you try again"
+    )]
+    Unresolved,
     /// The store has been shut.
     #[error("the store is closed")]
     Closed,

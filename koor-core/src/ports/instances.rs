@@ -17,6 +17,9 @@ pub trait InstanceRegistry {
     /// Matching instances, last seen first; those seen at the same moment, by id.
     fn instances(&mut self, filter: &InstanceFilter) -> StoreResult<Vec<Instance>>;
 
+    /// The hash of each instance's token, by instance: for copies.
+    fn instance_tokens(&mut self) -> StoreResult<Vec<(InstanceId, Hash)>>;
+
     /// How many are registered.
     fn instance_count(&mut self) -> StoreResult<u64>;
 }

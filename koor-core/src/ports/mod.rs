@@ -37,7 +37,7 @@ mod webhooks;
 pub use audit::AuditLog;
 pub use backend::{Backend, Basis, Outcome};
 pub use change::Change;
-pub use commit::{CommitObserver, Commits, Committer, GroupCommit, StoreHealth};
+pub use commit::{CommitFeed, CommitObserver, Commits, Committer, GroupCommit, StoreHealth};
 pub(crate) use commit::{Job, Ran, View};
 pub use compliance::{ComplianceLog, RunChange};
 pub use error::{StoreError, StoreResult};

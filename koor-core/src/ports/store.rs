@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::{
     domain::state::Document,
@@ -36,6 +37,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many bytes it takes up.
     async fn size(&self) -> StoreResult<u64>;
+
+    /// Whether this server is the one that does background work, where several servers share the store; `None` where none
+    /// can, so that this one does it all.
+    fn leadership(&self) -> Option<watch::Receiver<bool>> {
+        None
+    }
+
+    /// How many servers share the store now, this one included.
+    fn servers(&self) -> u64 {
+        1
+    }
 
     /// Finishes what is queued, takes on nothing more, and leaves everything in order. Everything that was answered is
     /// kept without this call, too.

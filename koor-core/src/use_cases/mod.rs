@@ -6,6 +6,7 @@ mod backup;
 mod briefs;
 mod compliance;
 mod contracts;
+mod copy;
 mod events;
 mod expiry;
 mod identity;
@@ -25,6 +26,7 @@ mod webhooks;
 pub use backup::{CreateBackup, RestoreBackup, Restored};
 pub use compliance::RecordRuns;
 pub use contracts::{ContractSummary, ContractTest, TestRequest};
+pub use copy::{Copied, CopyError, copy_store};
 pub use events::{History, HistoryJson, PublishEvent, Waited};
 pub use import::{Imported, Takeover, Unfit};
 pub use instances::{

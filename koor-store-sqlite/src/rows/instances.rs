@@ -23,6 +23,7 @@ macro_rules! instance {
 const SELECT: &str = concat!(instance!(), "WHERE id = ?");
 const SELECT_BY_TOKEN: &str = concat!(instance!(), "WHERE token_hash = ?");
 const SELECT_ALL: &str = concat!(instance!(), "ORDER BY last_seen DESC, id");
+const SELECT_TOKENS: &str = "SELECT id, token_hash FROM instance WHERE token_hash IS NOT NULL ORDER BY id";
 const COUNT: &str = "SELECT count(*) AS n FROM instance";
 const PUT: &str = "INSERT INTO instance (id, name, workspace, intent, stack, capabilities, status, registered_at, \
     last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
@@ -62,6 +63,12 @@ impl InstanceRegistry for Snapshot<'_> {
         let mut instances = self.conn.rows(Statement::new("list instances", SELECT_ALL), TABLE, read)?;
         instances.retain(|instance| filter.matches(instance));
         Ok(instances)
+    }
+
+    fn instance_tokens(&mut self) -> StoreResult<Vec<(InstanceId, Hash)>> {
+        self.conn.rows(Statement::new("list tokens", SELECT_TOKENS), TABLE, |row| {
+            Ok((InstanceId::from_bytes(row.bytes("id")?), Hash::from_bytes(row.bytes("token_hash")?)))
+        })
     }
 
     fn instance_count(&mut self) -> StoreResult<u64> {

@@ -15,9 +15,12 @@ use tokio::sync::{
 use super::{
     group::GroupCommit,
     job::{Job, Request},
-    shared::{CommitObserver, Commits, Shared, StoreHealth},
+    shared::{CommitFeed, CommitObserver, Commits, Shared, StoreHealth},
 };
-use crate::ports::{Backend, StoreError, StoreResult};
+use crate::{
+    ids::Cursor,
+    ports::{Backend, StoreError, StoreResult},
+};
 
 /// How requests reach the loop.
 enum Way {
@@ -94,9 +97,15 @@ impl Committer {
         }
     }
 
-    /// Names the one that learns of commits from now on. Events of earlier commits are in the log.
-    pub fn set_commit_observer(&self, observer: Arc<dyn CommitObserver>) {
-        self.shared.set_observer(observer);
+    /// Names the one that learns of commits from now on: of events after `last`. Earlier ones are in the log.
+    pub fn set_commit_observer(&self, observer: Arc<dyn CommitObserver>, last: Cursor) {
+        self.shared.set_observer(observer, last);
+    }
+
+    /// The way to tell the observer what other servers have committed to the same store.
+    #[must_use]
+    pub fn feed(&self) -> CommitFeed {
+        CommitFeed(Arc::clone(&self.shared))
     }
 
     /// Whether changes can be committed now; tries to, where the last attempt failed.

@@ -16,7 +16,10 @@ use super::{
     shared::Shared,
     view::View,
 };
-use crate::ports::{Backend, Basis, Change, EventChange, FactSet, Outcome, StoreError, StoreResult};
+use crate::{
+    ids::EventId,
+    ports::{Backend, Basis, Change, EventChange, FactSet, Outcome, StoreError, StoreResult},
+};
 
 /// What one commit carries at most: with more, the first of them would wait too long for the last.
 const MAX_BATCH: usize = 512;
@@ -118,6 +121,9 @@ impl<B: Backend> GroupCommit<B> {
         match error {
             // Another program has the database: each job alone would wait as long as all of them did.
             StoreError::Busy => settle(jobs, || Err(StoreError::Busy)),
+            StoreError::Unreachable => settle(jobs, || Err(StoreError::Unreachable)),
+            // Done again, what was done would be done twice.
+            StoreError::Unresolved => settle(jobs, || Err(StoreError::Unresolved)),
             error if jobs.len() == 1 => {
                 if let Some(job) = jobs.pop() {
                     job.settle(Err(error));
@@ -176,7 +182,7 @@ impl<B: Backend> GroupCommit<B> {
         }
         let point = view.point();
         let changes = view.into_changes();
-        if changes.is_empty() {
+        if changes.is_empty() && !(basis == Basis::Newest && self.backend.has_other_writers()) {
             if basis == Basis::Locked {
                 self.backend.rollback().await;
             }
@@ -186,12 +192,35 @@ impl<B: Backend> GroupCommit<B> {
             Outcome::Committed => {}
             Outcome::Stale => return Err(Failure::Stale),
         }
+        if changes.is_empty() {
+            return Ok(());
+        }
         let audited = changes.iter().any(|change| matches!(change, Change::AppendAudit(_)));
         let events = changes.into_iter().filter_map(|change| match change {
             Change::Event(EventChange::Append(event) | EventChange::Restore(event)) => Some(event),
             _ => None,
         });
-        self.shared.note_commit(&events.collect::<Vec<_>>(), audited, ran);
+        let mut events: Vec<_> = events.collect();
+        if let Some(first) = events.first()
+            && let Err(error) = self.announce_others(first.id).await
+        {
+            // Whatever follows the log for this store will announce these with those before them.
+            tracing::warn!(%error, "cannot read what other servers committed before");
+            events.clear();
+        }
+        self.shared.note_commit(&events, audited, ran);
+        Ok(())
+    }
+
+    /// Announces the events of other servers that come before the first of a commit.
+    async fn announce_others(&mut self, first: EventId) -> StoreResult<()> {
+        while let Some(after) = self.shared.announced().filter(|last| last.next() < first) {
+            let others = self.backend.events_between(after, first).await?;
+            if others.is_empty() {
+                return Ok(());
+            }
+            self.shared.announce(&others);
+        }
         Ok(())
     }
 

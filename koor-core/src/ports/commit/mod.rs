@@ -14,5 +14,5 @@ mod view;
 pub use committer::Committer;
 pub use group::GroupCommit;
 pub(crate) use job::{Job, Ran};
-pub use shared::{CommitObserver, Commits, StoreHealth};
+pub use shared::{CommitFeed, CommitObserver, Commits, StoreHealth};
 pub(crate) use view::View;

@@ -99,7 +99,7 @@ impl Koor {
             let is_last = due.len() < AT_ONCE;
             let (mut alive, mut over) = (Vec::new(), Vec::new());
             for held in self.up_to_date(due) {
-                match judge(held.ends_at(), held.last_seen, self.inner.started, until) {
+                match judge(held.ends_at(), held.last_seen, self.hears_all_since(), until) {
                     Verdict::Renewed(_) => alive.push(held),
                     // Looked at again in the next round.
                     Verdict::Uncertain => {}

@@ -68,7 +68,7 @@ impl Koor {
             let Some(claim) = &task.claim else { continue };
             let heard = self.inner.activity.last_seen(claim.instance_id);
             let last_seen = heard.max(stored.get(&claim.instance_id).copied());
-            match judge(claim.ends_at(last_seen), last_seen, self.inner.started, now) {
+            match judge(claim.ends_at(last_seen), last_seen, self.hears_all_since(), now) {
                 Verdict::Renewed(ends) => drop(renewed.insert(task.id(), (claim.fence, ends))),
                 Verdict::Uncertain => {}
                 Verdict::Ended => {
