@@ -13,7 +13,8 @@ const NOT_IN_THE_CORE: [&str; 9] =
     ["hyper", "hyper-util", "http", "sqlx", "clap", "tungstenite", "tokio-tungstenite", "ureq", "rmcp"];
 
 /// The adapters: each knows the core, and none knows another.
-const ADAPTERS: [&str; 4] = ["koor-store-sqlite", "koor-http", "koor-mcp", "koor-dashboard"];
+const ADAPTERS: [&str; 5] =
+    ["koor-store-sqlite", "koor-store-postgres", "koor-http", "koor-mcp", "koor-dashboard"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new().manifest_path("../Cargo.toml").exec().unwrap()
@@ -70,18 +71,27 @@ fn adapters_know_the_core_and_not_each_other() {
 #[test]
 fn the_command_line_is_the_one_place_that_knows_them_all() {
     let metadata = metadata();
-    let users: Vec<&str> = metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| built_from(&metadata, &package.name).contains("koor-store-sqlite"))
-        .map(|package| package.name.as_str())
-        .collect();
-    assert_eq!(users, ["koor-cli"]);
+    for store in ["koor-store-sqlite", "koor-store-postgres"] {
+        let users: Vec<&str> = metadata
+            .workspace_packages()
+            .into_iter()
+            .filter(|package| built_from(&metadata, &package.name).contains(store))
+            .map(|package| package.name.as_str())
+            .collect();
+        assert_eq!(users, ["koor-cli"], "{store}");
+    }
 }
 
 /// Crates without a cycle among their modules.
-const WITHOUT_CYCLES: [&str; 6] =
-    ["koor-bench", "koor-cli", "koor-core", "koor-http", "koor-mcp", "koor-store-sqlite"];
+const WITHOUT_CYCLES: [&str; 7] = [
+    "koor-bench",
+    "koor-cli",
+    "koor-core",
+    "koor-http",
+    "koor-mcp",
+    "koor-store-postgres",
+    "koor-store-sqlite",
+];
 
 #[test]
 fn modules_do_not_depend_on_each_other_in_a_circle() {

@@ -1,0 +1,340 @@
+//! `task`, `task_after`, `task_note` and `task_project`.
+
+use std::{borrow::Cow, sync::Arc};
+
+use koor_core::{
+    clock::Timestamp,
+    domain::tasks::{
+        ReadyQuery, Task, TaskColumn, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskMove, TaskNote,
+        TaskOrder,
+    },
+    ids::{AgentName, InstanceId, ProjectName, TaskNumber},
+    ports::{StoreResult, TaskChange, TaskRepo},
+};
+
+use crate::{
+    conn::{Conn, Row, int, limit},
+    rows::as_json,
+    snapshot::Snapshot,
+    statement::{Selection, Statement, escape},
+};
+
+const TABLE: &str = "task";
+const NOTES: &str = "task_note";
+const COUNTS: &str = "task_project";
+
+macro_rules! task {
+    ($rest:literal) => {
+        concat!("SELECT task.number, task.data FROM task ", $rest)
+    };
+}
+
+const SELECT: &str = task!("WHERE project = $1 AND number = $2");
+const SELECT_BY_KEY: &str = task!("WHERE project = $1 AND key = $2");
+const SELECT_AFTER: &str = task!("WHERE (project, number) > ($1, $2) ORDER BY project, number LIMIT $3");
+const SELECT_READY: &str = task!(
+    "WHERE project = $1 AND assignee = $2 AND claimable AND needs <@ $3 AND labels @> $4 \
+     ORDER BY priority, number LIMIT $5"
+);
+const SELECT_DUE: &str =
+    task!("WHERE delayed AND not_before <= $1 ORDER BY not_before, project, number LIMIT $2");
+const SELECT_DUE_OF: &str =
+    task!("WHERE project = $1 AND delayed AND not_before <= $2 ORDER BY not_before, number LIMIT $3");
+const SELECT_ENDING: &str = task!("WHERE expires_at <= $1 ORDER BY expires_at, project, number LIMIT $2");
+const SELECT_HELD: &str = task!("WHERE holder = $1 ORDER BY project, number");
+const SELECT_DEPENDENTS: &str = task!(
+    "JOIN task_after AS link ON task.project = link.project AND task.number = link.number \
+     WHERE link.project = $1 AND link.before = $2 ORDER BY task.number"
+);
+const SELECT_CHILDREN: &str = task!("WHERE project = $1 AND parent = $2 ORDER BY number");
+/// A recursive query may name itself once, so both kinds of links are one join.
+const SELECT_LINKS: &str = "WITH RECURSIVE waits_for (number) AS (SELECT $2::bigint UNION \
+    SELECT link.number FROM waits_for CROSS JOIN LATERAL \
+        (SELECT unnest(after) AS number FROM task WHERE project = $1 AND number = waits_for.number UNION ALL \
+         SELECT part.number FROM task AS part WHERE part.project = $1 AND part.parent = waits_for.number) AS link) \
+    SELECT task.number, task.after, task.parent FROM waits_for \
+    JOIN task ON task.project = $1 AND task.number = waits_for.number";
+const SELECT_NOTES: &str = "SELECT id, author, text, created_at FROM task_note \
+    WHERE project = $1 AND number = $2 AND id > $3 ORDER BY id LIMIT $4";
+
+macro_rules! counts {
+    () => {
+        "SELECT project, last, blocked, delayed, claimable, claimed, review, done, failed, cancelled FROM task_project "
+    };
+}
+const SELECT_COUNTS: &str = concat!(counts!(), "WHERE project = $1");
+const SELECT_ALL_COUNTS: &str = concat!(counts!(), "ORDER BY project");
+
+const PUT: &str = "INSERT INTO task (project, number, status, priority, claimable, delayed, not_before, assignee, parent, \
+    key, holder, held_by, expires_at, after, labels, needs, data) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+    ON CONFLICT (project, number) DO UPDATE SET status = excluded.status, priority = excluded.priority, \
+    claimable = excluded.claimable, delayed = excluded.delayed, not_before = excluded.not_before, \
+    assignee = excluded.assignee, parent = excluded.parent, key = excluded.key, holder = excluded.holder, \
+    held_by = excluded.held_by, expires_at = excluded.expires_at, after = excluded.after, labels = excluded.labels, \
+    needs = excluded.needs, data = excluded.data";
+/// Both together leave the links that the array names, and touch only those that differ.
+const DROP_LINKS: &str = "DELETE FROM task_after WHERE project = $1 AND number = $2 AND before <> ALL($3)";
+const ADD_LINKS: &str = "INSERT INTO task_after (project, before, number) \
+    SELECT $1, before, $2 FROM unnest($3::bigint[]) AS before ON CONFLICT DO NOTHING";
+const COUNT: &str = "INSERT INTO task_project AS counts (project, last, blocked, delayed, claimable, claimed, review, done, \
+    failed, cancelled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (project) DO UPDATE SET \
+    last = greatest(counts.last, excluded.last), blocked = counts.blocked + excluded.blocked, \
+    delayed = counts.delayed + excluded.delayed, claimable = counts.claimable + excluded.claimable, \
+    claimed = counts.claimed + excluded.claimed, review = counts.review + excluded.review, \
+    done = counts.done + excluded.done, failed = counts.failed + excluded.failed, \
+    cancelled = counts.cancelled + excluded.cancelled";
+/// The columns of [`COUNT`], in its order.
+const COLUMNS: [TaskColumn; 8] = [
+    TaskColumn::Blocked,
+    TaskColumn::Delayed,
+    TaskColumn::Claimable,
+    TaskColumn::Claimed,
+    TaskColumn::Review,
+    TaskColumn::Done,
+    TaskColumn::Failed,
+    TaskColumn::Cancelled,
+];
+const APPEND_NOTE: &str =
+    "INSERT INTO task_note (project, number, id, author, created_at, text) VALUES ($1, $2, $3, $4, $5, $6)";
+
+fn read(row: Row<'_>) -> StoreResult<Arc<Task>> {
+    row.json("data").map(Arc::new)
+}
+
+fn read_note(row: Row<'_>) -> StoreResult<TaskNote> {
+    Ok(TaskNote {
+        id: row.count("id")?,
+        author: row.text("author")?,
+        text: row.text("text")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn read_links(row: Row<'_>) -> StoreResult<TaskLinks> {
+    let number = |number: i64| u64::try_from(number).ok().and_then(TaskNumber::new).ok_or("out of range");
+    let parent: Option<i64> = row.get("parent")?;
+    Ok(TaskLinks {
+        number: row.number("number", TaskNumber::new)?,
+        after: row
+            .read("after", |after: Vec<i64>| after.into_iter().map(number).collect::<Result<_, _>>())?,
+        parent: parent.map(|_| row.number("parent", TaskNumber::new)).transpose()?,
+    })
+}
+
+fn read_counts(row: Row<'_>) -> StoreResult<TaskCounts> {
+    Ok(TaskCounts {
+        project: row.read("project", |project: &str| ProjectName::new(project))?,
+        last: row.count("last")?,
+        blocked: row.count("blocked")?,
+        delayed: row.count("delayed")?,
+        claimable: row.count("claimable")?,
+        claimed: row.count("claimed")?,
+        review: row.count("review")?,
+        done: row.count("done")?,
+        failed: row.count("failed")?,
+        cancelled: row.count("cancelled")?,
+    })
+}
+
+impl TaskRepo for Snapshot<'_> {
+    fn task(&mut self, id: &TaskId) -> StoreResult<Option<Arc<Task>>> {
+        self.conn.row(of("read a task", SELECT, id), TABLE, read)
+    }
+
+    fn task_by_key(&mut self, project: &ProjectName, key: &str) -> StoreResult<Option<Arc<Task>>> {
+        let statement =
+            Statement::new("find a task by its key", SELECT_BY_KEY).bind(project.as_str()).bind_text(key);
+        self.conn.row(statement, TABLE, read)
+    }
+
+    fn tasks(
+        &mut self,
+        project: &ProjectName,
+        filter: &TaskFilter,
+        order: TaskOrder,
+        limit: usize,
+    ) -> StoreResult<Vec<Arc<Task>>> {
+        list(self.conn, project, filter, order, limit)
+    }
+
+    fn tasks_after(&mut self, after: Option<&TaskId>, most: usize) -> StoreResult<Vec<Arc<Task>>> {
+        let (project, number) = after.map_or(("", 0), |id| (id.project.as_str(), int(id.number.get())));
+        let statement =
+            Statement::new("read all tasks", SELECT_AFTER).bind(project).bind(number).bind(limit(most));
+        self.conn.rows(statement, TABLE, read)
+    }
+
+    fn task_notes(&mut self, id: &TaskId, after: u64, most: usize) -> StoreResult<Vec<TaskNote>> {
+        let statement = of("list notes", SELECT_NOTES, id).bind(int(after)).bind(limit(most));
+        self.conn.rows(statement, NOTES, read_note)
+    }
+
+    fn task_counts(&mut self, project: &ProjectName) -> StoreResult<Option<TaskCounts>> {
+        let statement = Statement::new("count the tasks of a project", SELECT_COUNTS).bind(project.as_str());
+        self.conn.row(statement, COUNTS, read_counts)
+    }
+
+    fn all_task_counts(&mut self) -> StoreResult<Vec<TaskCounts>> {
+        self.conn.rows(Statement::new("count tasks by project", SELECT_ALL_COUNTS), COUNTS, read_counts)
+    }
+
+    fn ready_tasks(&mut self, query: &ReadyQuery, most: usize) -> StoreResult<Vec<Arc<Task>>> {
+        let statement = Statement::new("find the next tasks", SELECT_READY)
+            .bind(query.project.as_str())
+            .bind(query.assignee.as_ref().map_or("", AgentName::as_str))
+            .bind(escaped(&query.capabilities))
+            .bind(escaped(&query.labels))
+            .bind(limit(most));
+        self.conn.rows(statement, TABLE, read)
+    }
+
+    fn due_tasks(
+        &mut self,
+        project: Option<&ProjectName>,
+        now: Timestamp,
+        most: usize,
+    ) -> StoreResult<Vec<Arc<Task>>> {
+        let statement = match project {
+            Some(project) => {
+                Statement::new("find due tasks of a project", SELECT_DUE_OF).bind(project.as_str())
+            }
+            None => Statement::new("find due tasks", SELECT_DUE),
+        };
+        self.conn.rows(statement.bind(now.millis()).bind(limit(most)), TABLE, read)
+    }
+
+    fn ending_claims(&mut self, now: Timestamp, most: usize) -> StoreResult<Vec<Arc<Task>>> {
+        let statement =
+            Statement::new("find claims that end", SELECT_ENDING).bind(now.millis()).bind(limit(most));
+        self.conn.rows(statement, TABLE, read)
+    }
+
+    fn held_tasks(&mut self, holder: InstanceId) -> StoreResult<Vec<Arc<Task>>> {
+        let statement =
+            Statement::new("find what an instance holds", SELECT_HELD).bind(holder.as_bytes().as_slice());
+        self.conn.rows(statement, TABLE, read)
+    }
+
+    fn dependents(&mut self, id: &TaskId) -> StoreResult<Vec<Arc<Task>>> {
+        self.conn.rows(of("find the tasks after a task", SELECT_DEPENDENTS, id), TABLE, read)
+    }
+
+    fn children(&mut self, id: &TaskId) -> StoreResult<Vec<Arc<Task>>> {
+        self.conn.rows(of("find the parts of a task", SELECT_CHILDREN, id), TABLE, read)
+    }
+
+    fn task_links(&mut self, id: &TaskId) -> StoreResult<Vec<TaskLinks>> {
+        self.conn.rows(of("read what a task waits for", SELECT_LINKS, id), TABLE, read_links)
+    }
+}
+
+fn of(attempted: &'static str, sql: &'static str, id: &TaskId) -> Statement {
+    Statement::new(attempted, sql).bind(id.project.as_str()).bind(int(id.number.get()))
+}
+
+/// Texts as an array.
+fn escaped<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<Cow<'t, str>> {
+    texts.into_iter().map(|text| escape(text)).collect()
+}
+
+/// One question for each way to ask, so that each can go by the index that suits it best.
+fn list(
+    conn: &mut Conn,
+    project: &ProjectName,
+    filter: &TaskFilter,
+    order: TaskOrder,
+    most: usize,
+) -> StoreResult<Vec<Arc<Task>>> {
+    let TaskFilter { status, ready_at, label, assignee, claimed_by, parent, after_number } = filter;
+    let mut query = Selection::of("list tasks", "SELECT task.number, task.data FROM task");
+    query.and("project = ?", project.as_str());
+    if *after_number > 0 {
+        query.and("number > ?", int(*after_number));
+    }
+    if let Some(name) = assignee {
+        query.and("assignee <> '' AND assignee = ?", name.as_str());
+    }
+    if let Some(name) = claimed_by {
+        query.and("held_by = ?", name.as_str());
+    }
+    if let Some(parent) = parent {
+        query.and("parent = ?", int(parent.get()));
+    }
+    if let Some(now) = ready_at {
+        let ready = "status = 'open' AND (claimable OR (delayed AND not_before <= ?))";
+        query.and(ready, now.millis());
+    }
+    if !status.is_empty() {
+        let status: Vec<&str> = status.iter().map(|status| status.as_str()).collect();
+        query.and("status = ANY(?)", status);
+    }
+    if let Some(label) = label {
+        query.and("labels @> ARRAY[?]", escape(label));
+    }
+    let order = match order {
+        TaskOrder::Number => "ORDER BY number LIMIT ?",
+        TaskOrder::Priority => "ORDER BY priority, number LIMIT ?",
+    };
+    query.then(order, limit(most));
+    conn.rows(query.statement(), TABLE, read)
+}
+
+/// Makes a change.
+pub(crate) fn write(conn: &mut Conn, change: &TaskChange) -> StoreResult<()> {
+    match change {
+        TaskChange::Put(task) => put(conn, task),
+        TaskChange::Link { id, after } => link(conn, id, after),
+        TaskChange::Count(moved) => count(conn, moved),
+        TaskChange::AppendNote { id, note } => {
+            let statement = of("append a note", APPEND_NOTE, id)
+                .bind(int(note.id))
+                .bind_text(&note.author)
+                .bind(note.created_at.millis())
+                .bind_text(&note.text);
+            conn.execute(statement).map(drop)
+        }
+    }
+}
+
+fn put(conn: &mut Conn, task: &Task) -> StoreResult<()> {
+    const ATTEMPTED: &str = "keep a task";
+    let claim = task.claim.as_ref();
+    let statement = of(ATTEMPTED, PUT, &task.id())
+        .bind(task.status.as_str())
+        .bind(i16::from(task.priority.get()))
+        .bind(task.claimable)
+        .bind(task.is_delayed())
+        .bind(task.not_before.map(Timestamp::millis))
+        .bind(task.assignee.as_ref().map_or("", AgentName::as_str))
+        .bind(task.parent.map(|parent| int(parent.get())))
+        .bind(task.key.as_deref().map(escape))
+        .bind(claim.map(|claim| claim.instance_id.as_bytes().as_slice()))
+        .bind(claim.map(|claim| claim.name.as_str()))
+        .bind(claim.map(|claim| claim.expires_at.millis()))
+        .bind(numbers(&task.after))
+        .bind(escaped(&task.labels))
+        .bind(escaped(&task.needs))
+        .bind(as_json(ATTEMPTED, task)?);
+    conn.execute(statement).map(drop)
+}
+
+fn numbers(tasks: &[TaskNumber]) -> Vec<i64> {
+    tasks.iter().map(|number| int(number.get())).collect()
+}
+
+fn link(conn: &mut Conn, id: &TaskId, after: &[TaskNumber]) -> StoreResult<()> {
+    const ATTEMPTED: &str = "link a task";
+    conn.execute(of(ATTEMPTED, DROP_LINKS, id).bind(numbers(after)))?;
+    conn.execute(of(ATTEMPTED, ADD_LINKS, id).bind(numbers(after))).map(drop)
+}
+
+fn count(conn: &mut Conn, moved: &TaskMove) -> StoreResult<()> {
+    let mut statement = Statement::new("count a task", COUNT)
+        .bind(moved.id.project.as_str())
+        .bind(int(moved.id.number.get()));
+    for column in COLUMNS {
+        statement.push(i64::from(moved.to == column) - i64::from(moved.from == Some(column)));
+    }
+    conn.execute(statement).map(drop)
+}
