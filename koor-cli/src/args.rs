@@ -9,8 +9,8 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand
 use crate::{
     commands::{
         audit, backup, brief, compliance, config, contract, doctor, events, import, instances, leases,
-        manual, mcp, messages, metrics, rules, specs, state, status, tasks, templates, usage, validate,
-        webhooks,
+        manual, mcp, messages, metrics, rules, specs, state, status, store, tasks, templates, usage,
+        validate, webhooks,
     },
     global::Global,
     settings::serve::ServeFlags,
@@ -59,6 +59,10 @@ pub(crate) enum Task {
     /// Import the database of an original server
     #[command(after_help = import::EXAMPLES)]
     Import(import::Import),
+
+    /// Manage the database of a server
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 
     /// Check the health of the server
     #[command(after_help = status::EXAMPLES)]

@@ -22,6 +22,7 @@ pub(crate) mod rules;
 pub(crate) mod specs;
 pub(crate) mod state;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod tasks;
 pub(crate) mod templates;
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Config(command) => config::run(&command, &global, &context),
         Task::Mcp(command) => mcp::run(&command, &context()?),
         Task::Import(import) => import::run(&import, &Output::new(&global)?),
+        Task::Store(command) => store::run(&command, &Output::new(&global)?),
         Task::State(command) => state::run(&command, &context()?),
         Task::Events(command) => events::run(&command, &context()?),
         Task::Validate(args) => validate::run(&args, &context()?, global.json || global.pretty),

@@ -20,6 +20,7 @@ mod rule_sets;
 mod serve;
 mod settings;
 mod signals;
+mod store;
 mod systemd;
 mod values;
 mod wizard;

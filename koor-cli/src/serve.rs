@@ -1,23 +1,26 @@
 //! `koor serve`: puts the server together, runs it, and ends it in order.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http_body_util::BodyExt as _;
-use koor_core::{Jobs, Koor, Settings};
+use koor_core::{Jobs, Koor, Settings, ports::Store};
 use koor_http::{
     Asset, Assets, HttpSettings, Listeners, MountAnswer, Server,
     outbound::{OutboundClient, OutboundPolicy},
 };
 use koor_mcp::{Answer, Guide, Mcp};
-use koor_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::{runtime, sync::watch};
 
 use crate::{
     exit::Failure,
     listen::Bound,
     log, open_files,
-    settings::serve::{ServeFlags, ServeSettings, Sources},
+    settings::serve::{ServeFlags, ServeSettings, Sources, StoreAddress},
     signals::Signals,
+    store,
     systemd::{self, Inherited, Notice},
 };
 
@@ -49,12 +52,12 @@ async fn serve(settings: ServeSettings) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (api, dashboard) = sockets(&settings)?;
     refuse_strangers(&settings, [&api, &dashboard])?;
-    let store = open_store(&settings).await?;
+    let store = store::open(&settings.store, &settings.data_dir, settings.durability).await?;
     let koor = open_core(&settings, store).await?;
     let line = Start {
         api: api.urls(),
         dashboard: dashboard.urls(),
-        data_dir: settings.data_dir.display().to_string(),
+        place: Place::of(&settings),
         sources: settings.sources.clone(),
     };
     let server = server(settings, koor.clone(), api, dashboard)?;
@@ -115,15 +118,7 @@ fn refuse_strangers(settings: &ServeSettings, bound: [&Bound; 2]) -> Result<(), 
     Ok(())
 }
 
-async fn open_store(settings: &ServeSettings) -> Result<SqliteStore, Failure> {
-    let options = SqliteOptions { durability: settings.durability, ..SqliteOptions::new(&settings.data_dir) };
-    SqliteStore::open(options).await.map_err(|error| {
-        let failure = Failure::caused_by(&error);
-        failure.about(format_args!("cannot open the data directory {}", settings.data_dir.display()))
-    })
-}
-
-async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor, Failure> {
+async fn open_core(settings: &ServeSettings, store: Arc<dyn Store>) -> Result<Koor, Failure> {
     let policy = if settings.auth_token.is_some() {
         OutboundPolicy::guarded(settings.allow_outbound.clone())
     } else {
@@ -142,7 +137,12 @@ async fn open_core(settings: &ServeSettings, store: SqliteStore) -> Result<Koor,
         compliance_every: settings.compliance_every,
         ..Settings::default()
     };
-    Koor::on(store).sender(sender).settings(core).open().await.map_err(|error| Failure::caused_by(&error))
+    Koor::on_shared(store)
+        .sender(sender)
+        .settings(core)
+        .open()
+        .await
+        .map_err(|error| Failure::caused_by(&error))
 }
 
 fn server(settings: ServeSettings, koor: Koor, api: Bound, dashboard: Bound) -> Result<Server, Failure> {
@@ -179,11 +179,28 @@ fn guide(api_base: String) -> Guide {
     Guide { endpoints, api_base }
 }
 
+/// Where the data is.
+enum Place {
+    Directory(String),
+    Database(String),
+}
+
+impl Place {
+    fn of(settings: &ServeSettings) -> Self {
+        match &settings.store {
+            StoreAddress::DataDirectory => Self::Directory(settings.data_dir.display().to_string()),
+            StoreAddress::Sqlite(directory) => Self::Directory(directory.display().to_string()),
+            #[cfg(feature = "postgres")]
+            StoreAddress::Postgres(url) => Self::Database(url.to_string()),
+        }
+    }
+}
+
 /// The line that says where the server listens.
 struct Start {
     api: String,
     dashboard: String,
-    data_dir: String,
+    place: Place,
     sources: Sources,
 }
 
@@ -192,11 +209,16 @@ impl Start {
         let files: Vec<String> = self.sources.files.iter().map(|path| path.display().to_string()).collect();
         let listed = |list: &[String]| Some(list.join("; ")).filter(|text| !text.is_empty());
         let (read, opened) = (listed(&files), listed(&self.sources.opened));
+        let (data_dir, store) = match &self.place {
+            Place::Directory(path) => (Some(tracing::field::display(path)), None),
+            Place::Database(url) => (None, Some(tracing::field::display(url))),
+        };
         tracing::info!(
             target: log::START,
             api = %self.api,
             dashboard = %self.dashboard,
-            data_dir = %self.data_dir,
+            data_dir,
+            store,
             version = env!("CARGO_PKG_VERSION"),
             read = read.as_deref(),
             opened = opened.as_deref(),

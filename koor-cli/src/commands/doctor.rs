@@ -1,6 +1,8 @@
 //! `koor doctor`: looks at everything that a client needs, and says what to do.
 
 mod data;
+#[cfg(feature = "postgres")]
+mod database;
 mod findings;
 mod identity;
 mod mcp;
@@ -43,6 +45,8 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
         }
         data::look(&settings, answers, &mut findings);
     }
+    #[cfg(feature = "postgres")]
+    database::look(&mut findings);
     findings.show(&output, global.json || global.pretty)?;
     if findings.has_failed() { Err(Failure::said_already()) } else { Ok(()) }
 }

@@ -5,6 +5,7 @@ mod layers;
 mod parse;
 mod setting;
 mod sources;
+mod store;
 mod table;
 
 use self::layers::Layers;
@@ -12,6 +13,7 @@ pub(crate) use self::{
     flags::ServeFlags,
     setting::{Kind, Setting},
     sources::Sources,
+    store::StoreAddress,
     table::{SETTINGS, ServeSettings},
 };
 use crate::exit::Failure;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     flags::ServeFlags,
     setting::{Kind, Setting},
+    store::redacted,
 };
 use crate::{exit::Failure, settings::file};
 
@@ -160,7 +161,7 @@ impl<'a> Layers<'a> {
 }
 
 fn invalid(from: &str, value: &str, why: impl Display) -> Failure {
-    Failure::usage(format!("invalid {from} {value:?}: {why}"))
+    Failure::usage(format!("invalid {from} {:?}: {why}", redacted(value)))
 }
 
 fn read_file(path: &Path, known: &dyn Fn(&str) -> bool) -> Result<Map<String, Value>, Failure> {

@@ -8,13 +8,22 @@ use std::{
 use super::{
     layers::{Given, Layers},
     parse::switch,
+    store::redacted,
 };
 use crate::{exit::Failure, listen::Place};
 
 /// Those that decide who can reach the server, what it trusts and where it keeps its data: the start line names each
 /// that is not the default, because a config file may be someone else's.
-const OPENING: [&str; 7] =
-    ["bind", "dashboard_bind", "data_dir", "allow_origin", "allow_host", "allow_outbound", "insecure"];
+const OPENING: [&str; 8] = [
+    "bind",
+    "dashboard_bind",
+    "data_dir",
+    "store",
+    "allow_origin",
+    "allow_host",
+    "allow_outbound",
+    "insecure",
+];
 
 /// Where settings come from, as far as someone who starts a server has to know.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -38,11 +47,12 @@ impl Layers<'_> {
                     !value.is_empty() && Place::from_str(&value).is_ok_and(|place| !place.is_loopback())
                 }
                 "data_dir" => value != ".",
+                "store" => value != "sqlite",
                 "insecure" => switch(&value) == Ok(true),
                 _ => !value.is_empty(),
             };
             if opens {
-                opened.push(format!("{key}={value} from {}", source(&from, key)));
+                opened.push(format!("{key}={} from {}", redacted(&value), source(&from, key)));
             }
         }
         if let Some((from, path)) = self.token_source()? {

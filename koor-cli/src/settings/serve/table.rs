@@ -17,6 +17,7 @@ use super::{
     parse::{durability, format, host, level, origin, switch},
     setting::{Kind, Setting},
     sources::Sources,
+    store::StoreAddress,
 };
 use crate::{
     exit::Failure,
@@ -78,6 +79,8 @@ settings! {
             "Address of the dashboard; empty: no dashboard";
         data_dir: PathBuf, One "PATH" = ".", path,
             "Directory of the database, `data.db`";
+        store: StoreAddress, One "ADDRESS" = "sqlite", store,
+            "Where data is kept: `sqlite` in the data directory, `sqlite:DIR`, or `postgres://user@host1,host2/database`";
         log_level: LevelFilter, One "LEVEL" = "info", level,
             "Log level: error, warn, info, debug or trace";
         log_format: log::Format, One "FORMAT" = "text", format,
@@ -136,6 +139,10 @@ fn dashboard(text: &str) -> Result<Option<Place>, String> {
 #[expect(clippy::unnecessary_wraps, reason = "every parser may fail")]
 fn path(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
+}
+
+fn store(text: &str) -> Result<StoreAddress, String> {
+    text.parse()
 }
 
 fn at_least_one(text: &str) -> Result<u64, String> {

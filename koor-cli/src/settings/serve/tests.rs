@@ -53,6 +53,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.bind.to_string(), "localhost:9800");
     assert_eq!(settings.dashboard_bind.unwrap().to_string(), "localhost:9847");
     assert_eq!(settings.data_dir, PathBuf::from("."));
+    assert!(matches!(settings.store, StoreAddress::DataDirectory));
     assert_eq!(settings.auth_token, None);
     assert_eq!((settings.log_level, settings.log_format), (LevelFilter::INFO, log::Format::Text));
     assert_eq!((settings.event_retention, settings.change_retention), (1_000, 10_000));
@@ -81,7 +82,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 
 #[test]
 fn every_key_can_be_set_in_every_layer() {
-    let file = r#"{"bind": "[::1]:1", "dashboard_bind": "", "data_dir": "d", "auth_token": "t", "log_level": "debug",
+    let file = r#"{"bind": "[::1]:1", "dashboard_bind": "", "data_dir": "d", "store": "sqlite:s", "auth_token": "t", "log_level": "debug",
         "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
         "compliance_every": "9m", "task_lease": "10s", "path_lease": "24h", "message_retention": "7d", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
         "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
@@ -92,6 +93,7 @@ fn every_key_can_be_set_in_every_layer() {
         ("KOOR_BIND", "[::1]:1"),
         ("KOOR_DASHBOARD_BIND", ""),
         ("KOOR_DATA_DIR", "d"),
+        ("KOOR_STORE", "sqlite:s"),
         ("KOOR_AUTH_TOKEN", "t"),
         ("KOOR_LOG_LEVEL", "debug"),
         ("KOOR_LOG_FORMAT", "json"),
@@ -118,6 +120,8 @@ fn every_key_can_be_set_in_every_layer() {
         "",
         "--data-dir",
         "d",
+        "--store",
+        "sqlite:s",
         "--auth-token",
         "t",
         "--log-level",
@@ -181,6 +185,8 @@ fn a_bad_value_is_named_by_where_it_came_from() {
         ("--bind", ""),
         ("--dashboard-bind", "x"),
         ("--log-level", "loud"),
+        ("--store", "mysql://x"),
+        ("--store", "sqlite:"),
         ("--log-format", "xml"),
         ("--event-retention", "0"),
         ("--event-retention", "many"),
@@ -253,6 +259,20 @@ fn a_bad_token_is_not_shown() {
     for bad in ["hush hush", "hush\u{e9}", "whsec_hush!"] {
         let line = refusal(&["--auth-token", bad], &[], None);
         assert!(line.contains("invalid --auth-token") && !line.contains("hush"), "{line}");
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_password_of_a_database_is_not_shown() {
+    let good = "postgres://koor:hush@a,b/koor?sslmode=require";
+    let settings = resolve(&[], &[("KOOR_STORE", good)], None).unwrap();
+    assert_eq!(settings.store.to_string(), "postgres://koor@a,b/koor?sslmode=require");
+    assert_eq!(settings.sources.opened, ["store=postgres://… from KOOR_STORE"]);
+    assert!(!format!("{settings:?}").contains("hush"));
+    for bad in ["postgres://koor:hush@a/", "postgres:hush", "postgres://koor:hush@a/db?password=hush"] {
+        let line = refusal(&["--store", bad], &[], None);
+        assert!(line.contains("invalid --store") && !line.contains("hush"), "{line}");
     }
 }
 
