@@ -48,6 +48,10 @@ bench-cli:
 torture *kills:
     scripts/torture {{ kills }}
 
+# Breaks the database below three servers, in every way it knows; needs PostgreSQL.
+torture-postgres *cases:
+    scripts/torture-postgres {{ cases }}
+
 # An hour of mixed load, as plots and figures in docs/reliability.md; `just soak 60` for a minute, in target/soak alone.
 soak *seconds:
     scripts/soak {{ seconds }}
