@@ -46,6 +46,7 @@ function entry({ at, kind, who, fence, text }) {
         named && [h("span.strong.data", who || "An admin"), " "],
         told,
         kind === "claimed" && fence !== undefined && h("span.faint.small", ` fence ${fence}`),
+        " ",
         h("span.faint.small.story-when", ago(at, " ago")),
       ),
       text && h("p.story-text.data", text),
