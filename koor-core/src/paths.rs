@@ -135,6 +135,21 @@ impl PathPattern {
         literals.flat_map(|literal| [literal, "/"]).collect()
     }
 
+    /// The pattern that matches this path, and what is below it if it is a directory.
+    ///
+    /// # Errors
+    /// When the path is not relative to the project's root, or too long.
+    pub fn of_path(path: &str) -> Result<Self, Invalid> {
+        let mut written = String::with_capacity(path.len());
+        for c in path.chars() {
+            if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+                written.push('\\');
+            }
+            written.push(c);
+        }
+        Self::new(written)
+    }
+
     /// The pattern as it was written, without `./`.
     #[must_use]
     pub fn as_str(&self) -> &str {

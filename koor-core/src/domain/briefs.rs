@@ -88,6 +88,21 @@ impl Brief {
     }
 }
 
+impl Brief {
+    /// Why no new work should begin, if the project's budget says so.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<String> {
+        let budget = self.budget.as_ref()?;
+        let text = |name: &str| budget.get(name).and_then(serde_json::Value::as_str);
+        if text("state") != Some("exceeded") || text("action") != Some("stop") {
+            return None;
+        }
+        let project = text("project").unwrap_or("this project");
+        let until = text("resets_at").map(|time| format!(" until {time}")).unwrap_or_default();
+        Some(format!("budget of {project} is used up{until}"))
+    }
+}
+
 /// Counts what events mean to one agent.
 #[derive(Debug)]
 pub(crate) struct Tally<'a> {

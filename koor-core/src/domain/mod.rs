@@ -7,6 +7,7 @@ pub mod briefs;
 pub mod compliance;
 pub mod contracts;
 pub mod events;
+pub mod hooks;
 pub mod instances;
 pub mod json;
 pub mod leases;

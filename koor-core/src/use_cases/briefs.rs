@@ -17,7 +17,7 @@ use crate::{
         messages::{Listed, Mailbox, MessageFilter, Step},
         tasks::{ReadyQuery, TaskFilter, TaskOrder, TaskStatus},
     },
-    error::Error,
+    error::{Error, Invalid},
     hub::Delivery,
     ids::{Cursor, EventId},
     page::Limit,
@@ -138,6 +138,25 @@ impl Koor {
         let in_review = self.tasks(project.clone(), in_review, TaskOrder::Priority, limit).await?;
         brief.review = in_review.iter().map(|task| json!(self.task_view(task))).collect();
         Ok(brief)
+    }
+
+    /// Notes that a model was shown a brief that was asked for without moving anything: a hook says so once its client has taken
+    /// the answer.
+    ///
+    /// # Errors
+    /// When the caller is no agent, the place lies beyond the log, a message is not one of its own, or the store can't be
+    /// written.
+    pub async fn confirm_brief(
+        &self,
+        caller: &Caller,
+        cursor: Cursor,
+        shown: Vec<EventId>,
+    ) -> Result<(), Error> {
+        let last = self.read(|tx| Ok(tx.log_bounds()?.last)).await?;
+        if cursor > last {
+            return Err(Invalid::new(format!("cursor {cursor} lies beyond the last event, {last}")).into());
+        }
+        self.mark_briefed(caller, cursor, shown).await
     }
 
     /// Notes that the calling agent has seen a brief, and which of its messages it was shown.
