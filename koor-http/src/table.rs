@@ -188,6 +188,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Delete, "/api/leases/{project}/{id}", "releaseLease", to!(leases::release), "Give a lease back; an admin may end another agent's").also(&[403, 404]),
 
     Route::new(Get, "/api/brief", "brief", to!(briefs::get), "What the calling agent has to know now; with Accept: text/plain, in at most 300 tokens"),
+    Route::new(Post, "/api/brief/seen", "seeBrief", to!(briefs::seen), "Say that a brief that moved nothing was shown, with these messages").also(&[404]),
 
     Route::new(Post, "/api/messages", "sendMessage", to!(messages::send), "Send a message to agents and groups of agents").also(&[404]),
     Route::new(Get, "/api/messages", "listMessages", to!(messages::list), "List the messages of the calling agent, by id").also(&[403]),

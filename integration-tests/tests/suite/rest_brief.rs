@@ -67,6 +67,29 @@ fn a_brief_has_what_is_new_since_the_last_one() {
 }
 
 #[test]
+fn a_brief_that_moved_nothing_is_confirmed_afterwards() {
+    let server = SERVER.server();
+    let site = server.site();
+    let (one, two) = (agent(&site, "Seen", "one"), agent(&site, "Seen", "two"));
+    one.get("/api/brief").ok();
+    two.post("/api/events/publish", &json!({"topic": "seen.two.done"})).ok();
+    let id = send(&two, "one", &json!({}));
+    let looked = one.with("Accept", "text/plain").get("/api/brief?peek=1");
+    let cursor: u64 = looked.header("x-koor-cursor").unwrap().parse().unwrap();
+    assert_eq!(looked.header("x-koor-shown"), Some(id.to_string().as_str()));
+    assert_eq!(one.get("/api/messages").ok()[0]["surfaced_at"], Value::Null);
+    let seen = json!({"cursor": cursor, "messages": [id]});
+    assert_eq!(one.post("/api/brief/seen", &seen).ok(), json!({"cursor": cursor}));
+    assert!(one.get("/api/messages").ok()[0]["surfaced_at"].is_string());
+    assert_eq!(one.get("/api/brief?peek=1").ok()["changes"], json!([]), "the cursor has moved");
+    one.post("/api/brief/seen", &json!({"cursor": 1})).ok();
+    assert_eq!(one.get("/api/brief?peek=1").ok()["changes"], json!([]), "forward only");
+    let beyond = one.post("/api/brief/seen", &json!({"cursor": cursor + 1_000_000}));
+    assert_eq!(beyond.status, 400);
+    assert_eq!(two.post("/api/brief/seen", &seen).status, 404, "a message to another agent");
+}
+
+#[test]
 fn the_cursor_survives_a_restart_and_a_new_instance_of_the_agent() {
     let server = Server::start();
     let directory = server.directory().clone();

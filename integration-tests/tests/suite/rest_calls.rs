@@ -7,7 +7,7 @@ use integration_tests::{Shared, Site, Start};
 static SERVER: Shared = Shared::new();
 
 /// Every call of the contract.
-const CALLS: [(&str, &str); 81] = [
+const CALLS: [(&str, &str); 82] = [
     ("/health", "get"),
     ("/metrics", "get"),
     ("/api/metrics", "get"),
@@ -57,6 +57,7 @@ const CALLS: [(&str, &str); 81] = [
     ("/api/messages/{id}/read", "post"),
     ("/api/messages/{id}/ack", "post"),
     ("/api/brief", "get"),
+    ("/api/brief/seen", "post"),
     ("/api/validate/{project}", "post"),
     ("/api/validate/{project}/rules", "get put"),
     ("/api/rules", "get"),

@@ -2,21 +2,34 @@
 
 use hyper::{
     HeaderMap,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY},
+    header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
 };
 use std::time::Duration;
 
-use koor_core::{domain::briefs::Brief, ids::Cursor};
+use koor_core::{
+    domain::briefs::Brief,
+    ids::{Cursor, EventId},
+    schema::Needs,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::select;
 
 use crate::{
     accept,
     body::Body,
     error::Failure,
+    json_body::Object,
     query_value::query,
     request::Call,
     response::{self, Answer, Json},
 };
+
+/// The messages that the text of a brief shows, by id, with commas between them.
+const X_KOOR_SHOWN: HeaderName = HeaderName::from_static("x-koor-shown");
+
+/// Why no new work should begin.
+const X_KOOR_STOP: HeaderName = HeaderName::from_static("x-koor-stop");
 
 query! {
     struct BriefQuery {
@@ -52,6 +65,12 @@ pub(crate) async fn get(call: Call, query: BriefQuery) -> Result<Json<Brief>, Fa
             let mut answer = Answer::new(Body::Full(text.text.into()));
             let kind = HeaderValue::from_static("text/plain; charset=utf-8");
             answer.headers_mut().insert(CONTENT_TYPE, kind);
+            let shown: Vec<String> = text.shown.iter().map(ToString::to_string).collect();
+            if !shown.is_empty()
+                && let Ok(shown) = HeaderValue::try_from(shown.join(","))
+            {
+                answer.headers_mut().insert(X_KOOR_SHOWN, shown);
+            }
             Json::of(answer)
         }
     };
@@ -60,8 +79,34 @@ pub(crate) async fn get(call: Call, query: BriefQuery) -> Result<Json<Brief>, Fa
         // A client whose wait is longer than the server's asks again.
         answer.headers_mut().insert("x-koor-quiet", HeaderValue::from_static("true"));
     }
+    if let Some(reason) = brief.stop_reason().and_then(|reason| HeaderValue::try_from(reason).ok()) {
+        answer.headers_mut().insert(X_KOOR_STOP, reason);
+    }
     response::set_cursor(answer.headers_mut(), brief.cursor);
     Ok(answer)
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(transform = Needs(&["cursor"]))]
+pub(crate) struct SeenBody {
+    cursor: Cursor,
+    #[schemars(length(max = 500))]
+    messages: Vec<EventId>,
+}
+
+/// How far an agent has been briefed.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Seen {
+    cursor: Cursor,
+}
+
+pub(crate) async fn seen(
+    call: Call,
+    Object(SeenBody { cursor, messages }): Object<SeenBody>,
+) -> Result<Json<Seen>, Failure> {
+    call.koor().confirm_brief(&call.caller, cursor, messages).await?;
+    response::json(&Seen { cursor })
 }
 
 /// Whether the client asks for text: of the two kinds there are, the one with the greater weight, or the first.

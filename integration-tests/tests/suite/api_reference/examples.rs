@@ -265,6 +265,10 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
                 "curl localhost:9800/api/brief -H \"X-Koor-Instance: $ID\" -H 'Accept: text/plain'\n\
                  curl 'localhost:9800/api/brief?peek=1' -H \"X-Koor-Instance: $ID\"",
             ),
+            (
+                "seeBrief",
+                "curl localhost:9800/api/brief/seen -H \"X-Koor-Instance: $ID\" -d \"{\\\"cursor\\\": 1, \\\"messages\\\": [$MESSAGE]}\"",
+            ),
         ],
     },
     Chapter {
