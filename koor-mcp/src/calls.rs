@@ -18,6 +18,9 @@ use crate::{
     tools::{Definition, Name},
 };
 
+/// The file, in the directory of an agent, in which a hook, `koor register` and `koor init` keep its token.
+const TOKEN_FILE: &str = "settings.json";
+
 /// The instance that the arguments of a call name.
 pub(crate) fn instance_named(tool: &str, arguments: &Map<String, Value>) -> Option<InstanceId> {
     let argument = match Definition::find(tool)?.name {
@@ -57,6 +60,9 @@ async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) ->
         stack: sent.text("stack"),
         capabilities: sent.text("capabilities").split(',').map(str::to_owned).collect(),
     };
+    if let Some(own) = registered_already(koor, caller, &draft).await? {
+        return Ok(own);
+    }
     let command = RegisterInstance::new(koor, &draft)?;
     let Registered { instance, token } = koor.execute(caller, command).await?.output;
     let message = format!(
@@ -71,6 +77,35 @@ async fn register_instance(mut sent: Arguments, koor: &Koor, caller: &Caller) ->
     answer.insert("token".to_owned(), json!(token));
     answer.insert("message".to_owned(), json!(message));
     Ok(Value::Object(answer))
+}
+
+/// What is answered to an agent that calls with the token it was registered with: it is registered, and its token stays where
+/// it is. What a tool answers goes through the model's context, and into what clients report of it.
+async fn registered_already(
+    koor: &Koor,
+    caller: &Caller,
+    draft: &InstanceDraft,
+) -> Result<Option<Value>, Error> {
+    let Some(own) = caller.as_instance() else { return Ok(None) };
+    let named = InstanceFilter { name: Some(draft.name.trim().to_owned()), ..InstanceFilter::default() };
+    let named = koor.instances(named).await?;
+    let same_place = |one: &Instance| draft.workspace.is_empty() || one.workspace == draft.workspace;
+    let Some(instance) = named.into_iter().find(|one| one.id == own.id && same_place(one)) else {
+        return Ok(None);
+    };
+    let instance = match draft.intent.as_str() {
+        "" => instance,
+        intent => koor.execute(caller, SetIntent::new(instance.id, intent)?).await?.output,
+    };
+    let mut answer = shown(&instance);
+    answer.remove("id");
+    answer.remove("last_seen");
+    answer.insert("instance_id".to_owned(), json!(instance.id));
+    answer.insert("token".to_owned(), json!(""));
+    answer.insert("token_file".to_owned(), json!(TOKEN_FILE));
+    answer
+        .insert("message".to_owned(), json!("You are registered already; koor finds your token by itself."));
+    Ok(Some(Value::Object(answer)))
 }
 
 async fn discover_instances(mut sent: Arguments, koor: &Koor) -> Result<Value, Error> {

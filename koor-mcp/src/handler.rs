@@ -94,7 +94,8 @@ impl ServerHandler for Handler {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("koor", env!("CARGO_PKG_VERSION")))
             .with_instructions(
-                "Koor lets agents find each other. Shared data is read and written by REST or koor-cli.",
+                "Call register_instance once, before you first work with other agents, unless you were told already who you \
+                 are in Koor; shared data is read and written by the command koor or REST, never through MCP.",
             )
     }
 

@@ -21,6 +21,24 @@ fn register(mcp: &Mcp, name: &str) -> (String, String) {
 }
 
 #[test]
+fn an_agent_that_is_registered_already_is_not_given_a_token_again() {
+    let server = Start::default().args(["--auth-token", TOKEN]).start().unwrap();
+    let admin = server.site().token(TOKEN);
+    let made = admin.post("/api/instances/register", &json!({"name": "backend", "workspace": "Kept"})).ok();
+    let own = Mcp(server.site().token(made["token"].as_str().unwrap()));
+    let told =
+        own.call("register_instance", &json!({"name": "backend", "workspace": "Kept", "intent": "the API"}));
+    assert_eq!(
+        (&told["instance_id"], &told["token"], &told["token_file"], &told["intent"]),
+        (&made["id"], &json!(""), &json!("settings.json"), &json!("the API"))
+    );
+    assert_eq!(admin.get("/api/instances?workspace=Kept").ok().as_array().unwrap().len(), 1);
+    // One that nothing else holds is answered.
+    let another = Mcp(admin).call("register_instance", &json!({"name": "frontend"}));
+    assert_eq!((another["token"].as_str().unwrap().len(), &another["token_file"]), (64, &json!(null)));
+}
+
+#[test]
 fn there_are_five_tools_and_each_says_what_it_does() {
     let server = SERVER.server();
     let listed = mcp(&server).ask("tools/list", &json!({}));
