@@ -24,7 +24,6 @@ TOKEN = "s3cret"
 # Where an editor looks, under which key it expects servers, and what it calls the transport.
 FILES = {
     ".mcp.json": ("mcpServers", "http"),
-    ".claude/mcp.json": ("mcpServers", "http"),
     ".cursor/mcp.json": ("mcpServers", "http"),
     ".vscode/mcp.json": ("servers", "http"),
     ".kilocode/mcp.json": ("mcpServers", "streamable-http"),

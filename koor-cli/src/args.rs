@@ -8,8 +8,9 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand
 
 use crate::{
     commands::{
-        audit, backup, brief, compliance, config, contract, doctor, events, import, instances, leases,
-        manual, mcp, messages, metrics, rules, specs, state, status, store, tasks, templates, usage,
+        audit, backup, brief, compliance, config, contract, doctor, events, hook, hooks, import, instances,
+        leases, manual, mcp, messages, metrics, rules, skill, specs, state, status, store, tasks, templates,
+        usage,
         validate, webhooks,
     },
     global::Global,
@@ -91,6 +92,18 @@ pub(crate) enum Task {
     /// Print what this agent has to know now
     #[command(after_help = brief::EXAMPLES)]
     Brief(brief::BriefArgs),
+
+    /// Answer a client that calls its hooks
+    #[command(after_help = hook::EXAMPLES)]
+    Hook(hook::HookArgs),
+
+    /// Set up the hooks of clients and git
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
+
+    /// Write the skill that tells agents how to use Koor
+    #[command(subcommand)]
+    Skill(skill::SkillCommand),
 
     /// Lease paths, so that agents do not edit the same files
     #[command(subcommand)]

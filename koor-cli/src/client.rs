@@ -38,6 +38,8 @@ pub(crate) struct Client {
     headers: Vec<(&'static str, String)>,
     /// What the server has warned of already.
     warned: Mutex<Vec<String>>,
+    /// Whether warnings of the server are said.
+    warns: bool,
 }
 
 impl Client {
@@ -68,7 +70,13 @@ impl Client {
             server,
             headers: token.into_iter().chain(instance).collect(),
             warned: Mutex::default(),
+            warns: true,
         }
+    }
+
+    /// A client that does not say what the server warns of: for programs, which no one reads.
+    pub(crate) fn silent(settings: &ClientSettings) -> Self {
+        Self { warns: false, ..Self::new(settings) }
     }
 
     /// The server's URL, without a slash at its end.
@@ -84,7 +92,7 @@ impl Client {
     /// Says on stderr what the server warns of, unless it was said before.
     fn warn_once(&self, warning: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if !warned.iter().any(|one| one == warning) {
+        if self.warns && !warned.iter().any(|one| one == warning) {
             exit::warn(warning);
             warned.push(warning.to_owned());
         }

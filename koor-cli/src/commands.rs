@@ -11,6 +11,8 @@ pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod edit;
 pub(crate) mod events;
+pub(crate) mod hook;
+pub(crate) mod hooks;
 pub(crate) mod import;
 pub(crate) mod instances;
 pub(crate) mod leases;
@@ -19,6 +21,7 @@ pub(crate) mod mcp;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod rules;
+pub(crate) mod skill;
 pub(crate) mod specs;
 pub(crate) mod state;
 pub(crate) mod status;
@@ -71,6 +74,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Contract(command) => contract::run(&command, &context()?),
         Task::Rules(command) => rules::run(&command, &context()?),
         Task::Brief(args) => brief::run(&args, &context()?),
+        Task::Hook(args) => hook::run(&args),
+        Task::Hooks(command) => hooks::run(&command, &Output::new(&global)?),
+        Task::Skill(command) => skill::run(&command, &Output::new(&global)?),
         Task::Lease(command) => leases::run(&command, &context()?),
         Task::Msg(command) => messages::run(&command, &context()?),
         Task::Webhooks(command) => webhooks::run(&command, &context()?),

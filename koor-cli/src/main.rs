@@ -20,6 +20,7 @@ mod rule_sets;
 mod serve;
 mod settings;
 mod signals;
+mod skill_files;
 mod store;
 mod systemd;
 mod values;
@@ -29,10 +30,17 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::exit::Failure;
+use crate::{
+    commands::hook::{self, HookArgs},
+    exit::Failure,
+};
 
 fn main() -> ExitCode {
-    let cli = match args::parse(std::env::args_os()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    if let Some(hook) = HookArgs::read(&args) {
+        return hook::run(&hook).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    }
+    let cli = match args::parse(args) {
         Ok(cli) => cli,
         // Asking for nothing at all is asking what there is.
         Err(error)

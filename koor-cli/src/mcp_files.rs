@@ -3,4 +3,4 @@
 pub(crate) mod clients;
 mod merge;
 
-pub(crate) use self::merge::{listed, merged};
+pub(crate) use self::merge::{MergeError, input, listed, merged, object_in, object_of, parsed, written};

@@ -5,5 +5,6 @@ pub(crate) mod file;
 pub(crate) mod locate;
 pub(crate) mod origin;
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod store;
 mod tokens;

@@ -23,7 +23,7 @@ fn a_directory_belongs_to_whom_was_registered_in_it() {
     assert_eq!((&made["status"], &made["capabilities"]), (&json!("pending"), &json!(["a", "b"])));
     assert_eq!(
         settings(&shell),
-        json!({"bind": "localhost:1", "mine": [1], "instance_id": id, "workspace": "P"})
+        json!({"bind": "localhost:1", "mine": [1], "instance_id": id, "workspace": "P", "agent": "fe"})
     );
     #[cfg(unix)]
     {
@@ -55,7 +55,7 @@ fn an_agents_directory_keeps_the_agents_own_token_alone() {
     let refused = shell.koor(&["register", "fe"]).refused();
     assert_eq!(refused, json!({"error": "invalid or missing bearer token", "code": 401}));
     let made = shell.koor(&["register", "fe", "--token", "admin"]).json();
-    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api});
+    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api, "agent": "fe"});
     assert_eq!(settings(&shell), own);
     shell.koor(&["state", "set", "k", "--data", "1"]).json();
     assert_eq!(shell.koor(&["webhooks", "list"]).refused()["code"], 403);
@@ -64,7 +64,7 @@ fn an_agents_directory_keeps_the_agents_own_token_alone() {
     let shell = Shell::at(&server);
     shell.koor(&["config", "set", "token", "admin"]).ok();
     let made = shell.koor(&["register", "be"]).json();
-    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api});
+    let own = json!({"instance_id": made["id"], "token": made["token"], "server": server.api, "agent": "be"});
     assert_eq!(settings(&shell), own);
     assert_eq!(shell.koor(&["webhooks", "list"]).refused()["code"], 403);
     let other = Shell::at(&server);

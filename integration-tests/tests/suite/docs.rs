@@ -37,12 +37,16 @@ const OTHERS: [&str; 8] = ["console", "js", "json", "rust", "text", "toml", "xml
 const BUILDS: &str = "builds the program, or tests it, as CI does by itself";
 const SYSTEM: &str = "changes the machine";
 const CONTAINER: &str = "needs a container engine";
+const SETTINGS: &str =
+    "changes the settings of the user's clients; `cli_hooks.rs` does it in a home of its own";
 const LONG: &str = "takes minutes, or an hour";
 
 /// What does not run here: page, first line or its beginning, and why.
-const NOT_RUN: [(&str, &str, &str); 15] = [
+const NOT_RUN: [(&str, &str, &str); 17] = [
     ("README.md", "cargo run --release -- serve", BUILDS),
     ("README.md", "cargo test --workspace", BUILDS),
+    ("README.md", "koor hooks install claude-code --policy work", SETTINGS),
+    ("docs/agents.md", "koor hooks install claude-code", SETTINGS),
     ("docs/deployment.md", "just release", BUILDS),
     ("docs/deployment.md", "tar xf koor-0.1.0-x86_64-linux.tar.gz", "`.ci/suites/deb` has an archive"),
     ("docs/deployment.md", "sudo apt install ./koor_0.1.0-1_amd64.deb", SYSTEM),

@@ -8,6 +8,8 @@ mod cli_doctor;
 mod cli_edit;
 mod cli_events;
 mod cli_ground;
+mod cli_hook;
+mod cli_hooks;
 mod cli_import;
 mod cli_leases;
 mod cli_projects;

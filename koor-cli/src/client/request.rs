@@ -35,6 +35,8 @@ pub(crate) struct Request<'a> {
     headers: Vec<(&'static str, String)>,
     body: Content<'a>,
     patience: Duration,
+    /// For the whole call, from the connection to the last byte.
+    limit: Option<Duration>,
 }
 
 enum Content<'a> {
@@ -54,6 +56,7 @@ impl<'a> Request<'a> {
             headers: Vec::new(),
             body: Content::None,
             patience: PATIENCE,
+            limit: None,
         }
     }
 
@@ -130,6 +133,12 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// With as much time for the whole call, from the connection to the last byte.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Sends it. What the server warns of is said on stderr.
     ///
     /// # Errors
@@ -151,8 +160,11 @@ impl<'a> Request<'a> {
             request = request.header(*name, value);
         }
         let agent = &self.client.agent;
-        let request =
-            agent.configure_request(request.body(body)?).timeout_recv_response(Some(self.patience)).build();
+        let request = agent
+            .configure_request(request.body(body)?)
+            .timeout_recv_response(Some(self.patience))
+            .timeout_global(self.limit)
+            .build();
         agent.run(request).map(Answer::new)
     }
 

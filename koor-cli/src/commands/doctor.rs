@@ -4,6 +4,7 @@ mod data;
 #[cfg(feature = "postgres")]
 mod database;
 mod findings;
+mod hooks;
 mod identity;
 mod mcp;
 mod server;
@@ -44,6 +45,7 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
             mcp::look(&client, &mut findings);
         }
         data::look(&settings, answers, &mut findings);
+        hooks::look(&mut findings);
     }
     #[cfg(feature = "postgres")]
     database::look(&mut findings);

@@ -177,7 +177,7 @@ pub(crate) fn run(command: &InstancesCommand, context: &Context) -> Result<(), F
             // The directory has no identity any more.
             match &context.settings.file {
                 Some(file) if context.settings.instance_id.as_ref() == Some(id) => {
-                    client::save(file, &[("instance_id", None), ("workspace", None)])
+                    client::save(file, &[("instance_id", None), ("workspace", None), ("agent", None)])
                 }
                 Some(_) | None => Ok(()),
             }
@@ -203,7 +203,7 @@ pub(crate) fn register(who: &Register, context: &Context) -> Result<(), Failure>
     // Where a token is needed, the directory has the instance's own from now on: only an admin registers others, and
     // no agent's directory should hold an admin's token.
     let token = context.settings.token.is_some().then_some(token.as_str());
-    adopt(&context.settings, &id, token, who.workspace.as_deref())
+    adopt(&context.settings, &id, token, Some(who))
 }
 
 /// The id of the instance that this directory has, if it goes by that name and the server knows it.
@@ -237,7 +237,7 @@ fn revive(who: &Register, id: &str, context: &Context) -> Result<(), Failure> {
             || probe(context.client.server(), Some(&token.value)) == Probe::Accepts)
     {
         let Registered { token, .. } = instance().segment("token").send()?.json()?;
-        adopt(&context.settings, id, Some(&token), who.workspace.as_deref())?;
+        adopt(&context.settings, id, Some(&token), Some(who))?;
     }
     context.show(context.client.get("/api/instances").segment(id))
 }
@@ -260,7 +260,7 @@ fn adopt(
     settings: &ClientSettings,
     id: &str,
     token: Option<&str>,
-    workspace: Option<&str>,
+    who: Option<&Register>,
 ) -> Result<(), Failure> {
     let here = Path::new(file::NAME);
     let place = match &settings.file {
@@ -269,6 +269,8 @@ fn adopt(
     };
     let mut changes = vec![("instance_id", Some(id))];
     changes.extend(token.map(|token| ("token", Some(token))));
+    changes.extend(who.map(|who| ("agent", Some(who.name.as_str()))));
+    let workspace = who.and_then(|who| who.workspace.as_deref());
     changes.extend(workspace.map(|workspace| ("workspace", Some(workspace))));
     // A token stands beside the server it is for; and a new file hides the one above that named the server.
     let is_named = settings.server.origin == Origin::File && settings.file.as_ref() == Some(&place);

@@ -1,6 +1,6 @@
 //! What there is to do in a project.
 
-mod claims;
+pub(crate) mod claims;
 mod tree;
 pub(crate) mod work;
 

@@ -62,8 +62,7 @@ const GEMINI: File = file(".gemini/settings.json", "mcpServers", Form::HttpUrl);
 const OPENCODE: File = file("opencode.json", "mcp", Form::Remote);
 
 /// Every file that a workspace of the wizard has.
-pub(crate) const OF_WORKSPACES: [File; 6] =
-    [CLAUDE, file(".claude/mcp.json", "mcpServers", Form::Http), CURSOR, VSCODE, KILO[0], KILO[1]];
+pub(crate) const OF_WORKSPACES: [File; 5] = [CLAUDE, CURSOR, VSCODE, KILO[0], KILO[1]];
 
 impl Client {
     /// Its files in the directory of a project.

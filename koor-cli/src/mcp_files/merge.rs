@@ -77,7 +77,11 @@ pub(crate) fn listed(text: &str, object: &str, list: &str, texts: &[&str]) -> Re
     Ok(written(&root))
 }
 
-fn parsed(text: &str) -> Result<CstRootNode, MergeError> {
+/// The syntax tree of a file, in which everything stays as it is written.
+///
+/// # Errors
+/// When it is not JSON, not even with comments and trailing commas.
+pub(crate) fn parsed(text: &str) -> Result<CstRootNode, MergeError> {
     // What editors accept in these files, and not the whole of JSON5.
     let options = ParseOptions {
         allow_comments: true,
@@ -95,12 +99,19 @@ fn parsed(text: &str) -> Result<CstRootNode, MergeError> {
     Ok(CstRootNode::parse(if text.trim().is_empty() { "{}\n" } else { text }, &options)?)
 }
 
-fn object_of(root: &CstRootNode) -> Result<CstObject, MergeError> {
+/// The object that a file is.
+///
+/// # Errors
+/// When it is something else.
+pub(crate) fn object_of(root: &CstRootNode) -> Result<CstObject, MergeError> {
     root.object_value_or_create().ok_or_else(|| MergeError::WrongType("the whole".to_owned()))
 }
 
 /// The member of that name, which is made if it is missing.
-fn object_in(parent: &CstObject, name: &str) -> Result<CstObject, MergeError> {
+///
+/// # Errors
+/// When it is no object.
+pub(crate) fn object_in(parent: &CstObject, name: &str) -> Result<CstObject, MergeError> {
     parent.object_value_or_create(name).ok_or_else(|| MergeError::WrongType(name.to_owned()))
 }
 
@@ -113,7 +124,8 @@ fn set(object: &CstObject, key: &str, value: &Value) {
     }
 }
 
-fn input(value: &Value) -> CstInputValue {
+/// A value as a syntax tree takes it.
+pub(crate) fn input(value: &Value) -> CstInputValue {
     match value {
         Value::Null => CstInputValue::Null,
         Value::Bool(on) => CstInputValue::Bool(*on),
@@ -126,7 +138,8 @@ fn input(value: &Value) -> CstInputValue {
     }
 }
 
-fn written(root: &CstRootNode) -> String {
+/// The text of a syntax tree, with an end of line.
+pub(crate) fn written(root: &CstRootNode) -> String {
     let mut text = root.to_string();
     if !text.ends_with('\n') {
         text.push('\n');

@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     file, locate,
     origin::{Given, Origin},
+    session,
     store::Store,
     tokens::{self, Candidates},
 };
@@ -27,6 +28,10 @@ pub(crate) struct ClientSettings {
     pub(crate) instance_id: Option<String>,
     /// The workspace of that instance: a project, or a path that ends in one.
     pub(crate) workspace: Option<String>,
+    /// The name under which the agent of this directory registers.
+    pub(crate) agent: Option<String>,
+    /// What the project's paths have in front of this directory's: where each agent has a directory of its own.
+    pub(crate) path_prefix: Option<String>,
     /// Which token is not used, because it was set for another server: a line for people.
     pub(crate) left_out: Option<String>,
     /// The `settings.json` that holds here.
@@ -52,6 +57,8 @@ impl ClientSettings {
         let of_file = layers.in_file("token")?;
         let instance_id = layers.in_file("instance_id")?;
         let workspace = layers.in_file("workspace")?;
+        let agent = layers.in_file("agent")?;
+        let path_prefix = layers.in_file("path_prefix")?;
         let environment_server = layers.variable("server").and_then(|url| server_url(&url).ok());
         let (token, left_out) = tokens::choose(Candidates {
             server: &server,
@@ -66,7 +73,18 @@ impl ClientSettings {
         if let Some(token) = &token {
             check_token(&token.value).map_err(|why| token.origin.invalid("token", why))?;
         }
-        Ok(Self { server, token, instance_id, workspace, left_out, file: path })
+        let settings =
+            Self { server, token, instance_id, workspace, agent, path_prefix, left_out, file: path };
+        Ok(settings.in_session(environment))
+    }
+
+    /// The same settings as the session of a client that started this command: a second session of an agent has an identity of
+    /// its own.
+    fn in_session(self, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let own = self.file.as_deref().and_then(|file| session::own_identity(file, environment));
+        let Some(own) = own.filter(|own| own.server == self.server.value) else { return self };
+        let token = own.token.map(|value| Given { value, origin: Origin::File });
+        Self { instance_id: Some(own.instance_id), token: token.or(self.token), ..self }
     }
 
     /// Settings that name a server and nothing else.
@@ -77,6 +95,8 @@ impl ClientSettings {
             token: token.map(given),
             instance_id: None,
             workspace: None,
+            agent: None,
+            path_prefix: None,
             left_out: None,
             file: None,
         }

@@ -64,13 +64,25 @@ pub(crate) fn write(path: &Path, file: &Map<String, Value>) -> Result<(), Failur
 /// # Errors
 /// As [`write()`].
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    replace_by(path, text, private)
+}
+
+/// Writes a file of that text that others may read, as far as the user lets them.
+///
+/// # Errors
+/// As [`write()`].
+pub(crate) fn replace_readable(path: &Path, text: &str) -> Result<(), Failure> {
+    replace_by(path, text, |path| fs::OpenOptions::new().write(true).create_new(true).open(path))
+}
+
+fn replace_by(path: &Path, text: &str, open: impl Fn(&Path) -> io::Result<fs::File>) -> Result<(), Failure> {
     let cannot = |why: &dyn Display| Failure::refused(format!("cannot write {}: {why}", path.display()));
     // A link stays one.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let beside: PathBuf = target.with_file_name(name);
-    let written = private(&beside)
+    let written = open(&beside)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()

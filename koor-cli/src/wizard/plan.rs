@@ -5,11 +5,11 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     identities::{Identities, Identity},
-    project::{Agent, Project, Stack},
+    project::{Agent, CONTROLLER, Project, Stack},
     rule_set_of,
     templates::fill,
 };
-use crate::mcp_files::clients::OF_WORKSPACES;
+use crate::{mcp_files::clients::OF_WORKSPACES, skill_files};
 
 /// What is to be where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,9 @@ impl Workspace<'_> {
             self.at("settings.json", Content::Settings(self.settings())),
             self.at(PROGRAM, Content::Program),
         ];
+        for path in skill_files::PATHS {
+            files.push(self.at(path, Content::Text(skill_files::TEXT.to_owned())));
+        }
         for file in OF_WORKSPACES {
             let entry = file.entry(&self.project.server, self.token());
             files.push(self.at(file.path, Content::Entry { list: file.list, entry }));
@@ -121,7 +124,15 @@ impl Workspace<'_> {
         settings.insert("server".to_owned(), self.project.server.as_str().into());
         let id = self.identity.map(|identity| identity.id.as_str());
         let workspace = Some(self.project.name.as_str());
-        for (key, value) in [("instance_id", id), ("token", self.token()), ("workspace", workspace)] {
+        let agent = Some(self.agent.map_or(CONTROLLER, |agent| agent.name.as_str()));
+        let known = [
+            ("instance_id", id),
+            ("token", self.token()),
+            ("workspace", workspace),
+            ("agent", agent),
+            ("path_prefix", Some(&*self.folder)),
+        ];
+        for (key, value) in known {
             settings.extend(value.map(|value| (key.to_owned(), value.into())));
         }
         settings

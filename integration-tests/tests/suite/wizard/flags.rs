@@ -53,8 +53,9 @@ fn truck_wash(directory: &Path, server: &str) -> Ran {
 }
 
 /// What every workspace has.
-const EVERYWHERE: [&str; 13] = [
-    ".claude/mcp.json",
+const EVERYWHERE: [&str; 14] = [
+    ".agents/skills/koor/SKILL.md",
+    ".claude/skills/koor/SKILL.md",
     ".cursor/mcp.json",
     ".cursor/rules/koor.mdc",
     ".cursorrules",
@@ -107,16 +108,21 @@ fn every_mcp_file_names_the_server_as_its_editor_wants_it() {
     let http = json!({"mcpServers": {"koor": {"type": "http", "url": url}}});
     for (path, expected) in [
         (".mcp.json", http.clone()),
-        (".claude/mcp.json", http.clone()),
         (".cursor/mcp.json", http),
         (".vscode/mcp.json", json!({"servers": {"koor": {"type": "http", "url": url}}})),
         (".kilocode/mcp.json", json!({"mcpServers": {"koor": {"type": "streamable-http", "url": url}}})),
         (".kilo/kilo.json", json!({"mcp": {"koor": {"type": "remote", "enabled": true, "url": url}}})),
         ("settings.json", json!({"server": "http://localhost:9", "workspace": "Truck-Wash"})),
     ] {
-        for workspace in ["truck-wash-controller", "truck-wash-backend"] {
-            let text = fs::read_to_string(directory.path().join(workspace).join(path)).unwrap();
-            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected, "{workspace}/{path}");
+        for agent in ["controller", "backend"] {
+            let text =
+                fs::read_to_string(directory.path().join(format!("truck-wash-{agent}")).join(path)).unwrap();
+            let mut expected = expected.clone();
+            if path == "settings.json" {
+                expected["agent"] = json!(agent);
+                expected["path_prefix"] = json!(format!("truck-wash-{agent}"));
+            }
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected, "{agent}/{path}");
         }
     }
 }
@@ -126,8 +132,7 @@ fn made_twice_is_made_once() {
     let directory = TempDir::new().unwrap();
     truck_wash(directory.path(), NOWHERE).ok();
     let settings = directory.path().join("truck-wash-frontend/settings.json");
-    let of_mine =
-        json!({"server": "http://localhost:9", "instance_id": "of mine", "workspace": "Truck-Wash"});
+    let of_mine = json!({"server": "http://localhost:9", "instance_id": "of mine", "workspace": "Truck-Wash", "agent": "frontend", "path_prefix": "truck-wash-frontend"});
     fs::write(&settings, of_mine.to_string()).unwrap();
     let before = tree(directory.path());
     let again = truck_wash(directory.path(), NOWHERE);
@@ -406,7 +411,7 @@ fn where_the_server_asks_for_no_token_agents_are_registered_and_none_is_written(
     assert_eq!(settings["server"], open.api.as_str());
     assert_eq!(
         settings.as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["instance_id", "server", "workspace"]
+        ["agent", "instance_id", "path_prefix", "server", "workspace"]
     );
     assert_eq!(open.site().get(&format!("/api/instances/{id}")).ok()["name"], "a");
     let workspace = directory.path().join("p-a");
@@ -431,7 +436,7 @@ fn agents_that_could_not_be_registered_are_registered_by_the_same_command_again(
     let again = wash(directory.path(), &server, None);
     assert!(again.err.contains("2 agents registered"), "{}", again.err);
     let changed: Vec<&str> = again.ok().lines().filter(|line| !line.starts_with("keep ")).collect();
-    assert!(changed.iter().all(|line| line.starts_with("extend ")) && changed.len() == 16, "{changed:#?}");
+    assert!(changed.iter().all(|line| line.starts_with("extend ")) && changed.len() == 14, "{changed:#?}");
     let workspace = directory.path().join("p-a");
     run(&workspace.join("koor-cli"), &workspace, &["activate"]).ok();
     drop(running);

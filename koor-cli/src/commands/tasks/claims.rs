@@ -1,6 +1,9 @@
 //! The claims that were made in this directory, with the fences they came with: `.koor/claims.json` beside `settings.json`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +11,7 @@ use crate::{context::Context, exit::Failure, settings::file};
 
 /// The claims of one agent's directory.
 #[derive(Debug)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     path: PathBuf,
     /// By place, `project/number`: the fence, and the server that gave it.
     by_place: Map<String, Value>,
@@ -22,9 +25,16 @@ impl Claims {
     /// When there is a file that can't be read.
     pub(super) fn read(context: &Context) -> Result<Self, Failure> {
         let settings = context.settings.file.clone().unwrap_or_else(|| PathBuf::from(file::NAME));
+        Self::beside(&settings, context.client.server())
+    }
+
+    /// Reads those of the agent with these settings, on that server.
+    ///
+    /// # Errors
+    /// As [`Claims::read`].
+    pub(crate) fn beside(settings: &Path, server: &str) -> Result<Self, Failure> {
         let path = settings.with_file_name(".koor").join("claims.json");
-        let server = context.client.server().to_owned();
-        Ok(Self { by_place: file::read_if_there(&path)?, path, server })
+        Ok(Self { by_place: file::read_if_there(&path)?, path, server: server.to_owned() })
     }
 
     /// The fence that the claim on a task came with.
@@ -34,7 +44,7 @@ impl Claims {
     }
 
     /// The tasks of a project on this server, by number.
-    pub(super) fn of(&self, project: &str) -> Vec<u64> {
+    pub(crate) fn of(&self, project: &str) -> Vec<u64> {
         let number = |place: &String| {
             let (of, number) = place.rsplit_once('/')?;
             number.parse::<u64>().ok().filter(|_| of == project)

@@ -17,7 +17,7 @@ use super::{
 use crate::{exit::Failure, settings::file};
 
 /// The keys that a file may have for others: the same file serves `koor`'s other commands.
-const KEYS_OF_OTHERS: [&str; 4] = ["server", "token", "instance_id", "workspace"];
+const KEYS_OF_OTHERS: [&str; 6] = ["server", "token", "instance_id", "workspace", "agent", "path_prefix"];
 
 /// A setting as it was given, and where.
 pub(super) struct Given {

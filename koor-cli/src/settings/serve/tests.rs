@@ -86,7 +86,7 @@ fn every_key_can_be_set_in_every_layer() {
         "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
         "compliance_every": "9m", "task_lease": "10s", "path_lease": "24h", "message_retention": "7d", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
         "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
-        "instance_id": "z", "workspace": "w", "insecure": true}"#;
+        "instance_id": "z", "workspace": "w", "agent": "a", "path_prefix": "p", "insecure": true}"#;
     let without_sources = |settings: ServeSettings| ServeSettings { sources: Sources::default(), ..settings };
     let by_file = without_sources(resolve(&[], &[], Some(file)).unwrap());
     let environment = [
