@@ -10,8 +10,7 @@ use crate::{
     commands::{
         audit, backup, brief, compliance, config, contract, doctor, events, hook, hooks, import, instances,
         leases, manual, mcp, messages, metrics, rules, skill, specs, state, status, store, tasks, templates,
-        usage,
-        validate, webhooks,
+        usage, validate, webhooks,
     },
     global::Global,
     settings::serve::ServeFlags,
