@@ -164,8 +164,8 @@ fn settings_hold_in_every_directory_below() {
 
     // Another identity belongs to the directory in which it was made, with the server it was made at.
     let other = below("register be").json()["id"].clone();
-    assert_eq!(json_of(&here), json!({"instance_id": other, "server": server.api}));
-    assert_eq!(json_of(&file), json!({"server": server.api, "instance_id": id}));
+    assert_eq!(json_of(&here), json!({"instance_id": other, "server": server.api, "agent": "be"}));
+    assert_eq!(json_of(&file), json!({"server": server.api, "instance_id": id, "agent": "fe"}));
     assert_eq!(below("events publish a").json()["source"], "be");
     assert_eq!(shell.koor(&["events", "publish", "a"]).json()["source"], "fe");
     below(&format!("instances delete {}", other.as_str().unwrap())).json();
