@@ -44,6 +44,16 @@ instructions *write:
 bench-cli:
     scripts/bench-cli
 
+# How long the hooks of clients take, beside /bin/true.
+bench-hooks:
+    cargo build --profile dist -p koor-cli
+    scripts/bench-hooks "${CARGO_TARGET_DIR:-target}/dist/koor"
+
+# Real clients of agents with Koor's hooks, by a scripted model; with words, only the scenarios that have one in their names.
+clients *scenarios:
+    cargo build -p koor-cli
+    .ci/suites/clients "${CARGO_TARGET_DIR:-target}/debug/koor" {{ scenarios }}
+
 # Kills, pauses and fills the server, for long.
 torture *kills:
     scripts/torture {{ kills }}
