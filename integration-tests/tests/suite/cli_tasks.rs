@@ -101,3 +101,64 @@ fn tasks_are_imported_listed_changed_and_drawn() {
     assert!(shown.starts_with("Shop/2: c\n  status: open\n"), "{shown}");
     assert!(shown.contains(": see a"), "{shown}");
 }
+
+/// The tokens of a text, as models count them.
+fn tokens(text: &str) -> usize {
+    tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len()
+}
+
+#[test]
+fn a_task_costs_few_tokens_to_find_claim_and_finish() {
+    let server = Server::start();
+    let shell = Shell::at(&server);
+    shell.koor(&["register", "backend", "--workspace", "Truck-Wash"]).ok();
+    let title = "Show the free places of every car park on the first page, newest first";
+    let body = "Read them from the API. ".repeat(100);
+    shell.koor(&["task", "add", title, "--body", &body]).json();
+    let printed = shell.koor(&["next"]).ok();
+    let around = printed.replace(body.trim(), "");
+    assert!(printed.contains(body.trim()) && tokens(&around) <= 60, "{} tokens: {around}", tokens(&around));
+    let again = shell.koor(&["next"]).ok();
+    assert_eq!(again.replace(body.trim(), "").lines().next(), around.lines().next());
+    let done = shell.koor(&["done", "--note", "n"]).ok();
+    // Both commands as an agent types them, and all it reads but the task's own text.
+    let typed = "koor next\nkoor done --note 'the page shows them, with tests'\n";
+    let total = tokens(typed) + tokens(&around.replace(title, "")) + tokens(&done);
+    assert!(total <= 120, "{total} tokens: {typed}{around}{done}");
+    eprintln!("one task: {total} tokens beside its own text, {} around its body", tokens(&around));
+}
+
+#[test]
+fn the_brief_comes_before_the_next_task_and_repeats_nothing() {
+    let server = Server::start();
+    let (shell, other) = (Shell::at(&server), Shell::at(&server));
+    shell.koor(&["register", "backend", "--workspace", "Shop"]).ok();
+    other.koor(&["register", "frontend", "--workspace", "Shop"]).ok();
+    // The first brief of an agent has no changes; what follows is new to it.
+    shell.koor(&["next"]).says(1, "no task for this agent");
+    let sent = other.koor(&["msg", "send", "backend", "--body", "Look at this.", "--urgent"]).json();
+    for title in ["a", "b"] {
+        shell.koor(&["task", "add", title]).json();
+    }
+    let message = format!("urgent message from Shop/frontend: Look at this.: koor msg read {}", sent["id"]);
+    let printed = shell.koor(&["next"]).ok();
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!((lines[0], lines[1]), (message.as_str(), "Shop/1: a"), "{printed}");
+    assert!(!printed.contains("koor next"), "{printed}");
+    // With a task in hand, the brief does not name it once more.
+    let again = shell.koor(&["next"]).ok();
+    assert!(again.starts_with(&format!("{message}\nShop/1: a\n")), "{again}");
+    assert!(!again.contains(": koor done 1"), "{again}");
+    // A program that asks for JSON has not read the brief: nothing is marked as shown.
+    other.koor(&["msg", "send", "backend", "--body", "And at this."]).json();
+    shell.koor(&["next", "--json"]).json();
+    let inbox = shell.koor(&["msg", "inbox"]).json();
+    let surfaced: Vec<bool> =
+        inbox.as_array().unwrap().iter().map(|message| message["surfaced_at"].is_string()).collect();
+    assert_eq!(surfaced, [true, false]);
+    shell.koor(&["msg", "read", sent["id"].to_string().as_str()]).ok();
+    // A brief that is all that there is comes before the line which says that there is no task.
+    let nothing = other.koor(&["next", "--label", "none"]);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.out.is_empty() && nothing.err.contains("no task for this agent"), "{nothing:?}");
+}

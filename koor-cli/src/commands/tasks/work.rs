@@ -13,10 +13,12 @@ use crate::{
     context::Context,
     exit::Failure,
     input::Input,
+    output,
 };
 
 pub(crate) const NEXT: &str = "\
-With a task in hand, that one is printed again and renewed. With nothing to do, the exit code is 1.
+What is new for this agent is printed first, as `koor brief` does. With a task in hand, that one is printed again and
+renewed. With nothing to do, the exit code is 1.
 
 Examples:
   koor next
@@ -101,6 +103,9 @@ pub(crate) struct Release {
 pub(crate) fn next(what: &Next, context: &Context) -> Result<(), Failure> {
     let project = what.project.resolve(context)?;
     let mut claims = Claims::read(context)?;
+    if !context.output.is_json_wanted() {
+        print_news(context, claims.of(&project).first().copied())?;
+    }
     let lease = what.lease.as_ref().map(|lease| lease.get().as_secs());
     for number in claims.of(&project) {
         // One that was lost meanwhile is refused, and no longer in hand.
@@ -128,6 +133,23 @@ pub(crate) fn next(what: &Next, context: &Context) -> Result<(), Failure> {
     }
     claims.keep(&answer["task"])?;
     show(context, &answer)
+}
+
+/// Prints the lines of the brief that this command does not deal with itself: those that advise to call it, and the one about
+/// the task that it prints again.
+fn print_news(context: &Context, in_hand: Option<u64>) -> Result<(), Failure> {
+    let brief = context.client.get("/api/brief").header("Accept", "text/plain".to_owned()).send()?;
+    if brief.header("X-Koor-Quiet").is_some() {
+        return Ok(());
+    }
+    let brief = brief.bytes()?;
+    let done = in_hand.map(|number| format!(": koor done {number}"));
+    let is_news = |line: &&str| {
+        !line.ends_with(": koor next") && done.as_ref().is_none_or(|done| !line.ends_with(done.as_str()))
+    };
+    let brief = String::from_utf8_lossy(&brief);
+    let news: String = brief.lines().filter(is_news).flat_map(|line| [line, "\n"]).collect();
+    output::print(news.as_bytes())
 }
 
 fn claim<'c>(context: &'c Context, project: &str, wanted: &Value) -> Result<Request<'c>, Failure> {
