@@ -43,15 +43,15 @@ async fn random_commands_leave_the_same_traces_as_in_memory() {
     for seed in 0..8 {
         let fixture = if seed % 2 == 0 { fixture().await } else { indexing().await };
         let mut sqlite = Harness::on(fixture).await;
-        let memory = Harness::on(StoreFixture::of(MemoryStore::default())).await;
+        let mut memory = Harness::on(StoreFixture::of(MemoryStore::default())).await;
         for part in 0..4 {
             let seed = seed * 100 + part;
-            let (ours, theirs) = (run_random(&sqlite, seed, 60).await, run_random(&memory, seed, 60).await);
+            let (ours, theirs) = (run_random(&sqlite, seed, 100).await, run_random(&memory, seed, 100).await);
             for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
                 assert_eq!(ours, theirs, "command {index} of seed {seed}");
             }
             sqlite.restart().await;
-            memory.koor.flush_activity().await.unwrap();
+            memory.reopen_core().await;
             assert_eq!(sqlite.dump().await, memory.dump().await, "after seed {seed}");
         }
     }

@@ -266,7 +266,7 @@ async fn a_database_that_is_still_in_the_log_is_recognized() {
     let script: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
     let mut conn = raw(&directory.path().join("data.db")).await;
     let rest = "INSERT INTO event_pruned VALUES (0, 0), (1, 0); INSERT INTO audit_indexed VALUES (1, 0); \
-                PRAGMA user_version = 3";
+                PRAGMA user_version = 4";
     let script = format!("BEGIN; {}; {rest}; COMMIT", script.join(";"));
     conn.execute(sqlx::AssertSqlSafe(script)).await.unwrap();
     let killed = killed(directory.path());

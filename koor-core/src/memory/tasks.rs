@@ -1,7 +1,7 @@
 //! Tasks, in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     ops::Bound::{Excluded, Unbounded},
     sync::Arc,
 };
@@ -9,8 +9,10 @@ use std::{
 use super::{Data, Snapshot};
 use crate::{
     clock::Timestamp,
-    domain::tasks::{ReadyQuery, Task, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskNote, TaskOrder},
-    ids::{InstanceId, ProjectName, TaskNumber},
+    domain::tasks::{
+        Priority, ReadyQuery, Task, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskNote, TaskOrder,
+    },
+    ids::{AgentName, InstanceId, ProjectName, TaskNumber},
     ports::{StoreResult, TaskChange, TaskRepo},
 };
 
@@ -20,12 +22,33 @@ pub(super) struct Tasks {
     by_id: BTreeMap<TaskId, Arc<Task>>,
     notes: BTreeMap<TaskId, Vec<TaskNote>>,
     counts: BTreeMap<ProjectName, TaskCounts>,
+    /// What can be claimed, by project and assignee: in the order in which it is claimed.
+    claimable: BTreeMap<ForAgent, BTreeSet<(Priority, TaskNumber)>>,
 }
+
+/// A project, and the assignee of tasks there.
+type ForAgent = (ProjectName, Option<AgentName>);
 
 impl Tasks {
     pub(super) fn apply(&mut self, change: &TaskChange) {
         match change {
-            TaskChange::Put(task) => drop(self.by_id.insert(task.id(), Arc::clone(task))),
+            TaskChange::Put(task) => {
+                if let Some(before) =
+                    self.by_id.insert(task.id(), Arc::clone(task)).filter(|task| task.claimable)
+                {
+                    let place = (before.project.clone(), before.assignee.clone());
+                    if let Entry::Occupied(mut tasks) = self.claimable.entry(place) {
+                        tasks.get_mut().remove(&(before.priority, before.number));
+                        if tasks.get().is_empty() {
+                            tasks.remove();
+                        }
+                    }
+                }
+                if task.claimable {
+                    let place = (task.project.clone(), task.assignee.clone());
+                    self.claimable.entry(place).or_default().insert((task.priority, task.number));
+                }
+            }
             // Found by the tasks themselves.
             TaskChange::Link { .. } => {}
             TaskChange::Count(moved) => {
@@ -105,8 +128,13 @@ impl TaskRepo for Snapshot<'_> {
     }
 
     fn ready_tasks(&mut self, query: &ReadyQuery, limit: usize) -> StoreResult<Vec<Arc<Task>>> {
-        let found = self.0.tasks.of(&query.project).filter(|task| query.matches(task)).cloned().collect();
-        Ok(first(found, limit, |task| (task.priority, task.number)))
+        let Tasks { claimable, by_id, .. } = &self.0.tasks;
+        let places = claimable.get(&(query.project.clone(), query.assignee.clone()));
+        let tasks = places
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, number)| by_id.get(&TaskId { project: query.project.clone(), number: *number }));
+        Ok(tasks.filter(|task| query.matches(task)).take(limit).cloned().collect())
     }
 
     fn due_tasks(

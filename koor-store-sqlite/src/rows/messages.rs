@@ -48,6 +48,7 @@ const SELECT_SENT: &str = concat!(
 );
 const SELECT_DONE: &str =
     "SELECT id FROM message WHERE done_at <= ? AND done_at IS NOT NULL ORDER BY done_at, id LIMIT 0 + ?";
+const COUNT_UNREAD: &str = "SELECT count(*) AS n FROM message_receipt WHERE read_at IS NULL";
 const SELECT_GONE: &str = "SELECT project, name, gone_at FROM gone_agent WHERE project = ? ORDER BY name";
 const SELECT_GONE_BY: &str =
     // Signs keep it from walking through the table for the sake of the order.
@@ -173,6 +174,11 @@ impl MessageBook for Snapshot<'_> {
         for text in bound {
             statement.push_text(text);
         }
+        Ok(self.conn.row(statement, RECEIPT, |row| row.count("n"))?.unwrap_or(0))
+    }
+
+    fn all_unread(&mut self) -> StoreResult<u64> {
+        let statement = Statement::new("count all unread messages", COUNT_UNREAD);
         Ok(self.conn.row(statement, RECEIPT, |row| row.count("n"))?.unwrap_or(0))
     }
 

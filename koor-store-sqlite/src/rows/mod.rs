@@ -7,6 +7,7 @@ pub(crate) mod instances;
 pub(crate) mod leases;
 pub(crate) mod messages;
 pub(crate) mod metrics;
+mod offers;
 pub(crate) mod rules;
 mod specs;
 pub(crate) mod state;

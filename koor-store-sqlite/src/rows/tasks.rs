@@ -1,4 +1,4 @@
-//! `task`, `task_after`, `task_note` and `task_project`.
+//! `task`, `task_after`, `task_note` and `task_project`. Triggers keep `task_offer` up.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use koor_core::{
     clock::Timestamp,
     domain::tasks::{
         ReadyQuery, Task, TaskColumn, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskMove, TaskNote,
-        TaskOrder,
+        TaskOrder, needs_key,
     },
     ids::{AgentName, InstanceId, ProjectName, TaskNumber},
     ports::{StoreResult, TaskChange, TaskRepo},
@@ -14,7 +14,7 @@ use koor_core::{
 
 use crate::{
     conn::{Conn, Row, Statement, int, limit},
-    rows::{Conditions, as_json},
+    rows::{Conditions, as_json, offers},
     snapshot::Snapshot,
 };
 
@@ -31,14 +31,6 @@ macro_rules! task {
 const SELECT: &str = task!("WHERE project = ? AND number = ?");
 const SELECT_BY_KEY: &str = task!("WHERE project = ? AND key = ?");
 const SELECT_AFTER: &str = task!("WHERE (project, number) > (?, ?) ORDER BY project, number LIMIT 0 + ?");
-const SELECT_READY: &str = task!(
-    "WHERE project = ?1 AND assignee = ?2 AND claimable = 1 \
-     AND (needs = '[]' OR NOT EXISTS (SELECT 1 FROM json_each(task.needs) AS need WHERE need.value NOT IN \
-         (SELECT value FROM json_each(?3)))) \
-     AND (?4 = '[]' OR NOT EXISTS (SELECT 1 FROM json_each(?4) AS label WHERE label.value NOT IN \
-         (SELECT value FROM json_each(task.labels)))) \
-     ORDER BY priority, number LIMIT 0 + ?5"
-);
 const SELECT_DUE: &str =
     task!("WHERE delayed = 1 AND not_before <= ? ORDER BY not_before, project, number LIMIT 0 + ?");
 const SELECT_DUE_OF: &str =
@@ -177,14 +169,7 @@ impl TaskRepo for Snapshot<'_> {
     }
 
     fn ready_tasks(&mut self, query: &ReadyQuery, most: usize) -> StoreResult<Vec<Arc<Task>>> {
-        const ATTEMPTED: &str = "find the next tasks";
-        let statement = Statement::new(ATTEMPTED, SELECT_READY)
-            .bind(query.project.as_str())
-            .bind(query.assignee.as_ref().map_or("", AgentName::as_str))
-            .bind(as_json(ATTEMPTED, &query.capabilities)?)
-            .bind(as_json(ATTEMPTED, &query.labels)?)
-            .bind(limit(most));
-        self.conn.rows(statement, TABLE, read)
+        offers::first(self.conn, query, most)
     }
 
     fn due_tasks(
@@ -319,7 +304,7 @@ fn put(conn: &mut Conn, task: &Task) -> StoreResult<()> {
         .bind(claim.map(|claim| claim.name.as_str()))
         .bind(claim.map(|claim| claim.expires_at.millis()))
         .bind(as_json(ATTEMPTED, &task.labels)?)
-        .bind(as_json(ATTEMPTED, &task.needs)?)
+        .bind(needs_key(&task.needs))
         .bind(as_json(ATTEMPTED, task)?);
     conn.execute(statement).map(drop)
 }

@@ -15,7 +15,7 @@ pub use self::{
     draft::{MAX_RESULT, TaskDraft, TaskEdit, TaskEditFields, TaskFields, TaskReference},
     graph::{TaskGraph, TaskLinks},
     lifecycle::Setback,
-    ready::ReadyQuery,
+    ready::{NextFit, ReadyQuery, needs_key},
     saved::SavedTask,
 };
 pub(crate) use self::{
