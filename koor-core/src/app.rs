@@ -14,6 +14,7 @@ use crate::{
         rules::RuleEngine,
     },
     error::{Error, ErrorKind},
+    event_counts::EventCounts,
     execute::{execute, read},
     hub::{Hub, Subscription, WebhookSigns},
     ids::Cursor,
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
 pub(crate) struct Live {
     hub: Arc<Hub>,
     pub(crate) instances: InstanceCache,
+    pub(crate) counts: EventCounts,
 }
 
 impl Live {
@@ -62,6 +64,7 @@ impl CommitObserver for Live {
     fn committed(&self, events: &[Event]) {
         // First: a subscriber that the hub wakes must not see an instance as it was before.
         self.instances.forget(events);
+        self.counts.add(events);
         self.hub.announce(events);
     }
 
@@ -116,7 +119,8 @@ impl Builder {
     pub async fn open(self) -> Result<Koor, Error> {
         let last = read(&*self.store, |tx| Ok(tx.log_bounds()?.last)).await?;
         let hub = Arc::new(Hub::new(last, self.settings.tail_events, self.settings.tail_bytes));
-        let live = Arc::new(Live { hub, instances: InstanceCache::default() });
+        let live =
+            Arc::new(Live { hub, instances: InstanceCache::default(), counts: EventCounts::default() });
         self.store.committer().set_commit_observer(Arc::clone(&live) as Arc<dyn CommitObserver>, last);
         let started = self.clock.now();
         Ok(Koor {

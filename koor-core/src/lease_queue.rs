@@ -101,7 +101,6 @@ impl LeaseQueue {
     }
 
     /// How many callers wait.
-    #[cfg(feature = "testkit")]
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }

@@ -43,6 +43,7 @@ mod caller;
 mod command;
 mod cpu_limiter;
 mod error;
+mod event_counts;
 mod execute;
 mod hub;
 mod identify;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub task_lease: LeaseTime,
     /// For how long paths are leased where the lease does not say.
     pub path_lease: LeaseTime,
+    /// How many leases an instance can hold: whatever can grow has a bound.
+    pub leases_per_agent: u64,
     /// For how long messages are kept after they were read.
     pub message_retention: Duration,
     /// How many of the newest events are held in memory for subscribers that are up to date.
@@ -42,6 +44,8 @@ impl Default for Settings {
             compliance_every: Duration::from_mins(5),
             task_lease: LeaseTime::minutes(15),
             path_lease: LeaseTime::minutes(30),
+            // As many files as a large change touches, each by itself.
+            leases_per_agent: 10_000,
             message_retention: Duration::from_hours(30 * 24),
             // A second of what one server can take in, and no more memory than a small cache.
             tail_events: 16_384,

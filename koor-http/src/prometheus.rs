@@ -10,7 +10,10 @@ use std::{
 };
 
 use hyper::StatusCode;
-use koor_core::{ports::Commits, use_cases::RuntimeStats};
+use koor_core::{
+    ports::Commits,
+    use_cases::{CoordinationMetrics, RuntimeStats},
+};
 
 /// Upper ends of the latency buckets, in microseconds: from an answer out of memory to a body that came slowly.
 const BUCKETS: [u64; 14] = [
@@ -26,19 +29,47 @@ static STATUSES: LazyLock<Vec<u16>> = LazyLock::new(|| {
     (100..600).filter(named).collect()
 });
 
+/// How long things took.
+#[derive(Debug, Default)]
+struct Histogram {
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    fn count(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.micros.fetch_add(micros, Relaxed);
+    }
+
+    /// Writes it under that name, with these labels: none, or some that end with a comma.
+    fn write(&self, out: &mut String, name: &str, labels: &str) -> std::fmt::Result {
+        let mut total = 0;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            total += bucket.load(Relaxed);
+            let end = BUCKETS.get(index).map_or_else(|| "+Inf".to_owned(), |end| seconds(*end));
+            writeln!(out, "{name}_bucket{{{labels}le=\"{end}\"}} {total}")?;
+        }
+        let of = labels.strip_suffix(',').map(|labels| format!("{{{labels}}}")).unwrap_or_default();
+        let sum = seconds(self.micros.load(Relaxed));
+        writeln!(out, "{name}_sum{of} {sum}\n{name}_count{of} {total}")
+    }
+}
+
 /// Counters of one route.
 #[derive(Debug)]
 struct RouteMeter {
     /// In the order of [`STATUSES`], and one more for a status without a name.
     statuses: Vec<AtomicU64>,
-    buckets: [AtomicU64; BUCKETS.len() + 1],
-    micros: AtomicU64,
+    times: Histogram,
 }
 
 impl Default for RouteMeter {
     fn default() -> Self {
         let statuses = (0..=STATUSES.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { statuses, buckets: Default::default(), micros: AtomicU64::new(0) }
+        Self { statuses, times: Histogram::default() }
     }
 }
 
@@ -62,6 +93,7 @@ pub(crate) struct Meters {
     names: Vec<(&'static str, &'static str)>,
     /// One for each route, and one for each other label.
     routes: Vec<RouteMeter>,
+    claims: Histogram,
     delivered: AtomicU64,
     gaps: AtomicU64,
     missed: AtomicU64,
@@ -80,6 +112,7 @@ pub(crate) struct Gauges {
     pub(crate) runtime_stats: RuntimeStats,
     /// By status.
     pub(crate) tasks: [(&'static str, u64); 6],
+    pub(crate) coordination: CoordinationMetrics,
 }
 
 impl Meters {
@@ -88,6 +121,7 @@ impl Meters {
         Self {
             routes: (0..names.len() + 3).map(|_| RouteMeter::default()).collect(),
             names,
+            claims: Histogram::default(),
             delivered: AtomicU64::new(0),
             gaps: AtomicU64::new(0),
             missed: AtomicU64::new(0),
@@ -103,12 +137,14 @@ impl Meters {
             RouteLabel::Unmatched => self.names.len() + 2,
         };
         let Some(meter) = self.routes.get(number) else { return };
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let known = STATUSES.binary_search(&status.as_u16()).unwrap_or(STATUSES.len());
-        let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
         meter.statuses[known].fetch_add(1, Relaxed);
-        meter.buckets[bucket].fetch_add(1, Relaxed);
-        meter.micros.fetch_add(micros, Relaxed);
+        meter.times.count(took);
+    }
+
+    /// Counts a claim that got a task without waiting for one.
+    pub(crate) fn claimed(&self, took: Duration) {
+        self.claims.count(took);
     }
 
     /// Counts events handed to a subscriber.
@@ -154,22 +190,14 @@ impl Meters {
             "# HELP koor_http_request_seconds How long answers took.\n# TYPE koor_http_request_seconds histogram\n",
         );
         for ((method, route), meter) in &used {
-            let mut total = 0;
-            for (index, bucket) in meter.buckets.iter().enumerate() {
-                total += bucket.load(Relaxed);
-                let end = BUCKETS.get(index).map_or_else(|| "+Inf".to_owned(), |end| seconds(*end));
-                writeln!(
-                    out,
-                    "koor_http_request_seconds_bucket{{method=\"{method}\",route=\"{route}\",le=\"{end}\"}} {total}"
-                )?;
-            }
-            let sum = seconds(meter.micros.load(Relaxed));
-            writeln!(out, "koor_http_request_seconds_sum{{method=\"{method}\",route=\"{route}\"}} {sum}")?;
-            writeln!(
-                out,
-                "koor_http_request_seconds_count{{method=\"{method}\",route=\"{route}\"}} {total}"
-            )?;
+            let labels = format!("method=\"{method}\",route=\"{route}\",");
+            meter.times.write(out, "koor_http_request_seconds", &labels)?;
         }
+        out.push_str(
+            "# HELP koor_task_claim_seconds How long claims took that got a task without waiting for one.\n\
+             # TYPE koor_task_claim_seconds histogram\n",
+        );
+        self.claims.write(out, "koor_task_claim_seconds", "")?;
         let delivered = self.delivered.load(Relaxed);
         let (gaps, missed) = (self.gaps.load(Relaxed), self.missed.load(Relaxed));
         let up = gauges.uptime.as_secs();
@@ -181,7 +209,12 @@ impl Meters {
             failed_deliveries,
             claims,
             expirations,
+            leases_taken,
+            lease_expirations,
+            lease_waiters,
+            messages_sent,
         } = runtime_stats;
+        let CoordinationMetrics { leases, unread } = gauges.coordination;
         writeln!(
             out,
             "# HELP koor_write_batch_size Changes that shared a commit.\n# TYPE koor_write_batch_size summary\n\
@@ -201,6 +234,12 @@ impl Meters {
             ("counter", "koor_webhook_failures_total", "Calls to webhooks that failed.", failed_deliveries),
             ("counter", "koor_task_claims_total", "Tasks claimed.", claims),
             ("counter", "koor_task_expirations_total", "Claims that expired.", expirations),
+            ("counter", "koor_leases_taken_total", "Leases taken.", leases_taken),
+            ("counter", "koor_lease_expirations_total", "Leases that expired.", lease_expirations),
+            ("counter", "koor_messages_sent_total", "Messages sent.", messages_sent),
+            ("gauge", "koor_leases", "Leases held.", leases),
+            ("gauge", "koor_lease_waiters", "Callers that wait for paths.", lease_waiters),
+            ("gauge", "koor_messages_unread", "Messages that a recipient has not read.", unread),
             ("gauge", "koor_subscribers", "Subscribers now.", subscribers as u64),
             ("gauge", "koor_state_keys", "State documents.", state_keys),
             ("gauge", "koor_instances", "Registered instances.", instances),
@@ -243,7 +282,12 @@ mod tests {
                 failed_deliveries: 1,
                 claims: 6,
                 expirations: 2,
+                leases_taken: 3,
+                lease_expirations: 1,
+                lease_waiters: 5,
+                messages_sent: 12,
             },
+            coordination: CoordinationMetrics { leases: 2, unread: 10 },
             tasks: [("open", 3), ("claimed", 1), ("review", 0), ("done", 8), ("failed", 0), ("cancelled", 0)],
         }
     }
@@ -275,6 +319,7 @@ mod tests {
         let meters = Meters::new(Vec::new());
         meters.count(RouteLabel::Unmatched, StatusCode::NOT_FOUND, Duration::from_micros(300));
         meters.count(RouteLabel::Unmatched, StatusCode::NOT_FOUND, Duration::from_mins(1));
+        meters.claimed(Duration::from_micros(700));
         let text = meters.render(&gauges());
         for line in [
             "koor_http_requests_total{method=\"\",route=\"unmatched\",status=\"404\"} 2",
@@ -288,6 +333,15 @@ mod tests {
             "koor_webhook_failures_total 1",
             "koor_task_claims_total 6",
             "koor_task_expirations_total 2",
+            "koor_leases_taken_total 3",
+            "koor_lease_expirations_total 1",
+            "koor_lease_waiters 5",
+            "koor_leases 2",
+            "koor_messages_sent_total 12",
+            "koor_messages_unread 10",
+            "koor_task_claim_seconds_bucket{le=\"0.001\"} 1",
+            "koor_task_claim_seconds_sum 0.0007",
+            "koor_task_claim_seconds_count 1",
             "koor_tasks{status=\"open\"} 3",
             "koor_tasks{status=\"done\"} 8",
         ] {

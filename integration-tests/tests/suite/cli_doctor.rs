@@ -16,7 +16,7 @@ fn a_sound_server_is_found_sound() {
     let server = Server::start();
     let ran = Shell::at(&server).koor(&["doctor"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
-    for name in ["settings", "server", "clock", "token", "identity", "mcp"] {
+    for name in ["settings", "server", "clock", "token", "identity", "mcp", "work"] {
         assert!(found(&ran.out, name).starts_with("ok   "), "{}", ran.out);
     }
     assert!(found(&ran.out, "mcp").contains("5 tools: "), "{}", ran.out);
@@ -94,4 +94,36 @@ fn a_database_that_serve_would_refuse_fails() {
     shell.file("data.db", "hello");
     let data = found(&shell.koor(&["doctor", "--server", "http://localhost:1"]).out, "data");
     assert!(data.starts_with("fail data: ./data.db is no database of Koor"), "{data}");
+}
+
+#[test]
+fn work_that_stands_still_is_named() {
+    let server = Start::default().args(["--stale-after", "1s"]).start().unwrap();
+    let (site, shell) = (server.site(), Shell::at(&server));
+    let tasks = json!([{"title": "a"}, {"title": "b"}]);
+    site.post("/api/tasks/Shop", &tasks).gives(201);
+    let work = || found(&shell.koor(&["doctor"]).out, "work");
+    assert_eq!(work(), "ok   work: tasks of one project: 0 claimed, 0 failed, 2 open, 0 review");
+    let registered =
+        site.post("/api/instances/register", &json!({"name": "silent", "workspace": "Shop"})).ok();
+    let id = registered["id"].as_str().unwrap();
+    site.post(&format!("/api/instances/{id}/activate"), &Value::Null).ok();
+    let silent = site.instance(id);
+    for number in [1, 2] {
+        silent.post("/api/tasks/Shop/claim", &json!({"number": number})).ok();
+    }
+    silent.post("/api/leases/Shop", &json!({"paths": ["src"]})).gives(201);
+    silent.post("/api/tasks/Shop/2/fail", &json!({"reason": "broken", "retry": false})).ok();
+    let out = integration_tests::until(|| {
+        site.post("/api/liveness/check", &Value::Null).ok();
+        let out = shell.koor(&["doctor"]).out;
+        out.contains("agents that are stale hold").then_some(out)
+    });
+    let lines: Vec<&str> = out.lines().filter(|line| line[5..].starts_with("work: ")).collect();
+    assert!(
+        lines[0]
+            .starts_with("warn work: agents that are stale hold Shop/1 (silent), lease Shop/1 (silent); "),
+        "{out}"
+    );
+    assert!(lines[1].starts_with("warn work: failed tasks: 1, in Shop; "), "{out}");
 }

@@ -8,6 +8,7 @@ mod hooks;
 mod identity;
 mod mcp;
 mod server;
+mod work;
 
 use std::path::Path;
 
@@ -43,6 +44,7 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
         if answers {
             identity::look(&client, &settings, &mut findings);
             mcp::look(&client, &mut findings);
+            work::look(&settings, &mut findings);
         }
         data::look(&settings, answers, &mut findings);
         hooks::look(&mut findings);

@@ -56,6 +56,11 @@ impl LeaseBook for Snapshot<'_> {
         Ok(due)
     }
 
+    fn lease_count(&mut self, holder: Option<InstanceId>) -> StoreResult<u64> {
+        let held = |lease: &&Lease| holder.is_none_or(|holder| lease.instance_id == holder);
+        Ok(self.0.leases.values().filter(held).count() as u64)
+    }
+
     fn last_lease(&mut self, project: &ProjectName) -> StoreResult<Option<LeaseId>> {
         Ok(self.0.last_leases.get(project).copied())
     }

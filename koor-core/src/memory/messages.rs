@@ -46,6 +46,11 @@ impl MessageBook for Snapshot<'_> {
         Ok(self.all_in(of).filter(|listed| listed.read_at.is_none()).count() as u64)
     }
 
+    fn all_unread(&mut self) -> StoreResult<u64> {
+        let receipts = self.0.messages.values().flat_map(|delivered| &delivered.receipts);
+        Ok(receipts.filter(|receipt| receipt.read_at.is_none()).count() as u64)
+    }
+
     fn sent(&mut self, from: &str, filter: &MessageFilter, limit: usize) -> StoreResult<Vec<Listed>> {
         let own = self.0.messages.values().filter(|delivered| delivered.message.from == from);
         let listed = own.cloned().map(Delivered::into_sent);

@@ -161,6 +161,8 @@ lookups! {
         leases: (ProjectName, LeaseId) => Lease,
         /// The last number of a lease in a project.
         last_leases: ProjectName => LeaseId,
+        /// How many leases an instance holds.
+        lease_counts: InstanceId => u64,
         /// A message with its receipts.
         messages: EventId => Delivered,
         /// How far in the event log an agent has been briefed.
@@ -241,6 +243,7 @@ impl FactSet {
             templates,
             leases,
             last_leases,
+            lease_counts,
             messages,
             briefed,
             active_instances,
@@ -287,6 +290,9 @@ impl FactSet {
         }
         for project in last_leases {
             records.last_leases.insert(project.clone(), tx.last_lease(project)?);
+        }
+        for id in lease_counts {
+            records.lease_counts.insert(*id, Some(tx.lease_count(Some(*id))?));
         }
         for (project, beginning) in leases_near {
             let near = tx.leases_near(project, beginning)?;

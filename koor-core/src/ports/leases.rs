@@ -28,6 +28,9 @@ pub trait LeaseBook {
     /// Leases whose `expires_at` is not after that time, the earliest first. Their holders may have been heard of since.
     fn leases_due(&mut self, until: Timestamp, limit: usize) -> StoreResult<Vec<HeldLease>>;
 
+    /// How many leases there are, or how many that instance holds.
+    fn lease_count(&mut self, holder: Option<InstanceId>) -> StoreResult<u64>;
+
     /// The last number that was given in a project.
     fn last_lease(&mut self, project: &ProjectName) -> StoreResult<Option<LeaseId>>;
 

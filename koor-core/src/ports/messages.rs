@@ -18,6 +18,9 @@ pub trait MessageBook {
     /// How many messages in an inbox are unread.
     fn unread(&mut self, of: &Mailbox) -> StoreResult<u64>;
 
+    /// How many entries of all inboxes are unread.
+    fn all_unread(&mut self) -> StoreResult<u64>;
+
     /// Matching messages with that [`Message::from`], by id.
     fn sent(&mut self, from: &str, filter: &MessageFilter, limit: usize) -> StoreResult<Vec<Listed>>;
 

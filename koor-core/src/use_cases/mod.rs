@@ -35,7 +35,7 @@ pub use instances::{
 };
 pub use leases::{LeaseRequest, RenewLease};
 pub use messages::{MarkMessages, MessageBox, SendMessage, Sent};
-pub use metrics::{ResetMetrics, RuntimeStats, ServerMetrics};
+pub use metrics::{CoordinationMetrics, ResetMetrics, RuntimeStats, ServerMetrics};
 pub use rules::{
     DecideRule, Decision, DeleteRule, FileToCheck, ImportRules, ProposeRule, PutRules, Validation,
 };

@@ -1,6 +1,6 @@
 //! Tasks and the agents that hold them: claimed, renewed, released, done, failed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use koor_core::{
@@ -70,9 +70,14 @@ pub(crate) async fn claim(
     let request = ClaimRequest { number: body.number, labels: body.labels, lease: lease(body.lease)? };
     let wait = query.wait.unwrap_or_default();
     let (koor, project) = (call.koor(), project(&call)?);
+    let begun = Instant::now();
     let claiming = koor.claim_task(&call.caller, project.clone(), request, wait);
     let done = if wait.is_zero() {
-        claiming.await?
+        let done = claiming.await?;
+        if matches!(done.output, Claimed::Task(_)) {
+            call.shared().meters.claimed(begun.elapsed());
+        }
+        done
     } else {
         select! {
             biased;

@@ -145,6 +145,7 @@ pub(crate) async fn prometheus(call: Call) -> Result<Exposition, Failure> {
         writable: koor.health().await == StoreHealth::Ok,
         runtime_stats: koor.runtime_stats(),
         tasks: by_status(&koor.task_summaries().await?),
+        coordination: koor.coordination_metrics().await?,
     };
     let mut answer = Answer::new(Body::Full(call.shared().meters.render(&gauges).into()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

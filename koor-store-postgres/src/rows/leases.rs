@@ -38,6 +38,8 @@ const SELECT_HOLDER: &str = concat!(lease!(), "WHERE holder = $1 ORDER BY lease.
 const SELECT_TASK: &str = concat!(lease!(), "WHERE lease.project = $1 AND task = $2 ORDER BY lease.id");
 const SELECT_DUE: &str =
     concat!(lease!(), "WHERE expires_at <= $1 ORDER BY expires_at, lease.project, lease.id LIMIT $2");
+const COUNT: &str = "SELECT count(*) AS n FROM lease";
+const COUNT_HELD: &str = "SELECT count(*) AS n FROM lease WHERE holder = $1";
 const SELECT_LAST: &str = "SELECT last FROM lease_project WHERE project = $1";
 const SELECT_ALL_LAST: &str = "SELECT project, last FROM lease_project ORDER BY project";
 const PUT: &str = "INSERT INTO lease (project, id, holder, name, task, mode, created_at, expires_at, lease_time, \
@@ -111,6 +113,15 @@ impl LeaseBook for Snapshot<'_> {
         let statement =
             Statement::new("find leases that end", SELECT_DUE).bind(until.millis()).bind(limit(most));
         self.conn.rows(statement, TABLE, read)
+    }
+
+    fn lease_count(&mut self, holder: Option<InstanceId>) -> StoreResult<u64> {
+        let statement = match holder {
+            None => Statement::new("count leases", COUNT),
+            Some(holder) => Statement::new("count the leases of an instance", COUNT_HELD)
+                .bind(holder.as_bytes().as_slice()),
+        };
+        Ok(self.conn.row(statement, TABLE, |row| row.count("n"))?.unwrap_or(0))
     }
 
     fn last_lease(&mut self, project: &ProjectName) -> StoreResult<Option<LeaseId>> {

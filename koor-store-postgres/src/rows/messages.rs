@@ -48,6 +48,7 @@ const SELECT_SENT: &str = concat!(
 );
 const SELECT_DONE: &str =
     "SELECT id FROM message WHERE done_at <= $1 AND done_at IS NOT NULL ORDER BY done_at, id LIMIT $2";
+const COUNT_UNREAD: &str = "SELECT count(*) AS n FROM message_receipt WHERE read_at IS NULL";
 const SELECT_GONE: &str = "SELECT project, name, gone_at FROM gone_agent WHERE project = $1 ORDER BY name";
 const SELECT_GONE_BY: &str =
     "SELECT project, name, gone_at FROM gone_agent WHERE gone_at <= $1 ORDER BY project, name";
@@ -162,6 +163,11 @@ impl MessageBook for Snapshot<'_> {
         let mut query = in_box("count unread messages", "SELECT count(*) AS n FROM message_receipt", of);
         query.and_plainly("read_at IS NULL");
         Ok(self.conn.row(query.statement(), RECEIPT, |row| row.count("n"))?.unwrap_or(0))
+    }
+
+    fn all_unread(&mut self) -> StoreResult<u64> {
+        let statement = Statement::new("count all unread messages", COUNT_UNREAD);
+        Ok(self.conn.row(statement, RECEIPT, |row| row.count("n"))?.unwrap_or(0))
     }
 
     fn sent(&mut self, from: &str, filter: &MessageFilter, most: usize) -> StoreResult<Vec<Listed>> {

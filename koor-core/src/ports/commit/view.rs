@@ -252,6 +252,24 @@ impl View {
         Ok(self.with_changed_leases(own.collect(), Lease::clone, |lease| lease.instance_id == instance))
     }
 
+    /// How many leases an instance holds, those that the batch has added among them. That it has ended some is not looked for.
+    pub(crate) fn lease_count(&mut self, holder: InstanceId) -> StoreResult<u64> {
+        let Some(found) = self.facts.records.lease_counts.get(&holder) else {
+            self.missing.lease_counts.insert(holder);
+            return Err(StoreError::NotFetched);
+        };
+        let is_new = |lease: &Lease| {
+            self.changes().any(|change| {
+                matches!(change, Change::Lease(LeaseChange::SetLast { project, last })
+                    if *last == lease.id && *project == lease.project)
+            })
+        };
+        let added = self.changes().filter(|change| {
+            matches!(change, Change::Lease(LeaseChange::Put(lease)) if lease.instance_id == holder && is_new(lease))
+        });
+        Ok(found.unwrap_or(0) + added.count() as u64)
+    }
+
     /// The leases that are bound to a task.
     pub(crate) fn leases_of_task(
         &mut self,

@@ -140,6 +140,14 @@ impl CommandContext<'_> {
         Ok(self.view().last_leases(project)?)
     }
 
+    /// How many leases an instance holds; of those that end in the same batch, some may still be counted.
+    ///
+    /// # Errors
+    /// When it has not been fetched yet: pass the error on.
+    pub(super) fn lease_count(&mut self, holder: InstanceId) -> Result<u64, Error> {
+        Ok(self.view().lease_count(holder)?)
+    }
+
     /// The leases that can overlap paths with that literal beginning, and perhaps others of the project.
     ///
     /// # Errors

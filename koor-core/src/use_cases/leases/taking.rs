@@ -76,6 +76,7 @@ impl Command for TakeLease {
         let project = &self.request.project;
         want_caller(wanted, self.instance);
         wanted.last_leases.insert(project.clone());
+        wanted.lease_counts.extend(self.instance);
         wanted.tasks.extend(self.task_id());
         for path in &self.request.wanted.paths {
             wanted.leases_near.insert((project.clone(), path.literal_beginning()));
@@ -91,6 +92,7 @@ impl Command for TakeLease {
         if let Some(id) = self.task_id() {
             check_claim(cx, &id, agent.instance_id)?;
         }
+        check_count(cx, agent.instance_id)?;
         let mut near = Vec::new();
         for path in &wanted.paths {
             near.extend(cx.leases_near(project, &path.literal_beginning())?);
@@ -127,6 +129,19 @@ fn check_claim(cx: &mut CommandContext<'_>, id: &TaskId, instance: InstanceId) -
         return Ok(());
     }
     Err(Conflict::new(format!("task {} is not claimed by this agent", id.number)).into())
+}
+
+/// Lets an agent hold another lease while it holds fewer than the most there can be.
+fn check_count(cx: &mut CommandContext<'_>, holder: InstanceId) -> Result<(), Error> {
+    let (held, most) = (cx.lease_count(holder)?, cx.settings.leases_per_agent);
+    if held < most {
+        return Ok(());
+    }
+    Err(Conflict::new(format!(
+        "this agent holds {held} leases, at most {most} are allowed: give some back with `koor lease release`, or lease a \
+         directory instead of its files"
+    ))
+    .into())
 }
 
 /// A path that is wanted, the pattern that holds it, and the lease.

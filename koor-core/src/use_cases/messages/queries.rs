@@ -152,6 +152,7 @@ impl Koor {
             if done.is_empty() {
                 return Ok(pruned);
             }
+            let is_last = done.len() < AT_ONCE;
             pruned += done.len();
             self.housekeep("message-pruning", FactSet::default(), move |cx| {
                 for id in &done {
@@ -160,6 +161,9 @@ impl Koor {
                 Ok(())
             })
             .await?;
+            if is_last {
+                return Ok(pruned);
+            }
         }
     }
 }

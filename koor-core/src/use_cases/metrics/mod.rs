@@ -4,4 +4,4 @@ mod commands;
 mod queries;
 
 pub use commands::ResetMetrics;
-pub use queries::{RuntimeStats, ServerMetrics};
+pub use queries::{CoordinationMetrics, RuntimeStats, ServerMetrics};

@@ -34,6 +34,23 @@ pub struct RuntimeStats {
     pub claims: u64,
     /// How many claims expired.
     pub expirations: u64,
+    /// How many leases were taken.
+    pub leases_taken: u64,
+    /// How many leases expired.
+    pub lease_expirations: u64,
+    /// How many callers wait for paths.
+    pub lease_waiters: u64,
+    /// How many messages were sent.
+    pub messages_sent: u64,
+}
+
+/// What there is of coordinated work beside tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoordinationMetrics {
+    /// How many leases are held.
+    pub leases: u64,
+    /// How many entries of all inboxes are unread.
+    pub unread: u64,
 }
 
 impl Koor {
@@ -47,7 +64,20 @@ impl Koor {
             failed_deliveries: activity.failed_deliveries.load(Relaxed),
             claims: activity.claims.load(Relaxed),
             expirations: activity.expirations.load(Relaxed),
+            leases_taken: self.inner.live.counts.leases_taken.load(Relaxed),
+            lease_expirations: self.inner.live.counts.lease_expirations.load(Relaxed),
+            lease_waiters: self.inner.lease_queue.len() as u64,
+            messages_sent: self.inner.live.counts.messages_sent.load(Relaxed),
         }
+    }
+
+    /// What there is of coordinated work beside tasks, counted: for those who watch the server.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn coordination_metrics(&self) -> Result<CoordinationMetrics, Error> {
+        self.read(|tx| Ok(CoordinationMetrics { leases: tx.lease_count(None)?, unread: tx.all_unread()? }))
+            .await
     }
 
     /// The server in numbers.
