@@ -8,17 +8,33 @@ use std::{
 use async_trait::async_trait;
 use koor_core::{
     MemoryBackend, MemoryStore,
+    domain::leases::HeldLease,
+    ids::Version,
     ports::{
-        Backend, Basis, Change, DocumentChange, EventChange, FactSet, Facts, InstanceChange, Outcome, Pages,
-        Point, StoreResult,
+        Backend, Basis, Change, DocumentChange, EventChange, FactSet, Facts, InstanceChange, LeaseChange,
+        MessageChange, Outcome, Pages, Point, StoreResult, TaskChange,
     },
-    testkit::{CASES, Intercept, StoreFixture, intercepted_store},
+    testkit::{CASES, Case, Intercept, StoreFixture, intercepted_store},
 };
 
 /// Runs the whole suite on a broken store, and answers which cases failed.
 async fn caught(broken: impl Fn() -> MemoryStore) -> Vec<&'static str> {
+    failing(CASES.iter(), broken).await
+}
+
+/// Runs one case on a broken store, and answers whether it failed.
+async fn is_caught_by(name: &str, broken: impl Fn() -> MemoryStore) -> bool {
+    let named = CASES.iter().filter(|case| case.name == name);
+    assert_eq!(named.clone().count(), 1, "there is no case {name}");
+    !failing(named, broken).await.is_empty()
+}
+
+async fn failing(
+    cases: impl Iterator<Item = &'static Case>,
+    broken: impl Fn() -> MemoryStore,
+) -> Vec<&'static str> {
     let mut failed = Vec::new();
-    for case in CASES {
+    for case in cases {
         let run = tokio::spawn(case.run(StoreFixture::of(broken())));
         // On a broken store, a case may wait for what never comes. Time is paused: an idle hour is over at once.
         match tokio::time::timeout(Duration::from_hours(1), run).await {
@@ -114,6 +130,116 @@ async fn a_store_that_loses_a_token_is_caught() {
     })
     .await;
     assert!(failed.contains(&"a_token_finds_its_instance"), "{failed:?}");
+}
+
+/// Drops a kind of change of coordinated work, and which promise that breaks.
+type Loss = (&'static str, fn(&Change) -> bool, &'static str);
+
+/// Each change of tasks, leases and messages that a store can lose.
+const LOSSES: &[Loss] = &[
+    (
+        "a task",
+        |change| matches!(change, Change::Task(TaskChange::Put(task)) if task.version == Version::FIRST),
+        "tasks_are_made_all_or_none",
+    ),
+    (
+        "a claim",
+        |change| matches!(change, Change::Task(TaskChange::Put(task)) if task.claim.is_some()),
+        "a_lost_claim_writes_nothing",
+    ),
+    ("a count", |change| matches!(change, Change::Task(TaskChange::Count(_))), "tasks_are_made_all_or_none"),
+    (
+        "a note",
+        |change| matches!(change, Change::Task(TaskChange::AppendNote { .. })),
+        "a_review_is_anothers",
+    ),
+    (
+        "a lease",
+        |change| matches!(change, Change::Lease(LeaseChange::Put(_))),
+        "paths_are_leased_all_or_none",
+    ),
+    (
+        "the end of a lease",
+        |change| matches!(change, Change::Lease(LeaseChange::Remove { .. })),
+        "a_lease_ends_when_its_holder_is_silent",
+    ),
+    (
+        "the number of a lease",
+        |change| matches!(change, Change::Lease(LeaseChange::SetLast { .. })),
+        "a_number_of_a_lease_is_never_used_again",
+    ),
+    (
+        "a message",
+        |change| matches!(change, Change::Message(MessageChange::Append(_))),
+        "a_message_is_shown_read_and_acknowledged",
+    ),
+    (
+        "a receipt",
+        |change| matches!(change, Change::Message(MessageChange::SetReceipt { .. })),
+        "a_message_is_shown_read_and_acknowledged",
+    ),
+    (
+        "the end of a message",
+        |change| matches!(change, Change::Message(MessageChange::Remove(_))),
+        "a_message_is_shown_read_and_acknowledged",
+    ),
+    (
+        "the name of an agent",
+        |change| matches!(change, Change::Message(MessageChange::PutGone(_))),
+        "names_and_groups_are_resolved_when_a_message_is_sent",
+    ),
+    (
+        "the cursor of a brief",
+        |change| matches!(change, Change::Message(MessageChange::SetBriefed { .. })),
+        "a_brief_has_what_is_new_since_the_last_one",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_loses_a_change_of_coordinated_work_is_caught() {
+    for (what, lost, promise) in LOSSES {
+        let caught = is_caught_by(promise, || intercepted_store(Drops(*lost))).await;
+        assert!(caught, "{what} was lost, and {promise} holds");
+    }
+}
+
+/// Finds only leases of the same text: a store that compares paths as they are written.
+struct ComparesTexts;
+
+impl Intercept for ComparesTexts {
+    fn fetched(&self, facts: &mut Facts) {
+        for ((_, beginning), near) in &mut facts.scans.leases_near {
+            near.retain(|held| {
+                held.lease.held.paths.iter().any(|path| path.literal_beginning() == *beginning)
+            });
+        }
+    }
+}
+
+/// Looks for leases before its turn: what it finds is as it was one look earlier.
+#[derive(Default)]
+struct ReadsLeasesEarly(Mutex<Vec<HeldLease>>);
+
+impl Intercept for ReadsLeasesEarly {
+    fn fetched(&self, facts: &mut Facts) {
+        let near = &mut facts.scans.leases_near;
+        if near.is_empty() {
+            return;
+        }
+        let now = near.values().flatten().cloned().collect();
+        let earlier = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), now);
+        for near in near.values_mut() {
+            near.clone_from(&earlier);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_misses_a_lease_is_caught() {
+    let failed = caught(|| intercepted_store(ComparesTexts)).await;
+    assert!(failed.contains(&"paths_are_leased_all_or_none"), "{failed:?}");
+    let failed = caught(|| intercepted_store(ReadsLeasesEarly::default())).await;
+    assert!(failed.contains(&"of_64_racing_takers_of_a_path_one_wins"), "{failed:?}");
 }
 
 /// Looks for tasks to claim before its turn: what it finds is as it was one commit earlier.

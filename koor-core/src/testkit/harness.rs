@@ -9,7 +9,9 @@ use crate::{
     app::Koor,
     caller::{Caller, InstanceRef, Role},
     command::Command,
-    domain::{ContentType, RawJson, audit::AuditEntry, events::Event, state::Precondition},
+    domain::{
+        ContentType, RawJson, audit::AuditEntry, events::Event, instances::Instance, state::Precondition,
+    },
     error::Error,
     ids::{DocumentKey, SpecKey, StateKey, Topic, Version},
     page::Limit,
@@ -80,6 +82,12 @@ impl Harness {
         self.koor.close().await;
         let reopen = self.fixture.reopen.as_ref().expect("a fixture that outlives the process");
         self.fixture.store = reopen().await;
+        self.koor = open(&self.fixture, &self.clock, &self.ids, &self.settings).await;
+    }
+
+    /// Opens another core on the same store, as a process does that starts on what another one has kept.
+    pub async fn reopen_core(&mut self) {
+        self.koor.flush_activity().await.unwrap();
         self.koor = open(&self.fixture, &self.clock, &self.ids, &self.settings).await;
     }
 
@@ -192,7 +200,12 @@ pub(super) fn topics(patterns: &[&str]) -> TopicFilter {
 
 /// An instance that calls as an agent.
 pub(super) fn agent(registered: &Registered) -> Caller {
-    Caller::instance(Role::Agent, InstanceRef::from(&registered.instance))
+    agent_of(&registered.instance)
+}
+
+/// The same of an instance that was looked up.
+pub(super) fn agent_of(instance: &Instance) -> Caller {
+    Caller::instance(Role::Agent, InstanceRef::from(instance))
 }
 
 /// A rule as a client sends it.

@@ -1,5 +1,7 @@
 //! Random commands, the same for the same seed: to hold one store against another.
 
+mod coordination;
+
 use serde_json::json;
 
 use super::{
@@ -53,7 +55,7 @@ async fn step(harness: &Harness, dice: &mut Dice) -> String {
     let project = dice.pick(&["p", "q", "_global"]);
     let id = dice.pick(&["one", "two"]);
     let number = dice.roll(6);
-    match dice.roll(22) {
+    match dice.roll(34) {
         0..=3 => said(harness, put(name, &json!({"n": number}).to_string())).await,
         4 => {
             let condition = Precondition { version: Some(number), ..Precondition::default() };
@@ -93,7 +95,7 @@ async fn step(harness: &Harness, dice: &mut Dice) -> String {
             let draft = WebhookDraft { id: id.into(), url: "http://x/".into(), ..WebhookDraft::default() };
             said(harness, CreateWebhook::new(draft).unwrap()).await
         }
-        _ => {
+        21 => {
             let draft = UsageDraft {
                 provider: "x".into(),
                 model: name.into(),
@@ -102,6 +104,7 @@ async fn step(harness: &Harness, dice: &mut Dice) -> String {
             };
             said(harness, RecordUsage::new(&Caller::local(), draft).unwrap()).await
         }
+        _ => coordination::step(harness, dice).await,
     }
 }
 

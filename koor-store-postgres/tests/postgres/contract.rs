@@ -33,7 +33,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 async fn leaves_the_same_traces(schema: Schema, seed: u64) {
     let mut postgres = Harness::on(fixture(schema).await).await;
-    let memory = Harness::on(StoreFixture::of(MemoryStore::default())).await;
+    let mut memory = Harness::on(StoreFixture::of(MemoryStore::default())).await;
     for part in 0..4 {
         let seed = seed * 100 + part;
         let (ours, theirs) = (run_random(&postgres, seed, 60).await, run_random(&memory, seed, 60).await);
@@ -41,7 +41,7 @@ async fn leaves_the_same_traces(schema: Schema, seed: u64) {
             assert_eq!(ours, theirs, "command {index} of seed {seed}");
         }
         postgres.restart().await;
-        memory.koor.flush_activity().await.unwrap();
+        memory.reopen_core().await;
         assert_eq!(postgres.dump().await, memory.dump().await, "after seed {seed}");
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     ids::{LeaseId, ProjectName, TaskNumber},
     page::Limit,
     paths::PathPattern,
+    settings::Settings,
     testkit::{
         Harness, StoreFixture,
         harness::{agent, topics},
@@ -111,6 +112,68 @@ pub(super) async fn paths_are_leased_all_or_none(fixture: StoreFixture) {
     assert_eq!(covering.iter().map(|lease| lease.id.get()).collect::<Vec<_>>(), [1]);
     let named = harness.koor.leases(project(), None, Some("two".parse().unwrap())).await.unwrap();
     assert_eq!(named.iter().map(|lease| lease.id.get()).collect::<Vec<_>>(), [2, 4]);
+}
+
+pub(super) async fn of_64_racing_takers_of_a_path_one_wins(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    let mut takers = Vec::new();
+    for n in 0..64 {
+        takers.push(agent(&harness.agent(&format!("w{n}"), "p").await));
+    }
+    // Twice: what the first race leaves behind decides the second.
+    for path in ["src", "docs"] {
+        let mut racing = tokio::task::JoinSet::new();
+        for (n, taker) in takers.iter().cloned().enumerate() {
+            let koor = harness.koor.clone();
+            // Different patterns that all overlap: no two takers ask for the same text.
+            let paths = [format!("{path}/a{n}"), format!("{path}/**")];
+            let wanted = PathSet::new(&paths, LeaseMode::Exclusive).unwrap();
+            let request = LeaseRequest::new(project(), wanted, None, "", None).unwrap();
+            racing.spawn(async move { koor.take_lease(&taker, request, None).await });
+        }
+        let taken = racing.join_all().await;
+        assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 1, "of {path}");
+    }
+    assert_eq!(held(&harness).await, [1, 2]);
+}
+
+pub(super) async fn a_number_of_a_lease_is_never_used_again(fixture: StoreFixture) {
+    let harness = Harness::on(fixture).await;
+    let one = harness.agent("one", "p").await;
+    for number in 1..=3 {
+        let lease = take(&harness, &one, &["src"], LeaseMode::Exclusive).await.unwrap();
+        assert_eq!(lease.id, id(number));
+        harness.koor.release_lease(&agent(&one), project(), lease.id).await.unwrap();
+    }
+    assert_eq!(held(&harness).await, [0; 0]);
+}
+
+pub(super) async fn an_agent_holds_no_more_leases_than_it_may(fixture: StoreFixture) {
+    let settings = Settings { leases_per_agent: 2, ..Settings::default() };
+    let harness = Harness::with(fixture, settings).await;
+    let (one, two) = (harness.agent("one", "p").await, harness.agent("two", "p").await);
+    for path in ["a", "b"] {
+        take(&harness, &one, &[path], LeaseMode::Exclusive).await.unwrap();
+    }
+    let refused = take(&harness, &one, &["c"], LeaseMode::Exclusive).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.to_string().starts_with("this agent holds 2 leases, at most 2 are allowed"), "{refused}");
+    take(&harness, &two, &["c"], LeaseMode::Exclusive).await.unwrap();
+    let counted = harness.koor.coordination_metrics().await.unwrap();
+    assert_eq!((counted.leases, counted.unread), (3, 0));
+    harness.koor.release_lease(&agent(&one), project(), id(1)).await.unwrap();
+    take(&harness, &one, &["d"], LeaseMode::Exclusive).await.unwrap();
+    // At once, too: none of them sees the others before it is decided.
+    harness.koor.release_lease(&agent(&one), project(), id(2)).await.unwrap();
+    let mut racing = tokio::task::JoinSet::new();
+    for path in ["e", "f", "g", "h"] {
+        let (koor, one) = (harness.koor.clone(), agent(&one));
+        let request = request(&[path], LeaseMode::Exclusive);
+        racing.spawn(async move { koor.take_lease(&one, request, None).await.is_ok() });
+    }
+    assert_eq!(racing.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
+    let stats = harness.koor.runtime_stats();
+    assert_eq!((stats.leases_taken, stats.lease_expirations, stats.lease_waiters), (5, 0, 0));
 }
 
 pub(super) async fn a_lease_ends_when_its_holder_is_silent(fixture: StoreFixture) {

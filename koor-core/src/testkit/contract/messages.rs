@@ -149,6 +149,8 @@ pub(super) async fn a_message_is_shown_read_and_acknowledged(fixture: StoreFixtu
     assert_eq!(bodies(&harness, &one, MessageBox::Sent, unread.clone()).await, ["first", "named"]);
     mark(&harness, &three, first.id, Step::Read).await.unwrap();
     assert_eq!(bodies(&harness, &one, MessageBox::Sent, unread).await, ["named"]);
+    let counted = harness.koor.coordination_metrics().await.unwrap();
+    assert_eq!((counted.unread, harness.koor.runtime_stats().messages_sent), (2, 3));
     // Read ones are kept for the retention, unread ones for ever.
     harness.clock.advance(Duration::from_hours(30 * 24) - Duration::from_millis(1));
     assert_eq!(harness.koor.prune_messages().await.unwrap(), 0);

@@ -4,6 +4,7 @@ mod audit;
 mod events;
 mod leases;
 mod messages;
+mod offers;
 mod people;
 mod records;
 mod restart;
@@ -108,6 +109,9 @@ macro_rules! each_contract_case {
             people::silence_makes_stale_and_a_call_revives
             people::an_agent_reaches_no_further_than_it_may
             leases::paths_are_leased_all_or_none
+            leases::of_64_racing_takers_of_a_path_one_wins
+            leases::a_number_of_a_lease_is_never_used_again
+            leases::an_agent_holds_no_more_leases_than_it_may
             leases::a_lease_ends_when_its_holder_is_silent
             leases::a_lease_is_its_holders
             leases::a_lease_ends_with_the_claim_of_its_task
@@ -129,6 +133,7 @@ macro_rules! each_contract_case {
             tasks::tasks_are_made_all_or_none
             tasks::of_64_racing_claims_of_a_task_one_wins
             tasks::the_next_task_is_the_first_that_suits
+            offers::the_tasks_that_fit_are_found_among_all
             tasks::an_admin_holds_no_task
             tasks::a_lost_claim_writes_nothing
             tasks::a_task_waits_for_those_before_it
@@ -168,6 +173,9 @@ macro_rules! each_restart_case {
             restart::numbers_go_on_after_a_restart
             restart::a_subscriber_resumes_after_a_restart
             restart::claims_survive_a_restart_and_end_in_time
+            restart::leases_survive_a_restart_and_end_in_time
+            restart::a_restart_ends_a_wait_and_no_lease
+            restart::messages_wait_through_a_restart
         }
     };
 }

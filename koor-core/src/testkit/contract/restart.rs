@@ -5,14 +5,21 @@ use std::time::Duration;
 use crate::{
     activity::FLUSH_EVERY,
     caller::Caller,
+    domain::{
+        leases::{Lease, LeaseMode, PathSet},
+        messages::{MessageDraft, Step},
+    },
     hub::Delivery,
-    ids::Cursor,
+    ids::{Cursor, LeaseId},
     settings::Settings,
     testkit::{
         Harness, StoreFixture,
         harness::{agent, key, rule, topics, version},
     },
-    use_cases::{ClaimRequest, Claimed, CreateTasks, DeregisterInstance, ImportRules},
+    use_cases::{
+        ClaimRequest, Claimed, CreateTasks, DeregisterInstance, ImportRules, LeaseRequest, MarkMessages,
+        SendMessage,
+    },
 };
 
 pub(super) async fn everything_is_there_after_a_restart(fixture: StoreFixture) {
@@ -96,4 +103,84 @@ pub(super) async fn claims_survive_a_restart_and_end_in_time(fixture: StoreFixtu
     assert_eq!(harness.koor.watch_tasks().await.unwrap(), 1);
     let expired = harness.koor.task(&claimed.id()).await.unwrap();
     assert!(expired.claim.is_none() && expired.fence > claimed.fence);
+}
+
+/// Takes a path of project `p` for an agent.
+async fn lease(harness: &Harness, by: &Caller, path: &str) -> Lease {
+    let wanted = PathSet::new(&[path.to_owned()], LeaseMode::Exclusive).unwrap();
+    let request = LeaseRequest::new("p".parse().unwrap(), wanted, None, "work", None).unwrap();
+    harness.koor.take_lease(by, request, None).await.unwrap().output
+}
+
+async fn held(harness: &Harness) -> Vec<u64> {
+    let leases = harness.koor.leases("p".parse().unwrap(), None, None).await.unwrap();
+    leases.iter().map(|lease| lease.id.get()).collect()
+}
+
+pub(super) async fn leases_survive_a_restart_and_end_in_time(fixture: StoreFixture) {
+    let mut harness = Harness::on(fixture).await;
+    let worker = agent(&harness.agent("worker", "p").await);
+    lease(&harness, &worker, "src").await;
+    let given_back = lease(&harness, &worker, "docs").await;
+    harness.koor.release_lease(&worker, "p".parse().unwrap(), given_back.id).await.unwrap();
+    let before = harness.dump().await;
+    harness.restart().await;
+    assert_eq!(harness.dump().await, before);
+    // The number of a lease that is gone is not given again: it is a fence.
+    assert_eq!(lease(&harness, &worker, "docs").await.id.get(), 3);
+    assert_eq!(held(&harness).await, [1, 3]);
+    harness.clock.advance(Duration::from_mins(30));
+    assert_eq!(harness.koor.expire_leases().await.unwrap(), 0, "a crash may have lost what renewed them");
+    harness.clock.advance(FLUSH_EVERY);
+    assert_eq!(harness.koor.expire_leases().await.unwrap(), 2);
+}
+
+pub(super) async fn a_restart_ends_a_wait_and_no_lease(fixture: StoreFixture) {
+    let mut harness = Harness::on(fixture).await;
+    let (one, two) = (agent(&harness.agent("one", "p").await), agent(&harness.agent("two", "p").await));
+    lease(&harness, &one, "src").await;
+    let wanted = PathSet::new(&["src/a".to_owned()], LeaseMode::Exclusive).unwrap();
+    let request = LeaseRequest::new("p".parse().unwrap(), wanted, None, "", None).unwrap();
+    let waiting = {
+        let (koor, two, request) = (harness.koor.clone(), two.clone(), request.clone());
+        tokio::spawn(async move { koor.take_lease(&two, request, Some(Duration::from_mins(1))).await })
+    };
+    while harness.koor.inner.lease_queue.len() == 0 {
+        tokio::task::yield_now().await;
+    }
+    harness.restart().await;
+    // The caller is told, and may ask again; nothing was taken in its name, and the holder holds what it held.
+    assert!(waiting.await.unwrap().is_err());
+    assert_eq!((held(&harness).await, harness.koor.inner.lease_queue.len()), (vec![1], 0));
+    harness.koor.release_lease(&one, "p".parse().unwrap(), LeaseId::FIRST).await.unwrap();
+    let taken = harness.koor.take_lease(&two, request, Some(Duration::from_mins(1))).await.unwrap();
+    assert_eq!(taken.output.id.get(), 2);
+}
+
+pub(super) async fn messages_wait_through_a_restart(fixture: StoreFixture) {
+    let mut harness = Harness::on(fixture).await;
+    let (one, two) = (harness.agent("one", "p").await, harness.agent("two", "p").await);
+    let mut sent = Vec::new();
+    for body in ["read", "unread"] {
+        let draft = MessageDraft { to: vec!["two".into()], body: body.into(), ..MessageDraft::default() };
+        let message = SendMessage::new(&agent(&one), Some(&"p".parse().unwrap()), draft).unwrap();
+        sent.push(harness.koor.execute(&agent(&one), message).await.unwrap().output.message.id);
+    }
+    let mark = MarkMessages::new(&agent(&two), vec![sent[0]], Step::Acked).unwrap();
+    harness.koor.execute(&agent(&two), mark).await.unwrap();
+    let cursor = harness.koor.last_event();
+    harness.koor.mark_briefed(&agent(&two), cursor, vec![sent[1]]).await.unwrap();
+    // Its next instance finds what the last one left.
+    harness.run(DeregisterInstance(two.instance.id)).await.unwrap();
+    let before = harness.dump().await;
+    harness.restart().await;
+    assert_eq!(harness.dump().await, before);
+    let again = agent(&harness.agent("two", "p").await);
+    let brief = harness.koor.brief(&again, None, None).await.unwrap();
+    let bodies: Vec<&str> = brief.messages.iter().map(|listed| listed.message.body.as_str()).collect();
+    assert_eq!((bodies, brief.messages[0].surfaced_at.is_some()), (vec!["unread"], true));
+    let topics: Vec<&str> = brief.changes.iter().map(|change| change.topic.as_str()).collect();
+    assert_eq!(topics, ["$instance.activated", "$instance.deregistered", "$instance.registered"]);
+    let delivered = harness.koor.message(&agent(&one), sent[0]).await.unwrap();
+    assert!(delivered.receipts[0].acked_at.is_some());
 }
