@@ -1,11 +1,29 @@
-//! What clients asked, when, and what they were told; and whether one register could have answered so.
+//! What clients asked, when, and what they were told; and whether one register, or one object of another kind, could have
+//! answered so.
 //!
 //! A history is linearizable when every operation can be given one moment between its call and its answer, so that
-//! a register which does them in that order answers each as it was answered. The search is that of Wing and Gong:
+//! an object which does them in that order answers each as it was answered. The search is that of Wing and Gong:
 //! take any operation that may be next, apply it, go on; remember which places led nowhere. Keys do not touch each
 //! other, so each is searched alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Debug,
+    hash::Hash,
+};
+
+/// A question to an object of a kind, and what the object does with it.
+pub trait Question: Debug + Copy + Eq {
+    /// What can be told.
+    type Told: Debug + Copy + Eq;
+    /// What the object is.
+    type State: Clone + Eq + Hash + Default;
+    /// What a client is told whose connection broke off.
+    const NOTHING: Self::Told;
+
+    /// What an object in that state answers, and what it is then.
+    fn apply(self, state: &Self::State) -> (Self::Told, Self::State);
+}
 
 /// What was asked of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +53,7 @@ pub enum Told {
 
 /// One operation, with moments of one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operation {
+pub struct Operation<Q: Question = Ask> {
     /// Which key.
     pub key: u64,
     /// When it was called.
@@ -43,45 +61,47 @@ pub struct Operation {
     /// When it was answered; where nothing was told, the last moment at which it may have been done.
     pub answered: u64,
     /// What was asked.
-    pub ask: Ask,
+    pub ask: Q,
     /// What was told.
-    pub told: Told,
+    pub told: Q::Told,
 }
 
 /// A document: its version, counted through deletions, and its value, if it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-struct Register {
+pub struct Register {
     version: u64,
     value: Option<u64>,
 }
 
-impl Register {
-    /// What it answers, and what it is then.
-    fn apply(self, ask: Ask) -> (Told, Self) {
-        let seen = if self.value.is_some() { self.version } else { 0 };
-        let next = self.version + 1;
-        match (ask, self.value) {
-            (Ask::Get, Some(value)) => (Told::Has(self.version, value), self),
-            (Ask::Get | Ask::Delete, None) => (Told::Absent, self),
-            (Ask::Put(_, Some(wanted)), _) if wanted != seen => (Told::Conflict(seen), self),
-            (Ask::Put(value, _), _) => (Told::Done(next), Self { version: next, value: Some(value) }),
-            (Ask::Delete, Some(_)) => (Told::Done(next), Self { version: next, value: None }),
+impl Question for Ask {
+    type Told = Told;
+    type State = Register;
+    const NOTHING: Told = Told::Nothing;
+
+    fn apply(self, register: &Register) -> (Told, Register) {
+        let now = *register;
+        let seen = if now.value.is_some() { now.version } else { 0 };
+        let next = now.version + 1;
+        match (self, now.value) {
+            (Ask::Get, Some(value)) => (Told::Has(now.version, value), now),
+            (Ask::Get | Ask::Delete, None) => (Told::Absent, now),
+            (Ask::Put(_, Some(wanted)), _) if wanted != seen => (Told::Conflict(seen), now),
+            (Ask::Put(value, _), _) => (Told::Done(next), Register { version: next, value: Some(value) }),
+            (Ask::Delete, Some(_)) => (Told::Done(next), Register { version: next, value: None }),
         }
     }
 }
 
-/// Whether one register for each key could have answered so.
+/// Whether one object for each key could have answered so.
 ///
 /// # Errors
 /// The operations of the first key for which none could, in the order of their calls.
-pub fn linearizable(history: &[Operation]) -> Result<(), Vec<Operation>> {
-    let mut keys: BTreeMap<u64, Vec<Operation>> = BTreeMap::new();
+pub fn linearizable<Q: Question>(history: &[Operation<Q>]) -> Result<(), Vec<Operation<Q>>> {
+    let mut keys: BTreeMap<u64, Vec<Operation<Q>>> = BTreeMap::new();
     for operation in history {
         keys.entry(operation.key).or_default().push(*operation);
     }
     for (_, mut operations) in keys {
-        // Who asked only to know and was told nothing has seen nothing.
-        operations.retain(|operation| (operation.ask, operation.told) != (Ask::Get, Told::Nothing));
         operations.sort_by_key(|operation| operation.called);
         if !has_order(&operations) {
             return Err(operations);
@@ -90,49 +110,51 @@ pub fn linearizable(history: &[Operation]) -> Result<(), Vec<Operation>> {
     Ok(())
 }
 
-/// A place in the search: which operations are done, and what the register is then.
+/// A place in the search: which operations are done, and what the object is then.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
-    done: Vec<u64>,
-    /// All before this one are done.
+struct Place<S> {
+    /// All before this one are done, and this one is not.
     first: usize,
-    register: Register,
+    /// Those after it that are done, in order: as few as there are clients.
+    ahead: Vec<usize>,
+    state: S,
 }
 
-impl Place {
+impl<S: Clone> Place<S> {
     fn has(&self, at: usize) -> bool {
-        self.done[at / 64] >> (at % 64) & 1 == 1
+        at < self.first || self.ahead.binary_search(&at).is_ok()
     }
 
-    fn with(&self, at: usize, register: Register, all: usize) -> Self {
-        let mut next = self.clone();
-        next.done[at / 64] |= 1 << (at % 64);
-        next.register = register;
-        while next.first < all && next.has(next.first) {
-            next.first += 1;
+    fn with(&self, at: usize, state: S) -> Self {
+        let mut next = Self { state, ..self.clone() };
+        if let Err(place) = next.ahead.binary_search(&at) {
+            next.ahead.insert(place, at);
         }
+        let done = next.ahead.iter().enumerate().take_while(|(n, at)| next.first + n == **at).count();
+        next.ahead.drain(..done);
+        next.first += done;
         next
     }
 }
 
-fn has_order(operations: &[Operation]) -> bool {
-    let start = Place { done: vec![0; operations.len() / 64 + 1], first: 0, register: Register::default() };
+fn has_order<Q: Question>(operations: &[Operation<Q>]) -> bool {
+    let start = Place { first: 0, ahead: Vec::new(), state: Q::State::default() };
     let mut seen = HashSet::new();
     let mut left = vec![start];
     while let Some(place) = left.pop() {
-        let open: Vec<usize> = (place.first..operations.len()).filter(|at| !place.has(*at)).collect();
+        let open = || (place.first..operations.len()).filter(|at| !place.has(*at));
         // One that was told nothing need not have been done.
-        if open.iter().all(|at| operations[*at].told == Told::Nothing) {
+        if open().all(|at| operations[at].told == Q::NOTHING) {
             return true;
         }
         // Next may be what was called before the first end of those that are left.
-        let mut go = |next: Place| {
+        let mut go = |next: Place<Q::State>| {
             if seen.insert(next.clone()) {
                 left.push(next);
             }
         };
         let mut first_end = (u64::MAX, None);
-        for at in open {
+        for at in open() {
             let operation = &operations[at];
             if operation.called > first_end.0 {
                 break;
@@ -140,16 +162,16 @@ fn has_order(operations: &[Operation]) -> bool {
             if operation.answered < first_end.0 {
                 first_end = (operation.answered, Some(at));
             }
-            let (told, register) = place.register.apply(operation.ask);
-            if told == operation.told || (operation.told == Told::Nothing && register != place.register) {
-                go(place.with(at, register, operations.len()));
+            let (told, state) = operation.ask.apply(&place.state);
+            if told == operation.told || (operation.told == Q::NOTHING && state != place.state) {
+                go(place.with(at, state));
             }
         }
         // The time of one that was told nothing is over: it has not been done.
         if let (_, Some(at)) = first_end
-            && operations[at].told == Told::Nothing
+            && operations[at].told == Q::NOTHING
         {
-            go(place.with(at, place.register, operations.len()));
+            go(place.with(at, place.state.clone()));
         }
     }
     false

@@ -13,10 +13,11 @@ mod service;
 mod shell;
 mod site;
 mod stream;
+mod task_history;
 
 pub use binary::koor;
 pub use client::{Answer, Client, Events};
-pub use history::{Ask, Operation, Told, linearizable};
+pub use history::{Ask, Operation, Question, Register, Told, linearizable};
 pub use mcp::Mcp;
 pub use receiver::Receiver;
 pub use server::{Ended, Server, Shared, Start};
@@ -24,3 +25,4 @@ pub use service::{Call, Service};
 pub use shell::{Ran, Shell};
 pub use site::{Reply, Site, steady, until};
 pub use stream::{Block, Stream};
+pub use task_history::{TaskAsk, TaskState, TaskTold};

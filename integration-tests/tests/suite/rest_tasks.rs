@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use std::{collections::BTreeMap, env, thread, time::Duration};
+use std::{thread, time::Duration};
 
-use integration_tests::{Client, Server, Shared, Site, Start, until};
+use integration_tests::{Server, Shared, Site, Start, until};
 use serde_json::{Value, json};
 
 static SERVER: Shared = Shared::new();
@@ -323,7 +323,9 @@ fn a_wait_ends_with_the_change() {
         thread::spawn(move || ann.post("/api/tasks/Waits/claim?wait=20s", &json!({})))
     };
     site.send("PATCH", "/api/tasks/Waits/1", r#"{"not_before": null}"#).ok();
-    assert_eq!(waiting.join().unwrap().ok()["version"], 2);
+    // The claim may come before the answer is made.
+    let version = waiting.join().unwrap().ok()["version"].as_u64().unwrap();
+    assert!((2..=3).contains(&version), "{version}");
     assert_eq!(claiming.join().unwrap().ok()["task"]["number"], 1);
     let none = ann.post("/api/tasks/Waits/claim?wait=10ms", &json!({})).ok();
     assert_eq!(none["task"], Value::Null);
@@ -390,48 +392,4 @@ fn a_silent_holder_loses_its_task_in_time_and_an_active_one_does_not() {
     assert!(topics.contains(&"$task.expired"), "{topics:?}");
     let entry = site.get("/api/audit?action=task.expire").ok()[0].clone();
     assert_eq!((&entry["actor"], &entry["resource"]), (&json!("task-monitor"), &json!("Late/1")));
-}
-
-/// `KOOR_RACE_TASKS` sets how many tasks are raced for; the default takes seconds in a debug build.
-#[test]
-fn of_64_instances_that_race_each_task_has_one_winner() {
-    let tasks: usize = env::var("KOOR_RACE_TASKS").ok().and_then(|text| text.parse().ok()).unwrap_or(640);
-    let server = Server::start();
-    let site = server.site();
-    for batch in (0..tasks).collect::<Vec<_>>().chunks(500) {
-        let bodies: Vec<Value> =
-            batch.iter().map(|n| json!({"title": format!("task {n}"), "priority": n % 5})).collect();
-        create(&site, "Race", &json!(bodies));
-    }
-    let workers: Vec<_> = (0..64)
-        .map(|n| {
-            let client =
-                Client::new(&server.api).with("x-koor-instance", &register(&site, &format!("w{n}"), "Race"));
-            thread::spawn(move || {
-                let mut won = Vec::new();
-                loop {
-                    let task = client.ok("POST", "/api/tasks/Race/claim", "{}").json()["task"].take();
-                    if task.is_null() {
-                        return won;
-                    }
-                    let path = format!("/api/tasks/Race/{}/done", task["number"]);
-                    client.ok("POST", &path, &json!({"fence": task["fence"]}).to_string());
-                    won.push(task["number"].as_u64().unwrap());
-                }
-            })
-        })
-        .collect();
-    let mut winners: BTreeMap<u64, usize> = BTreeMap::new();
-    for worker in workers {
-        for number in worker.join().unwrap() {
-            *winners.entry(number).or_default() += 1;
-        }
-    }
-    assert_eq!(winners.len(), tasks, "each is claimed");
-    assert!(winners.values().all(|times| *times == 1), "and once");
-    let counts = site.get("/api/tasks").ok()["projects"][0].clone();
-    assert_eq!(
-        (counts["done"].as_u64(), counts["open"].as_u64(), counts["claimed"].as_u64()),
-        (Some(tasks as u64), Some(0), Some(0))
-    );
 }

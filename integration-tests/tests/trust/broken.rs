@@ -1,7 +1,7 @@
 //! Servers that are broken on purpose: the real one, in this process, on a store that does not keep its promises.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     net::TcpListener,
     sync::{
         Arc, Mutex,
@@ -12,9 +12,14 @@ use std::{
 use async_trait::async_trait;
 use koor_core::{
     Koor, MemoryStore,
-    domain::state::Document,
+    domain::{
+        state::Document,
+        tasks::{Fence, ReadyQuery, Task, TaskStatus},
+    },
     ids::{DocumentKey, Version},
-    ports::{Change, Committer, DocumentChange, Facts, Outcome, ReadJob, Store, StoreResult},
+    ports::{
+        Change, Committer, DocumentChange, Facts, Outcome, Page, ReadJob, Store, StoreResult, TaskChange,
+    },
     testkit::{Intercept, intercepted_store},
 };
 use koor_http::{HttpSettings, Listeners, Server};
@@ -89,6 +94,10 @@ pub(crate) enum Forgets {
     Conditions,
     /// What it was told to keep.
     Writes,
+    /// That a task is claimed.
+    Claims,
+    /// What has become of a task.
+    Tasks,
 }
 
 /// Forgets it every fourth time.
@@ -111,15 +120,49 @@ impl Intercept for Forgetful {
                 newest.version = version;
             }
         }
+        for task in facts.records.tasks.values_mut().flatten() {
+            if task.claim.is_some() && matches!(self.what, Forgets::Claims) && self.now() {
+                let before = Task {
+                    claim: None,
+                    status: TaskStatus::Open,
+                    fence: Fence(task.fence.0 - 1),
+                    ..(**task).clone()
+                };
+                *task = Arc::new(before);
+            }
+        }
     }
 
     fn committing(&self, changes: &mut Vec<Change>) -> StoreResult<Outcome> {
         changes.retain(|change| {
-            let write = matches!(change, Change::Document(DocumentChange::Append(_)));
-            !(write && matches!(self.what, Forgets::Writes) && self.now())
+            let forgotten = match self.what {
+                Forgets::Writes => matches!(change, Change::Document(DocumentChange::Append(_))),
+                Forgets::Tasks => matches!(change, Change::Task(TaskChange::Put(task)) if task.fence.0 > 0),
+                Forgets::Conditions | Forgets::Claims => false,
+            };
+            !(forgotten && self.now())
         });
         Ok(Outcome::Committed)
     }
+}
+
+/// Looks for tasks before its turn: what it finds is as it was one look earlier.
+#[derive(Default)]
+struct LooksEarly(Mutex<HashMap<ReadyQuery, Page<Arc<Task>>>>);
+
+impl Intercept for LooksEarly {
+    fn fetched(&self, facts: &mut Facts) {
+        for (query, page) in &mut facts.pages.ready_tasks {
+            if let Some(earlier) = self.0.lock().unwrap().insert(query.clone(), page.clone()) {
+                *page = earlier;
+            }
+        }
+    }
+}
+
+/// A store whose claim is a read and then a write.
+pub(crate) fn reads_then_writes() -> MemoryStore {
+    intercepted_store(LooksEarly::default())
 }
 
 /// A store that forgets that now and then.

@@ -11,6 +11,7 @@
 )]
 
 mod broken;
+mod claims;
 mod clock;
 mod crash;
 mod doors;
@@ -19,6 +20,8 @@ mod hostile;
 mod injection;
 mod linear;
 mod outbound;
+mod race;
 mod random;
 mod secrets;
 mod timing;
+mod work;
