@@ -6,6 +6,7 @@ mod footprint;
 mod growth;
 mod reads;
 mod rules;
+mod tasks;
 
 pub(crate) mod versions;
 mod writes;
@@ -23,9 +24,10 @@ use crate::{depth::Depth, report::Report};
 type Part = fn(&Ground, &mut Report);
 
 /// Every part by its name, in the order in which they are measured.
-pub(crate) const ALL: [(&str, Part); 7] = [
+pub(crate) const ALL: [(&str, Part); 8] = [
     ("reads", reads::measure),
     ("writes", writes::measure),
+    ("tasks", tasks::measure),
     ("fan-out", fan_out::measure),
     ("arrival", arrival::measure),
     ("rules", rules::measure),

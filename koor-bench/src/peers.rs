@@ -1,15 +1,17 @@
 //! Koor and the peers it is measured against, as processes.
 
 use std::{
-    env,
+    env, fs,
     net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
     paced::call,
     process::{Process, free_port},
-    wire::{Exchange, Nats, Redis, command, create_bucket},
+    wire::{Exchange, Nats, Postgres, Redis, command, create_bucket},
 };
 
 /// A program that runs, and where it listens.
@@ -55,6 +57,74 @@ pub(crate) fn redis(directory: &Path, sync: &str) -> Option<Peer> {
     let args =
         ["--port", &text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", sync];
     let mut process = Process::start(directory, Path::new("redis-server"), &args)?;
+    let place = process.listening(port);
+    Some(Peer { process, place })
+}
+
+/// `PostgreSQL` as it is configured by default, which syncs each commit, with these statements run first.
+pub(crate) fn postgres(directory: &Path, setup: &'static [&'static str]) -> Option<Peer> {
+    let programs = postgres_programs()?;
+    // It does not run as root, so its own user must get to its data.
+    for part in directory.ancestors().take(2) {
+        fs::set_permissions(part, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let run = |program: &str, args: &[&str]| {
+        let ran = Command::new(program).args(args).current_dir(directory).output().unwrap();
+        assert!(ran.status.success(), "{program}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let data = directory.join("data").display().to_string();
+    fs::create_dir(&data).unwrap();
+    run("chown", &["postgres", &data]);
+    let initdb = programs.join("initdb").display().to_string();
+    run("runuser", &["-u", "postgres", "--", &initdb, "-D", &data, "-A", "trust", "-U", "postgres"]);
+    let port = free_port();
+    let (server, listen) = (programs.join("postgres").display().to_string(), format!("port={port}"));
+    let sockets = format!("unix_socket_directories={data}");
+    // Without a process in between, which would end without its child.
+    let args = [
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--clear-groups",
+        "--",
+        &server,
+        "-D",
+        &data,
+        "-c",
+        &listen,
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "max_connections=300",
+        "-c",
+        "shared_buffers=256MB",
+        "-c",
+        &sockets,
+    ];
+    let mut process = Process::start(directory, Path::new("setpriv"), &args)?;
+    let place = process.listening(port);
+    process.written("database system is ready to accept connections");
+    for statement in setup {
+        once(place, &mut Postgres::new(std::slice::from_ref(statement), || (0, Vec::new()), |_: &[&str]| {}));
+    }
+    Some(Peer { process, place })
+}
+
+/// Where the programs of the newest `PostgreSQL` are.
+fn postgres_programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut found: Vec<PathBuf> = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+    found.retain(|programs| programs.join("postgres").exists());
+    found.sort();
+    found.pop()
+}
+
+/// `beanstalkd` with a log that is synced with each change.
+pub(crate) fn beanstalkd(directory: &Path) -> Option<Peer> {
+    let port = free_port();
+    let text = port.to_string();
+    fs::create_dir(directory.join("log")).unwrap();
+    let args = ["-l", "127.0.0.1", "-p", &text, "-b", "log", "-f", "0"];
+    let mut process = Process::start(directory, Path::new("beanstalkd"), &args)?;
     let place = process.listening(port);
     Some(Peer { process, place })
 }

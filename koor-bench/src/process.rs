@@ -59,6 +59,11 @@ impl Process {
         self.until(|_| TcpStream::connect(place).ok().map(|_| place))
     }
 
+    /// Waits until it has written that.
+    pub(crate) fn written(&mut self, text: &str) {
+        self.until(|log| fs::read_to_string(log).ok()?.contains(text).then_some(()));
+    }
+
     fn until<T>(&mut self, find: impl Fn(&Path) -> Option<T>) -> T {
         let begun = Instant::now();
         loop {

@@ -196,6 +196,8 @@ fn conditions() -> String {
         ("redis-server", "--version"),
         ("etcd", "--version"),
         ("nats-server", "--version"),
+        ("psql", "--version"),
+        ("beanstalkd", "-v"),
         ("wrk", "--version"),
     ]
     .into_iter()

@@ -51,10 +51,20 @@ pub(crate) fn head_of(bytes: &[u8]) -> Option<(u16, usize, usize)> {
 
 /// Writes a request with a JSON body, which may be empty.
 pub(crate) fn request(out: &mut Vec<u8>, method: &str, path: &str, body: &[u8]) {
+    request_with(out, method, path, "", body);
+}
+
+/// The same, as that instance.
+pub(crate) fn request_as(out: &mut Vec<u8>, instance: &str, method: &str, path: &str, body: &[u8]) {
+    request_with(out, method, path, &format!("X-Koor-Instance: {instance}\r\n"), body);
+}
+
+fn request_with(out: &mut Vec<u8>, method: &str, path: &str, headers: &str, body: &[u8]) {
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\nHost: localhost\r\n");
+    out.extend_from_slice(headers.as_bytes());
     if !body.is_empty() {
         let length = body.len();
         out.extend_from_slice(

@@ -1,12 +1,16 @@
 //! What goes over the wire, as bytes: so that the generator costs the same for every peer, and little.
 
+mod beanstalk;
 mod http;
 mod nats;
+mod postgres;
 mod redis;
 mod websocket;
 
-pub(crate) use http::{Http, Status, head_of, request};
+pub(crate) use beanstalk::{Beanstalk, Job};
+pub(crate) use http::{Http, Status, head_of, request, request_as};
 pub(crate) use nats::{Nats, create_bucket};
+pub(crate) use postgres::Postgres;
 pub(crate) use redis::{Redis, command};
 pub(crate) use websocket::{frames, upgrade};
 
