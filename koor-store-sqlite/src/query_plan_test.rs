@@ -44,7 +44,7 @@ pub(crate) fn note(attempted: &'static str, sql: &str) {
 }
 
 /// What may be walked through: what is done, which table, and why.
-const MAY_BE_WALKED: [(&str, &str, &str); 21] = [
+const MAY_BE_WALKED: [(&str, &str, &str); 22] = [
     ("read the end of the audit log", "audit_log", ENDS_AT_ONCE),
     ("read the last compliance run", "compliance_run", ENDS_AT_ONCE),
     ("read the last key", "document_key", ENDS_AT_ONCE),
@@ -59,6 +59,7 @@ const MAY_BE_WALKED: [(&str, &str, &str); 21] = [
     ("count all unread messages", "message_receipt", IS_COUNTED),
     ("count tasks by project", "task_project", IS_THE_ANSWER),
     ("list instances", "instance", IS_THE_ANSWER),
+    ("list tokens", "instance", IS_THE_ANSWER),
     ("list rules", "rule", IS_THE_ANSWER),
     ("list projects", "rule", IS_THE_ANSWER),
     ("list templates", "template", IS_THE_ANSWER),
@@ -112,6 +113,7 @@ async fn ask_in_every_way(koor: &Koor) {
         }
     }
     koor.read(|tx| {
+        tx.instance_tokens().map(drop)?;
         tx.leases_of_task(&ProjectName::new("x").unwrap(), TaskNumber::FIRST).map(drop)?;
         tx.leases(&ProjectName::new("x").unwrap(), Some(&"a".parse().unwrap())).map(drop)
     })
