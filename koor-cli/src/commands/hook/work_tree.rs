@@ -17,6 +17,9 @@ use super::{agent::Agent, leases::check, paths::Root, server::Trouble, shell::Co
 /// How long git may take. In a work tree that takes longer, the guard before the commit is what is left.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// How far the times of files may be behind the clock: file systems take the time of the last tick.
+const TICK: Duration = Duration::from_millis(50);
+
 /// The most paths that are looked at.
 const MOST: usize = 50;
 
@@ -86,7 +89,7 @@ fn named(root: &Root, repository: &Path, paths: &[String]) -> Vec<String> {
 /// The files that git shows as changed, and that were written since then or are gone.
 fn changed(root: &Path, since: i64) -> Vec<String> {
     let Some(listed) = status(root) else { return Vec::new() };
-    let since = Duration::from_millis(u64::try_from(since).unwrap_or(0));
+    let since = Duration::from_millis(u64::try_from(since).unwrap_or(0)).saturating_sub(TICK);
     let is_recent = |path: &&str| {
         let written = root.join(path).symlink_metadata().and_then(|about| about.modified());
         written.map_or(true, |time| time.duration_since(UNIX_EPOCH).is_ok_and(|time| time >= since))
