@@ -84,6 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
     (Agents, "POST /api/messages/{id}/read", "/api/messages/{message}/read", ""),
     (Agents, "POST /api/messages/{id}/ack", "/api/messages/{message}/ack", ""),
     (Agents, "GET /api/brief", "/api/brief?peek=1", ""),
+    (Agents, "POST /api/brief/seen", "/api/brief/seen", r#"{"cursor": 1, "messages": [{message}]}"#),
     (Admins, "POST /api/liveness/check", "/api/liveness/check", ""),
     (Agents, "POST /api/rules/propose", "/api/rules/propose", r#"{"project": "p", "rule_id": "q", "pattern": "x"}"#),
     (Admins, "POST /api/rules/{project}/{rule_id}/accept", "/api/rules/p/r1/accept", ""),
@@ -132,7 +133,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// The routes that only an agent can call: of others they say so.
-const NEED_AN_INSTANCE: [&str; 12] = [
+const NEED_AN_INSTANCE: [&str; 13] = [
     "POST /api/tasks/{project}/claim",
     "POST /api/tasks/{project}/{number}/renew",
     "POST /api/tasks/{project}/{number}/release",
@@ -145,6 +146,7 @@ const NEED_AN_INSTANCE: [&str; 12] = [
     "POST /api/messages/{id}/read",
     "POST /api/messages/{id}/ack",
     "GET /api/brief",
+    "POST /api/brief/seen",
 ];
 
 /// The routes of coordinated work that make something each time.
