@@ -42,7 +42,7 @@ pub(super) fn line(program: &str, target: Target, policy: HookPolicy) -> String 
     words(program, target, policy).iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// A line that calls a hook of that target, as [`line`] writes it: the program in it, and the policy.
+/// A line that calls a hook of that target, as [`line()`] writes it: the program in it, and the policy.
 pub(super) fn read(line: &str, target: Target) -> Option<(&str, &str)> {
     let (program, rest) = line.split_once(&format!(" hook {}", target.name()))?;
     let policy = match rest.trim() {
