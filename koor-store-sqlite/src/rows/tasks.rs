@@ -33,15 +33,17 @@ const SELECT_BY_KEY: &str = task!("WHERE project = ? AND key = ?");
 const SELECT_AFTER: &str = task!("WHERE (project, number) > (?, ?) ORDER BY project, number LIMIT 0 + ?");
 const SELECT_DUE: &str =
     task!("WHERE delayed = 1 AND not_before <= ? ORDER BY not_before, project, number LIMIT 0 + ?");
+/// By the index of what is due, of which there is little: an index of the project would lead through all its tasks.
 const SELECT_DUE_OF: &str =
-    task!("WHERE project = ? AND delayed = 1 AND not_before <= ? ORDER BY not_before, number LIMIT 0 + ?");
+    task!("WHERE +project = ? AND delayed = 1 AND not_before <= ? ORDER BY not_before, number LIMIT 0 + ?");
 const SELECT_ENDING: &str = task!("WHERE expires_at <= ? ORDER BY expires_at, project, number LIMIT 0 + ?");
 const SELECT_HELD: &str = task!("WHERE holder = ? ORDER BY project, number");
-const SELECT_DEPENDENTS: &str = task!(
-    "JOIN task_after AS link ON task.project = link.project AND task.number = link.number \
-     WHERE link.project = ? AND link.before = ? ORDER BY task.number"
-);
-const SELECT_CHILDREN: &str = task!("WHERE project = ? AND parent = ? ORDER BY number");
+/// From the links to the tasks, and not the other way round.
+const SELECT_DEPENDENTS: &str = "SELECT task.number, task.data FROM task_after AS link \
+    CROSS JOIN task ON task.project = link.project AND task.number = link.number \
+    WHERE link.project = ? AND link.before = ? ORDER BY link.number";
+/// Sorted afterwards: the index that has them in order has all tasks of the project.
+const SELECT_CHILDREN: &str = task!("WHERE project = ? AND parent = ? ORDER BY +number");
 const SELECT_LINKS: &str = "WITH RECURSIVE waits_for (number) AS (SELECT ?2 UNION \
     SELECT value FROM waits_for JOIN task ON task.project = ?1 AND task.number = waits_for.number, \
         json_each(task.data, '$.after') UNION \
