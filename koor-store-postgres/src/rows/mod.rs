@@ -7,6 +7,7 @@ pub(crate) mod instances;
 pub(crate) mod leases;
 pub(crate) mod messages;
 pub(crate) mod metrics;
+mod offers;
 pub(crate) mod rules;
 mod specs;
 pub(crate) mod state;
@@ -15,12 +16,16 @@ pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 
+use std::borrow::Cow;
+
 use koor_core::{
     clock::Timestamp,
     page::TimeRange,
     ports::{StoreError, StoreResult},
 };
 use serde::Serialize;
+
+use crate::statement::escape;
 
 /// Compares greater than every name: no name has so many bytes.
 const AFTER_ALL_CODE_POINTS: usize = 300;
@@ -49,6 +54,11 @@ pub(crate) fn ends(range: TimeRange) -> (i64, i64) {
 /// A value as the JSON that a column keeps it as.
 pub(crate) fn as_json(attempted: &'static str, value: &impl Serialize) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Backend { attempted, source: error.into() })
+}
+
+/// Texts as an array that the database can hold.
+pub(crate) fn escaped<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<Cow<'t, str>> {
+    texts.into_iter().map(|text| escape(text)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! `task`, `task_after`, `task_note` and `task_project`.
+//! `task`, `task_after`, `task_note` and `task_project`. Triggers keep `task_offer` up.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use koor_core::{
     clock::Timestamp,
@@ -14,7 +14,7 @@ use koor_core::{
 
 use crate::{
     conn::{Conn, Row, int, limit},
-    rows::as_json,
+    rows::{as_json, escaped, offers},
     snapshot::Snapshot,
     statement::{Selection, Statement, escape},
 };
@@ -32,10 +32,6 @@ macro_rules! task {
 const SELECT: &str = task!("WHERE project = $1 AND number = $2");
 const SELECT_BY_KEY: &str = task!("WHERE project = $1 AND key = $2");
 const SELECT_AFTER: &str = task!("WHERE (project, number) > ($1, $2) ORDER BY project, number LIMIT $3");
-const SELECT_READY: &str = task!(
-    "WHERE project = $1 AND assignee = $2 AND claimable AND needs <@ $3 AND labels @> $4 \
-     ORDER BY priority, number LIMIT $5"
-);
 const SELECT_DUE: &str =
     task!("WHERE delayed AND not_before <= $1 ORDER BY not_before, project, number LIMIT $2");
 const SELECT_DUE_OF: &str =
@@ -180,13 +176,7 @@ impl TaskRepo for Snapshot<'_> {
     }
 
     fn ready_tasks(&mut self, query: &ReadyQuery, most: usize) -> StoreResult<Vec<Arc<Task>>> {
-        let statement = Statement::new("find the next tasks", SELECT_READY)
-            .bind(query.project.as_str())
-            .bind(query.assignee.as_ref().map_or("", AgentName::as_str))
-            .bind(escaped(&query.capabilities))
-            .bind(escaped(&query.labels))
-            .bind(limit(most));
-        self.conn.rows(statement, TABLE, read)
+        offers::first(self.conn, query, most)
     }
 
     fn due_tasks(
@@ -231,11 +221,6 @@ impl TaskRepo for Snapshot<'_> {
 
 fn of(attempted: &'static str, sql: &'static str, id: &TaskId) -> Statement {
     Statement::new(attempted, sql).bind(id.project.as_str()).bind(int(id.number.get()))
-}
-
-/// Texts as an array.
-fn escaped<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<Cow<'t, str>> {
-    texts.into_iter().map(|text| escape(text)).collect()
 }
 
 /// One question for each way to ask, so that each can go by the index that suits it best.

@@ -44,6 +44,17 @@ impl Schema {
         )
     }
 
+    /// The server and the schema, as pgbouncer's settings name a database.
+    pub(crate) fn behind_pooler(&self) -> String {
+        let url: url::Url = self.server.parse().unwrap();
+        let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let (database, user) = (url.path().trim_start_matches('/'), url.username());
+        format!(
+            "host={host} port={port} dbname={database} user={user} connect_query='SET search_path = {}'",
+            self.name
+        )
+    }
+
     /// How a store is opened there.
     pub(crate) fn options(&self) -> PostgresOptions {
         let url: DatabaseUrl = self.url().parse().unwrap();
@@ -67,6 +78,29 @@ impl Schema {
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut conn).await?;
         conn.close().await?;
         Ok(done.rows_affected())
+    }
+
+    /// What a query answers, as one text.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        let mut conn = PgConnection::connect(&self.url()).await.unwrap();
+        let text = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        text
+    }
+
+    /// A number that the database counts, once every session has told what it did: those of the store are ended for that, and
+    /// it makes new ones.
+    pub(crate) async fn count_settled(&self, sql: &str) -> i64 {
+        self.cut_connections().await;
+        let mut last = None;
+        loop {
+            let count: i64 = self.text(&format!("SELECT ({sql})::bigint::text")).await.parse().unwrap();
+            if last == Some(count) {
+                return count;
+            }
+            last = Some(count);
+            self.run("SELECT pg_sleep(0.3)").await.unwrap();
+        }
     }
 
     /// Ends every connection that a store has to the schema, as when a cable is pulled.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod claims;
 mod contract;
 mod database;
 mod faults;
@@ -22,5 +23,6 @@ fn main() -> ExitCode {
     let mut cases = contract::cases();
     cases.extend(several::cases());
     cases.extend(faults::cases());
+    cases.extend(claims::cases());
     runner::run(&server, cases)
 }
