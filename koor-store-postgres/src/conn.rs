@@ -50,6 +50,11 @@ impl Conn {
         Ok(Self { runtime, connector, deadline, inner: None, generation: 0, failure: None })
     }
 
+    /// Another one to the same database, which is made when it is first used.
+    pub(crate) fn another(&self) -> StoreResult<Self> {
+        Self::new(Arc::clone(&self.connector), self.deadline)
+    }
+
     /// Whether there is a connection: after a failure that is not the statement's, there is none.
     pub(crate) fn is_connected(&self) -> bool {
         self.inner.is_some()

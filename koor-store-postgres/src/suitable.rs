@@ -15,6 +15,7 @@ const SELECT: &str = "SELECT version() AS version, current_setting('server_versi
     has_schema_privilege(current_schema(), 'CREATE') AS can_create";
 const SELECT_VERSION: &str = "SELECT version() AS version";
 const SELECT_PID: &str = "SELECT pg_backend_pid() AS pid";
+const HOLD_SESSION: &str = "BEGIN; SELECT pg_backend_pid() AS pid";
 
 /// What a server says of itself.
 struct About {
@@ -44,11 +45,14 @@ fn read(row: Row<'_>) -> koor_core::ports::StoreResult<About> {
 pub(crate) fn check_suitable(conn: &mut Conn) -> Result<(), OpenError> {
     // First, by a statement that all of them understand: others that speak the protocol lack what the next one asks for.
     let version = conn
-        .row(Statement::new("ask for the version", SELECT_VERSION), "", |row| row.get::<String>("version"))?;
+        .row(Statement::new("ask for the version", SELECT_VERSION), "", |row| row.get::<String>("version"))
+        .map_err(|error| refusal_of_pooler(error.into()))?;
     if let Some(why) = version.as_deref().and_then(unsuitable_product) {
         return Err(OpenError::Unsuitable(why));
     }
-    let about = conn.row(Statement::new("ask about the database", SELECT), "", read)?;
+    let about = conn
+        .row(Statement::new("ask about the database", SELECT), "", read)
+        .map_err(|error| refusal_of_pooler(error.into()))?;
     if let Some(why) = about.and_then(|about| unsuitable(&about)) {
         return Err(OpenError::Unsuitable(why));
     }
@@ -110,23 +114,53 @@ fn unsuitable(about: &About) -> Option<String> {
 fn check_session(conn: &mut Conn) -> Result<(), OpenError> {
     let mut pids = Vec::new();
     for _ in 0..3 {
-        let pid = Statement::new("ask for the session", SELECT_PID);
-        match conn.row(pid, "", |row| row.get::<i32>("pid")) {
-            Ok(pid) => pids.push(pid),
-            // What a prepared statement meets on a session that did not prepare it.
-            Err(error) if koor_core::causes(&error).contains("prepared statement") => {
-                return Err(transaction_pooling());
-            }
-            Err(error) => return Err(error.into()),
+        pids.push(session(conn)?);
+    }
+    // A pooler with nothing else to do gives every transaction the same session. So another connection holds on to one.
+    let mut other = conn.another()?;
+    let held = hold_session(&mut other)?;
+    pids.push(session(conn)?);
+    other.roll_back();
+    other.close();
+    let first = pids[0];
+    if held.contains(&first) || pids.iter().any(|pid| *pid != first) {
+        return Err(transaction_pooling());
+    }
+    Ok(())
+}
+
+/// Begins a transaction; answers the session that it runs in.
+fn hold_session(conn: &mut Conn) -> Result<Vec<i32>, OpenError> {
+    for _ in 0..2 {
+        conn.begin_anew();
+        conn.connect_first()?;
+        match conn.script("hold a session", HOLD_SESSION.to_owned(), "", |row| row.get("pid")) {
+            // A pooler of statements closes the connection of a client that begins a transaction.
+            Err(_) if !conn.is_connected() => {}
+            held => return held.map_err(|error| refusal_of_pooler(error.into())),
         }
     }
-    pids.dedup();
-    if pids.len() > 1 { Err(transaction_pooling()) } else { Ok(()) }
+    Err(transaction_pooling())
+}
+
+/// Which session of the database the connection has.
+fn session(conn: &mut Conn) -> Result<i32, OpenError> {
+    let pid = Statement::new("ask for the session", SELECT_PID);
+    let pid =
+        conn.row(pid, "", |row| row.get::<i32>("pid")).map_err(|error| refusal_of_pooler(error.into()))?;
+    pid.ok_or(OpenError::Store(koor_core::ports::StoreError::Closed))
+}
+
+/// An error, where a pooler is its reason: with that.
+fn refusal_of_pooler(error: OpenError) -> OpenError {
+    let causes = koor_core::causes(&error);
+    // What a prepared statement meets on a session that did not prepare it, or where another client has prepared one.
+    if causes.contains("prepared statement") { transaction_pooling() } else { error }
 }
 
 fn transaction_pooling() -> OpenError {
     OpenError::Unsuitable(
-        "a connection pooler stands before the database and pools transactions, which breaks prepared statements and LISTEN. \
+        "a connection pooler stands before the database and pools transactions or statements, which breaks prepared statements and LISTEN. \
          Connect to the database directly, or set the pooler to pool sessions"
             .to_owned(),
     )

@@ -8,6 +8,7 @@ mod claims;
 mod contract;
 mod database;
 mod faults;
+mod pooler;
 mod runner;
 mod several;
 
@@ -24,5 +25,6 @@ fn main() -> ExitCode {
     cases.extend(several::cases());
     cases.extend(faults::cases());
     cases.extend(claims::cases());
+    cases.extend(pooler::cases());
     runner::run(&server, cases)
 }
