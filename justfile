@@ -62,6 +62,10 @@ torture *kills:
 torture-postgres *cases:
     scripts/torture-postgres {{ cases }}
 
+# The files of packaging/postgres on this machine, under load; needs Patroni, etcd, HAProxy and PostgreSQL.
+torture-patroni:
+    scripts/torture-patroni
+
 # An hour of mixed load, as plots and figures in docs/reliability.md; `just soak 60` for a minute, in target/soak alone.
 soak *seconds:
     scripts/soak {{ seconds }}

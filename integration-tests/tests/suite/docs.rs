@@ -37,13 +37,14 @@ const OTHERS: [&str; 8] = ["console", "js", "json", "rust", "text", "toml", "xml
 const BUILDS: &str = "builds the program, or tests it, as CI does by itself";
 const SYSTEM: &str = "changes the machine";
 const DATABASE: &str = "it needs PostgreSQL; `integration-tests/tests/postgres` does it";
+const CLUSTER: &str = "`scripts/torture-patroni` runs it";
 const CONTAINER: &str = "needs a container engine";
 const SETTINGS: &str =
     "changes the settings of the user's clients; `cli_hooks.rs` does it in a home of its own";
 const LONG: &str = "takes minutes, or an hour";
 
 /// What does not run here: page, first line or its beginning, and why.
-const NOT_RUN: [(&str, &str, &str); 20] = [
+const NOT_RUN: [(&str, &str, &str); 23] = [
     ("README.md", "cargo run --release -- serve", BUILDS),
     ("README.md", "cargo test --workspace", BUILDS),
     ("README.md", "koor hooks install claude-code --policy work", SETTINGS),
@@ -55,6 +56,9 @@ const NOT_RUN: [(&str, &str, &str); 20] = [
     ("docs/deployment.md", "sudo apt install caddy ./koor_0.1.0-1_amd64.deb", SYSTEM),
     ("docs/deployment.md", "sudo -u postgres createuser --pwprompt koor", SYSTEM),
     ("docs/deployment.md", "KOOR_STORE='postgres://koor:THE-PASSWORD@db1,db2:5432…", DATABASE),
+    ("docs/deployment.md", "KOOR_LISTEN=0.0.0.0:9800 KOOR_1=koor1:9800…", CLUSTER),
+    ("docs/deployment.md", "sudo apt-get install postgresql patroni…", SYSTEM),
+    ("docs/deployment.md", "KOOR_STORE='postgres://koor:THE-PASSWORD@db1,db2,db3…", CLUSTER),
     ("docs/deployment.md", "koor store copy --from sqlite:/var/lib/koor --to postgres://…", DATABASE),
     ("docs/deployment.md", "docker build -f packaging/docker/Dockerfile -t koor .", CONTAINER),
     (
