@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    env,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -25,8 +26,8 @@ const LOCKED_EVERY: u64 = 5;
 /// The end of an operation whose answer was lost.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Asks; `None` where the connection broke off.
-fn send(client: &Client, key: u64, ask: Ask) -> Option<Told> {
+/// Asks; `None` where the connection broke off. And whether it is certain that nothing was done, and never will be.
+fn send(client: &Client, key: u64, ask: Ask) -> Option<(Told, bool)> {
     let path = format!("/api/state/linear/{key}");
     let told = match ask {
         Ask::Get => client.try_send("GET", &path, ""),
@@ -37,7 +38,8 @@ fn send(client: &Client, key: u64, ask: Ask) -> Option<Told> {
         Ask::Delete => client.try_send("DELETE", &path, ""),
     }?;
     let version = || told.json()["version"].as_u64().unwrap();
-    Some(match (told.status, ask) {
+    let undone = told.status == 503 && told.body.contains("nothing was done");
+    let told = match (told.status, ask) {
         (200, Ask::Get) => Told::Has(
             told.headers["x-koor-version"].to_str().unwrap().parse().unwrap(),
             told.body.parse().unwrap(),
@@ -47,20 +49,48 @@ fn send(client: &Client, key: u64, ask: Ask) -> Option<Told> {
         (412, _) => Told::Conflict(version()),
         // As good as told nothing: it may have been done, but not after this.
         (503, Ask::Put(..) | Ask::Delete) => Told::Nothing,
+        (503, Ask::Get) if undone => Told::Nothing,
         other => panic!("{other:?}: {}", told.body),
-    })
+    };
+    Some((told, undone))
 }
 
-/// Runs clients until they have done so much, or the server does not answer any more.
-fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Operation>>) {
+/// Until when clients ask, and what an answer of 503 means.
+#[derive(Clone, Copy)]
+enum Until {
+    /// Until they have done so much, or the server does not answer any more. After a 503, nothing is done any more.
+    Ends(u64),
+    /// Until this moment, or the server is gone. What was answered by 503 may be done later: the database may have got it.
+    Passes(Instant),
+}
+
+impl Until {
+    fn is_over(self, done: u64) -> bool {
+        match self {
+            Self::Ends(each) => done >= each,
+            Self::Passes(end) => Instant::now() >= end,
+        }
+    }
+
+    /// After a 503. The search gets the longer the more there is that may be done at any time.
+    fn pause(self) -> Duration {
+        match self {
+            Self::Ends(_) => Duration::from_millis(20),
+            Self::Passes(_) => Duration::from_secs(1),
+        }
+    }
+}
+
+/// Runs clients, each at one of the servers.
+fn load(apis: &[&str], round: u64, until: Until, since: Instant, history: &Mutex<Vec<Operation>>) {
     let now = || u64::try_from(since.elapsed().as_nanos()).unwrap();
     thread::scope(|scope| {
-        for number in 0..CLIENTS {
+        for (number, api) in (0..CLIENTS).zip(apis.iter().cycle()) {
             let client = Client::new(api);
             scope.spawn(move || {
                 let mut random = Random::new(round * 100 + number);
                 let mut seen = HashMap::new();
-                for n in 0..each {
+                for n in (0..).take_while(|n| !until.is_over(*n)) {
                     let (key, value) = (random.below(KEYS), round << 40 | number << 32 | n);
                     let ask = match random.below(10) {
                         0..4 => Ask::Get,
@@ -70,8 +100,7 @@ fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Op
                     };
                     let called = now();
                     let said = send(&client, key, ask);
-                    let answered = if said.is_some() { now() } else { UNKNOWN };
-                    let told = said.unwrap_or(Told::Nothing);
+                    let (told, undone) = said.unwrap_or((Told::Nothing, false));
                     match told {
                         Told::Has(version, _) | Told::Conflict(version) => drop(seen.insert(key, version)),
                         Told::Done(version) => {
@@ -80,17 +109,52 @@ fn load(api: &str, round: u64, each: u64, since: Instant, history: &Mutex<Vec<Op
                         Told::Absent => drop(seen.insert(key, 0)),
                         Told::Nothing => {}
                     }
-                    history.lock().unwrap().push(Operation { key, called, answered, ask, told });
+                    let is_open = match until {
+                        Until::Ends(_) => said.is_none(),
+                        Until::Passes(_) => told == Told::Nothing,
+                    };
+                    let answered = if is_open { UNKNOWN } else { now() };
+                    // A read that was told nothing says nothing, nor does what was not done.
+                    if !undone && (told != Told::Nothing || ask != Ask::Get) {
+                        history.lock().unwrap().push(Operation { key, called, answered, ask, told });
+                    }
                     match said {
                         None => return,
                         // A client that cannot write does not try a thousand times.
-                        Some(Told::Nothing) => thread::sleep(Duration::from_millis(20)),
+                        Some((Told::Nothing, _)) => thread::sleep(until.pause()),
                         Some(_) => {}
                     }
                 }
             });
         }
     });
+}
+
+/// The servers and the time come from `scripts/torture-postgres`, which breaks the database below them meanwhile.
+#[test]
+#[ignore = "needs several servers; `just torture-postgres linear` runs it"]
+fn what_clients_of_several_servers_see_is_linearizable() {
+    let Ok(servers) = env::var("KOOR_LINEAR_SERVERS") else {
+        eprintln!("trust: linearizability: several servers are not tested: KOOR_LINEAR_SERVERS names none");
+        return;
+    };
+    let servers: Vec<&str> = servers.split(',').collect();
+    let (begun, history) = (Instant::now(), Mutex::default());
+    let end = begun + Duration::from_secs(number("KOOR_LINEAR_SECONDS", 20));
+    load(&servers, 0, Until::Passes(end), begun, &history);
+    let history = history.into_inner().unwrap();
+    let open = history.iter().filter(|operation| operation.answered == UNKNOWN).count();
+    assert!(history.len() > 500, "{} operations show nothing", history.len());
+    if let Err(operations) = linearizable(&history) {
+        panic!("no register answers so: {operations:#?}");
+    }
+    eprintln!(
+        "trust: linearizability: {} operations of {CLIENTS} clients at {} servers on {KEYS} keys, {open} of them without an \
+         answer: linearizable; {} s",
+        history.len(),
+        servers.len(),
+        begun.elapsed().as_secs()
+    );
 }
 
 #[test]
@@ -104,7 +168,7 @@ fn what_clients_see_is_linearizable_through_kills_pauses_and_locks() {
     for round in 0..rounds {
         let server = Start::default().within(&directory).args(["--log-level", "warn"]).start().unwrap();
         thread::scope(|scope| {
-            scope.spawn(|| load(&server.api, round, 100_000, begun, &history));
+            scope.spawn(|| load(&[&server.api], round, Until::Ends(100_000), begun, &history));
             let mut random = Random::new(round + 1_000_000);
             thread::sleep(Duration::from_millis(100 + random.below(200)));
             server.signal("STOP");
@@ -152,7 +216,7 @@ fn what_clients_see_is_linearizable_through_kills_pauses_and_locks() {
 fn seen(store: impl Store, round: u64) -> Vec<Operation> {
     let broken = Broken::on(store);
     let history = Mutex::default();
-    load(&broken.api, round, 60, Instant::now(), &history);
+    load(&[&broken.api], round, Until::Ends(60), Instant::now(), &history);
     history.into_inner().unwrap()
 }
 
