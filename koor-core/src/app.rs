@@ -167,10 +167,8 @@ impl Koor {
         caller: &Caller,
         command: C,
     ) -> Result<Committed<C::Output>, Error> {
-        let inner = &self.inner;
-        let metric = command.metric();
-        let (clock, settings) = (Arc::clone(&inner.clock), Arc::clone(&inner.settings));
-        let result = execute(inner.store.committer(), clock, settings, caller, command).await;
+        let (metric, answer) = self.submit(caller, command);
+        let result = answer.await;
         let counted = match &result {
             Ok(_) => metric,
             Err(error) => matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Precondition)
@@ -180,6 +178,19 @@ impl Koor {
             self.count(caller, metric, 1);
         }
         result
+    }
+
+    /// Sends a command to the store: what is counted when it succeeds, and what answers it. Apart from
+    /// [`execute`](Self::execute), whose future would otherwise have room for a second copy of the command.
+    fn submit<C: Command>(
+        &self,
+        caller: &Caller,
+        command: C,
+    ) -> (Option<Metric>, impl Future<Output = Result<Committed<C::Output>, Error>> + use<C>) {
+        let inner = &self.inner;
+        let (clock, settings) = (Arc::clone(&inner.clock), Arc::clone(&inner.settings));
+        let metric = command.metric();
+        (metric, execute(inner.store.committer(), clock, settings, caller, command))
     }
 
     /// Asks something of one consistent snapshot.
@@ -194,14 +205,15 @@ impl Koor {
     }
 
     /// Writes without an audit entry, on behalf of a part of the server: for what no caller asked for. `reads` is what
-    /// it will look at.
-    pub(crate) async fn housekeep<T: Send + 'static>(
+    /// it will look at. On the heap: every request may lead here, few do, and each would have room for all of it.
+    pub(crate) fn housekeep<T: Send + 'static>(
         &self,
         part: &'static str,
         reads: FactSet,
         work: impl Fn(&mut CommandContext<'_>) -> Result<T, Error> + Send + Sync + 'static,
-    ) -> Result<T, Error> {
-        Ok(self.execute(&Caller::server(part), Housekeeping { reads, work }).await?.output)
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        let work = Housekeeping { reads, work };
+        Box::pin(async move { Ok(self.execute(&Caller::server(part), work).await?.output) })
     }
 
     /// Lets a caller begin something that takes a while before it becomes a command, or refuses and records it as the

@@ -77,20 +77,24 @@ impl<C: Command> Job for Run<C> {
     }
 }
 
-/// Runs a command through a store, and answers when it is durable.
-pub(crate) async fn execute<C: Command>(
+/// Runs a command through a store: what answers when it is durable. The command is on its way when this returns: a future
+/// that held it until it is polled would have room for it as long as its caller waits.
+pub(crate) fn execute<C: Command>(
     committer: &Committer,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     caller: &Caller,
     command: C,
-) -> Result<Committed<C::Output>, Error> {
+) -> impl Future<Output = Result<Committed<C::Output>, Error>> + use<C> {
     let (waiting, answered) = oneshot::channel();
     let operation = command.operation();
     let caller = caller.clone();
     let run = Run { command, operation, caller, clock, settings, answer: None, waiting };
-    committer.submit(Box::new(run))?;
-    answered.await.unwrap_or(Err(StoreError::Closed.into()))
+    let submitted = committer.submit(Box::new(run));
+    async move {
+        submitted?;
+        answered.await.unwrap_or(Err(StoreError::Closed.into()))
+    }
 }
 
 /// Asks something of one snapshot of a store.

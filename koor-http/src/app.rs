@@ -242,7 +242,8 @@ impl Connection {
             Target::Asset => (assets::answer(&self.app.assets, &head), None),
             Target::Mount(mount) => {
                 let caller = caller.clone().unwrap_or_else(Caller::local);
-                match self.call_mount(mount, caller, head, body).await {
+                // On the heap: every request would have room for it, and most are for routes.
+                match Box::pin(self.call_mount(mount, caller, head, body)).await {
                     Ok((answer, Some(caller))) => (Ok(answer), Some(Count::Call(Plane::Mcp, caller))),
                     Ok((answer, None)) => (Ok(answer), Some(Count::Bytes(Plane::Mcp))),
                     Err(failure) => (Err(failure), Some(Count::Bytes(Plane::Mcp))),
@@ -333,5 +334,23 @@ impl Asked {
             }
         }
         Self { method: head.method.clone(), uri: head.uri.clone(), headers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most room for the future of a request that every open connection has, in use or not.
+    const MOST: usize = 3 << 10;
+
+    fn size_of_answer<'a, F>(_: impl Fn(&'a Connection, Request<Incoming>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        let size = size_of_answer(Connection::answer);
+        assert!(size <= MOST, "{size} bytes: put the rarest of what it waits for on the heap");
     }
 }

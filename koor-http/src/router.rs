@@ -15,6 +15,8 @@ struct Path {
     prefix: &'static str,
     segments: Vec<Segment>,
     routes: Vec<(usize, &'static Route)>,
+    /// The paths without parameters that this one would match, too: they win, so that `/stale` is not taken for an id.
+    exceptions: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl Path {
                 None => Segment::Literal(segment),
             })
             .collect();
-        Self { prefix, segments, routes: Vec::new() }
+        Self { prefix, segments, routes: Vec::new(), exceptions: Vec::new() }
     }
 
     fn matches(&self, path: &str) -> Option<Params> {
@@ -83,7 +85,7 @@ impl Path {
     }
 }
 
-/// The paths, those that name more of themselves first, so that `/stale` is not taken for an id.
+/// The paths, in the order of the table, which has what is asked for most at the top.
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let mut paths: Vec<(&str, Path)> = Vec::new();
     for (number, route) in ROUTES.iter().enumerate() {
@@ -95,11 +97,18 @@ static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
             paths.push((route.path, path));
         }
     }
-    // Stable: where it does not matter, the order of the table stays, which has what is asked for most at the top.
-    paths.sort_by_key(|(_, path)| {
-        path.segments.iter().filter(|segment| !matches!(segment, Segment::Literal(_))).count().min(1)
-    });
-    paths.into_iter().map(|(_, path)| path).collect()
+    let mut paths: Vec<Path> = paths.into_iter().map(|(_, path)| path).collect();
+    let fixed: Vec<(usize, &str)> = paths
+        .iter()
+        .enumerate()
+        .filter(|(_, path)| path.segments.is_empty())
+        .map(|(index, path)| (index, path.prefix))
+        .collect();
+    for path in paths.iter_mut().filter(|path| !path.segments.is_empty()) {
+        let caught = fixed.iter().filter(|(_, fixed)| path.matches(fixed).is_some());
+        path.exceptions = caught.map(|(index, _)| *index).collect();
+    }
+    paths
 });
 
 /// What a path and a method lead to.
@@ -116,10 +125,14 @@ pub(crate) enum Found {
 /// Finds the route. HEAD leads where GET does.
 pub(crate) fn find(method: &Method, path: &str) -> Found {
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
-    // Who names the path itself has it for all methods: an id of the same name would answer only some of them.
-    let Some((entry, params)) = PATHS.iter().find_map(|entry| Some((entry, entry.matches(path)?))) else {
+    let Some((mut entry, mut params)) = PATHS.iter().find_map(|entry| Some((entry, entry.matches(path)?)))
+    else {
         return Found::Nothing;
     };
+    // For all methods: an id of the same name would answer only some of them.
+    if let Some(&exception) = entry.exceptions.iter().find(|&&exception| PATHS[exception].prefix == path) {
+        (entry, params) = (&PATHS[exception], Params::default());
+    }
     match entry.routes.iter().find(|(_, route)| route.method() == wanted) {
         Some((number, route)) => Found::Route(*number, route, params),
         None => Found::OtherMethods(entry.allowed()),

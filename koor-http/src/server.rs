@@ -263,8 +263,8 @@ async fn serve(stream: TcpStream, connection: Connection) {
     let socket = TokioIo::new(Socket::new(stream, context.turn.clone(), timeouts, Arc::clone(&context)));
     let service = service_fn(|request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
-        // On the heap: hyper keeps the room for it as long as the connection is open, and most connections are idle.
-        Box::pin(async move { Ok::<Response<Body>, BodyError>(connection.answer(request).await) })
+        // Hyper keeps the room for it as long as the connection is open, and most connections are idle: a test keeps it small.
+        async move { Ok::<Response<Body>, BodyError>(connection.answer(request).await) }
     });
     // The socket keeps time itself: hyper's own timer would be made anew for each request.
     let connection = http1::Builder::new()

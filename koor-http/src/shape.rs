@@ -151,8 +151,9 @@ where
     A: Future<Output = Result<O, Failure>> + Send,
     O: Output,
 {
-    async fn run(self, call: Call) -> Result<Answer, Failure> {
-        Ok(self(call).await?.into_answer())
+    #[expect(clippy::manual_async_fn, reason = "an async fn would have room for the call twice")]
+    fn run(self, call: Call) -> impl Future<Output = Result<Answer, Failure>> + Send {
+        async move { Ok(self(call).await?.into_answer()) }
     }
 
     fn shape(self, schemas: &mut Schemas) -> Shape {
@@ -169,9 +170,12 @@ where
     A: Future<Output = Result<O, Failure>> + Send,
     O: Output,
 {
-    async fn run(self, mut call: Call) -> Result<Answer, Failure> {
-        let input = I::read(&mut call).await?;
-        Ok(self(call, input).await?.into_answer())
+    #[expect(clippy::manual_async_fn, reason = "an async fn would have room for the call twice")]
+    fn run(self, mut call: Call) -> impl Future<Output = Result<Answer, Failure>> + Send {
+        async move {
+            let input = I::read(&mut call).await?;
+            Ok(self(call, input).await?.into_answer())
+        }
     }
 
     fn shape(self, schemas: &mut Schemas) -> Shape {

@@ -93,7 +93,7 @@ impl Line {
             digits[first] = b"0123456789"[usize::try_from(number % 10).unwrap_or_default()];
             number /= 10;
         }
-        self.text.extend(digits[first..].iter().copied().map(char::from));
+        self.text.push_str(str::from_utf8(&digits[first..]).unwrap_or_default());
     }
 
     /// Begins a field.

@@ -103,7 +103,10 @@ macro_rules! lookups {
         impl Records {
             /// Takes over what the other has, which is newer. The other is left empty, with its memory.
             pub(super) fn absorb(&mut self, newer: &mut Self) {
-                $(self.$record.extend(newer.$record.drain());)+
+                // Most are empty, and this is done for each job.
+                $(if !newer.$record.is_empty() {
+                    self.$record.extend(newer.$record.drain());
+                })+
             }
 
             pub(super) fn clear(&mut self) {
