@@ -1,6 +1,6 @@
 //! Copying everything from one store into another, whatever technology either is of.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -63,17 +63,18 @@ pub struct Copied {
 }
 
 /// Copies everything in one commit, so that the target has all of it or nothing; then reads it back and compares. It is held in
-/// memory meanwhile.
+/// memory meanwhile, once.
 ///
 /// Versions, ids, tokens, secrets and the audit chain stay what they are. No server should write to the source.
 ///
 /// # Errors
 /// When the target is not empty, a store fails, or the copy differs from its source.
 pub async fn copy_store(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
-    let changes = Arc::new(everything(from).await?);
-    if !everything(to).await?.iter().all(is_nothing) {
+    let nothing = Change::Event(EventChange::SetPruned { user: Cursor::START, system: Cursor::START });
+    if feed(to, Compared::with(Arc::new(vec![nothing]))).await?.difference().is_some() {
         return Err(CopyError::NotEmpty);
     }
+    let changes = Arc::new(feed(from, Collected::default()).await?.0);
     let work = {
         let changes = Arc::clone(&changes);
         move |cx: &mut CommandContext<'_>| {
@@ -86,10 +87,8 @@ pub async fn copy_store(from: &dyn Store, to: &dyn Store) -> Result<Copied, Copy
     let command = Housekeeping { reads: FactSet::default(), work };
     let (clock, settings) = (Arc::new(SystemClock), Arc::new(Settings::default()));
     execute(to.committer(), clock, settings, &Caller::server("copy"), command).await?;
-    let copied = everything(to).await?;
-    if *changes != copied {
-        let at = changes.iter().zip(&copied).position(|(ours, theirs)| ours != theirs);
-        return Err(CopyError::Differs { at: at.unwrap_or(changes.len().min(copied.len())) });
+    if let Some(at) = feed(to, Compared::with(Arc::clone(&changes))).await?.difference() {
+        return Err(CopyError::Differs { at });
     }
     let count = |is: fn(&Change) -> bool| changes.iter().filter(|change| is(change)).count();
     Ok(Copied {
@@ -103,37 +102,100 @@ pub async fn copy_store(from: &dyn Store, to: &dyn Store) -> Result<Copied, Copy
     })
 }
 
-/// What also an empty store has.
-fn is_nothing(change: &Change) -> bool {
-    *change == Change::Event(EventChange::SetPruned { user: Cursor::START, system: Cursor::START })
+/// Where everything that a store holds goes, item by item.
+trait Sink: Send + 'static {
+    /// Takes an item, and says whether more are wanted.
+    fn take(&mut self, change: Change) -> ControlFlow<()>;
 }
 
-/// Everything that a store holds, as the changes that make it, in an order that is the same for every technology.
-async fn everything(store: &dyn Store) -> StoreResult<Vec<Change>> {
-    let (found, answer) = oneshot::channel();
+/// Keeps everything.
+#[derive(Default)]
+struct Collected(Vec<Change>);
+
+impl Sink for Collected {
+    fn take(&mut self, change: Change) -> ControlFlow<()> {
+        self.0.push(change);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Compares everything with a list, and keeps nothing.
+struct Compared {
+    with: Arc<Vec<Change>>,
+    /// How many were equal.
+    equal: usize,
+    /// Whether one was not.
+    differs: bool,
+}
+
+impl Compared {
+    fn with(with: Arc<Vec<Change>>) -> Self {
+        Self { with, equal: 0, differs: false }
+    }
+
+    /// The first item that is not in both.
+    fn difference(&self) -> Option<usize> {
+        (self.differs || self.equal < self.with.len()).then_some(self.equal)
+    }
+}
+
+impl Sink for Compared {
+    fn take(&mut self, change: Change) -> ControlFlow<()> {
+        if self.with.get(self.equal) == Some(&change) {
+            self.equal += 1;
+            return ControlFlow::Continue(());
+        }
+        self.differs = true;
+        ControlFlow::Break(())
+    }
+}
+
+/// Hands a sink everything that a store holds, as the changes that make it, in an order that is the same for every technology.
+async fn feed<S: Sink>(store: &dyn Store, sink: S) -> StoreResult<S> {
+    let (fed, answer) = oneshot::channel();
     let job = move |tx: &mut dyn ReadTx| {
-        let mut changes = Changes(Vec::new());
-        changes.visit(tx)?;
+        let mut changes = Changes(sink);
+        if let Err(Early::Failed(error)) = changes.visit(tx) {
+            return Err(error);
+        }
         // A caller that has gone away does not need to know.
-        let _ = found.send(changes.0);
+        let _ = fed.send(changes.0);
         Ok(())
     };
     store.read_detached(Box::new(job)).await?;
     answer.await.map_err(|_| StoreError::Closed)
 }
 
-struct Changes(Vec<Change>);
+/// Why not everything was handed out.
+enum Early {
+    /// The sink wanted no more.
+    Enough,
+    Failed(StoreError),
+}
 
-impl Changes {
-    fn add(&mut self, changes: impl IntoIterator<Item = Change>) {
-        self.0.extend(changes);
+impl From<StoreError> for Early {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
     }
 }
 
-impl EveryNoun for Changes {
-    type Error = StoreError;
+struct Changes<S>(S);
 
-    fn documents(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+impl<S: Sink> Changes<S> {
+    fn add(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), Early> {
+        for change in changes {
+            if self.0.take(change).is_break() {
+                return Err(Early::Enough);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Sink> EveryNoun for Changes<S> {
+    type Error = Early;
+
+    fn documents(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let mut after: Option<(DocumentKey, Version)> = None;
         loop {
             let place = after.as_ref().map(|(key, version)| (key, *version));
@@ -142,68 +204,66 @@ impl EveryNoun for Changes {
             after = Some((last.key.clone(), last.revision.version));
             self.add(
                 page.into_iter().map(|document| Change::Document(DocumentChange::Append(Arc::new(document)))),
-            );
+            )?;
         }
     }
 
-    fn events(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn events(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let bounds = tx.log_bounds()?;
         let everything = EventFilter { topics: TopicFilter::everything(), ..EventFilter::default() };
         let mut after = Cursor::START;
         while after < bounds.last {
             let page = tx.events_after(after, &everything, PAGE)?;
             after = page.through;
-            self.add(page.events.into_iter().map(|event| Change::Event(EventChange::Restore(event))));
+            self.add(page.events.into_iter().map(|event| Change::Event(EventChange::Restore(event))))?;
         }
         // Last: the end of the log moves to what was pruned, and never back.
         let (user, system) = (bounds.pruned_user, bounds.pruned_system);
-        self.add([Change::Event(EventChange::SetPruned { user, system })]);
+        self.add([Change::Event(EventChange::SetPruned { user, system })])?;
         Ok(())
     }
 
-    fn instances(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn instances(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let instances = tx.instances(&InstanceFilter::default())?.into_iter();
-        self.add(instances.map(|instance| Change::Instance(InstanceChange::Put(instance))));
+        self.add(instances.map(|instance| Change::Instance(InstanceChange::Put(instance))))?;
         let tokens = tx.instance_tokens()?.into_iter();
-        self.add(tokens.map(|(id, token)| Change::Instance(InstanceChange::SetToken { id, token })));
+        self.add(tokens.map(|(id, token)| Change::Instance(InstanceChange::SetToken { id, token })))?;
         Ok(())
     }
 
-    fn rules(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn rules(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let rules = tx.rules(&RuleFilter::default())?.into_iter();
-        self.add(rules.map(|rule| Change::Rule(RuleChange::Put(rule))));
+        self.add(rules.map(|rule| Change::Rule(RuleChange::Put(rule))))?;
         Ok(())
     }
 
-    fn webhooks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn webhooks(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         for webhook in tx.webhooks()? {
             let id = webhook.id.clone();
             let deliveries = tx.deliveries(&id)?;
-            self.add([Change::Webhook(WebhookChange::Put(webhook))]);
-            self.add(
-                deliveries.into_iter().rev().map(|delivery| {
-                    Change::Webhook(WebhookChange::AppendDelivery { id: id.clone(), delivery })
-                }),
-            );
+            self.add([Change::Webhook(WebhookChange::Put(webhook))])?;
+            self.add(deliveries.into_iter().rev().map(|delivery| {
+                Change::Webhook(WebhookChange::AppendDelivery { id: id.clone(), delivery })
+            }))?;
         }
         Ok(())
     }
 
-    fn compliance(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn compliance(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let runs = tx.runs(&RunFilter::default(), usize::MAX)?;
-        self.add(runs.into_iter().rev().map(|run| Change::Run(RunChange::Append(run))));
+        self.add(runs.into_iter().rev().map(|run| Change::Run(RunChange::Append(run))))?;
         Ok(())
     }
 
-    fn templates(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn templates(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         for listed in tx.templates(None, None)? {
             let template = tx.template(&listed.id)?;
-            self.add(template.map(|template| Change::Template(TemplateChange::Put(template))));
+            self.add(template.map(|template| Change::Template(TemplateChange::Put(template))))?;
         }
         Ok(())
     }
 
-    fn tasks(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn tasks(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let mut after = None;
         loop {
             let page = tx.tasks_after(after.as_ref(), PAGE)?;
@@ -221,63 +281,86 @@ impl EveryNoun for Changes {
                         TaskChange::Count(moved),
                     ]
                     .map(Change::Task),
-                );
+                )?;
                 self.add(
                     notes
                         .into_iter()
                         .map(|note| Change::Task(TaskChange::AppendNote { id: id.clone(), note })),
-                );
+                )?;
             }
         }
     }
 
-    fn audit(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn audit(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let mut filter = AuditFilter { after: Some(0), ..AuditFilter::default() };
         loop {
             let page = tx.audit(&filter, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             filter.after = Some(last.entry.id.get());
-            self.add(page.into_iter().map(Change::AppendAudit));
+            self.add(page.into_iter().map(Change::AppendAudit))?;
         }
     }
 
-    fn metrics(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn metrics(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let rows = tx.metrics(&MetricFilter::default())?;
-        self.add(rows.into_iter().map(Change::AddMetric));
+        self.add(rows.into_iter().map(Change::AddMetric))?;
         Ok(())
     }
 
-    fn usage(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn usage(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let mut after: Option<UsageId> = None;
         loop {
             let page = tx.usage_after(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
-            self.add(page.into_iter().map(Change::AppendUsage));
+            self.add(page.into_iter().map(Change::AppendUsage))?;
         }
     }
 
-    fn leases(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn leases(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         for (project, last) in tx.last_leases()? {
             let held = tx.leases(&project, None)?.into_iter();
-            self.add(held.map(|held| Change::Lease(LeaseChange::Put(held.lease))));
-            self.add([Change::Lease(LeaseChange::SetLast { project, last })]);
+            self.add(held.map(|held| Change::Lease(LeaseChange::Put(held.lease))))?;
+            self.add([Change::Lease(LeaseChange::SetLast { project, last })])?;
         }
         Ok(())
     }
 
-    fn messages(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+    fn messages(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
         let mut after = 0;
         loop {
             let page = tx.messages_after(after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.message.id.get();
-            self.add(page.into_iter().map(|delivered| Change::Message(MessageChange::Append(delivered))));
+            self.add(page.into_iter().map(|delivered| Change::Message(MessageChange::Append(delivered))))?;
         }
         let gone = tx.agents_gone_by(Timestamp::LAST)?.into_iter();
-        self.add(gone.map(|gone| Change::Message(MessageChange::PutGone(gone))));
+        self.add(gone.map(|gone| Change::Message(MessageChange::PutGone(gone))))?;
         let briefed = tx.all_briefed()?.into_iter();
-        self.add(briefed.map(|(agent, cursor)| Change::Message(MessageChange::SetBriefed { agent, cursor })));
+        self.add(
+            briefed.map(|(agent, cursor)| Change::Message(MessageChange::SetBriefed { agent, cursor })),
+        )?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pruned(user: u64) -> Change {
+        Change::Event(EventChange::SetPruned { user: Cursor::new(user), system: Cursor::START })
+    }
+
+    #[test]
+    fn a_comparison_names_the_first_item_that_is_not_in_both() {
+        let mut compared = Compared::with(Arc::new(vec![pruned(1), pruned(2)]));
+        let mut take = |change| (compared.take(change).is_break(), compared.difference());
+        assert_eq!(take(pruned(1)), (false, Some(1)), "one is missing");
+        assert_eq!(take(pruned(2)), (false, None));
+        assert_eq!(take(pruned(3)), (true, Some(2)), "one is too many");
+        let mut compared = Compared::with(Arc::new(vec![pruned(1)]));
+        assert!(compared.take(pruned(2)).is_break());
+        assert_eq!(compared.difference(), Some(0));
     }
 }
