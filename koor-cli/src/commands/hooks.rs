@@ -21,7 +21,7 @@ use koor_core::domain::hooks::HookPolicy;
 pub(crate) use self::status::{Installed, installed};
 
 use self::{change::Wanted, record::Records};
-use super::hook::target::Target;
+use super::hook::{clients::Client, target::Target};
 use crate::{
     exit::{self, Failure},
     output::Output,
@@ -113,30 +113,90 @@ pub(crate) fn run(command: &HooksCommand, output: &Output) -> Result<(), Failure
 }
 
 fn install(target: Target, what: &Install, output: &Output) -> Result<(), Failure> {
-    let path = path_of(target, what.place.project)?;
-    let program = command::program(what.place.project)?;
-    let wanted = Wanted { target, program: &program, policy: what.policy };
-    let there = file::read(&path)?;
     let records = Records::of_user(&environment);
-    let before = records.before(&path, there.as_deref(), target)?;
-    let after = wanted.put_into(before.as_deref().unwrap_or_default()).map_err(|why| cannot(&path, &why))?;
+    let planned = Planned::of(target, what.place.project, what.policy, &records)?;
+    let path = planned.path.display().to_string();
     if what.dry_run {
-        output.line(format_args!("{}:", path.display()))?;
-        return output.line(after.trim_end());
+        output.line(format_args!("{path}:"))?;
+        return output.line(planned.after.trim_end());
     }
-    if there.as_deref() == Some(after.as_str()) {
-        return output.line(format_args!("{}: unchanged", path.display()));
+    if planned.is_there() {
+        return output.line(format_args!("{path}: unchanged"));
     }
-    let made = file::make_directories(&path)?;
-    records.keep(&path, before, &after, made)?;
-    file::write(&path, &after, target == Target::Git)?;
-    output.line(format_args!("{}: hooks of {} installed", path.display(), target.name()))?;
-    if let Target::Client(client) = target
-        && let Some(line) = client.table().setup.afterwards
-    {
+    planned.write(&records)?;
+    output.line(format_args!("{path}: hooks of {} installed", target.name()))?;
+    if let Some(line) = afterwards(target) {
         exit::warn(line);
     }
     Ok(())
+}
+
+/// What is left to do in a client when its hooks are installed.
+fn afterwards(target: Target) -> Option<&'static str> {
+    match target {
+        Target::Client(client) => client.table().setup.afterwards,
+        Target::Git => None,
+    }
+}
+
+/// Installs a client's hooks for this user, and answers what is left to do in the client.
+///
+/// # Errors
+/// When its settings can't be read, understood or written.
+pub(crate) fn install_for_user(client: Client) -> Result<Option<&'static str>, Failure> {
+    let (target, records) = (Target::Client(client), Records::of_user(&environment));
+    let planned = Planned::of(target, false, HookPolicy::default(), &records)?;
+    if planned.is_there() {
+        return Ok(None);
+    }
+    planned.write(&records)?;
+    Ok(afterwards(target))
+}
+
+/// The clients that this user seems to have, as the directories of their settings say, and that have no hooks of Koor's yet.
+pub(crate) fn clients_without() -> Vec<Client> {
+    let armed: Vec<&str> = installed().iter().map(|hook| hook.target.name()).collect();
+    let has_settings = |client: &Client| {
+        let file = client.table().setup.user;
+        let (config, below) = file.strip_prefix(".config/").map_or(("", file), |below| (".config/", below));
+        let own = below.split('/').next().unwrap_or_default();
+        user_path(&format!("{config}{own}")).is_some_and(|directory| directory.is_dir())
+    };
+    let mut clients = Client::ALL.to_vec();
+    clients.retain(|client| has_settings(client) && !armed.contains(&client.table().name));
+    clients
+}
+
+/// What becomes of a file.
+struct Planned {
+    target: Target,
+    path: PathBuf,
+    there: Option<String>,
+    before: Option<String>,
+    after: String,
+}
+
+impl Planned {
+    fn of(target: Target, project: bool, policy: HookPolicy, records: &Records) -> Result<Self, Failure> {
+        let path = path_of(target, project)?;
+        let program = command::program(project)?;
+        let wanted = Wanted { target, program: &program, policy };
+        let there = file::read(&path)?;
+        let before = records.before(&path, there.as_deref(), target)?;
+        let after =
+            wanted.put_into(before.as_deref().unwrap_or_default()).map_err(|why| cannot(&path, &why))?;
+        Ok(Self { target, path, there, before, after })
+    }
+
+    fn is_there(&self) -> bool {
+        self.there.as_deref() == Some(self.after.as_str())
+    }
+
+    fn write(self, records: &Records) -> Result<(), Failure> {
+        let made = file::make_directories(&self.path)?;
+        records.keep(&self.path, self.before, &self.after, made)?;
+        file::write(&self.path, &self.after, self.target == Target::Git)
+    }
 }
 
 fn uninstall(target: Target, place: &Place, output: &Output) -> Result<(), Failure> {

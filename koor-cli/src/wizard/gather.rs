@@ -12,6 +12,7 @@ use super::{
     start::Starter,
 };
 use crate::{
+    commands::{hook::clients::Client, hooks},
     exit::Failure,
     probe::{Probe, probe},
     settings::{
@@ -28,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) project: Project,
     pub(crate) probe: Probe,
     pub(crate) starter: Option<Starter>,
+    /// The clients whose hooks are installed.
+    pub(crate) hooks: Vec<Client>,
     pub(crate) warnings: Vec<String>,
     /// The server's own token, if it was given for this run and can be kept for the next.
     pub(crate) to_keep: Option<String>,
@@ -123,16 +126,21 @@ pub(crate) fn gather(
         }
         (None, _) => None,
     };
-    if let Some(ask) = ask
-        && !project.allows_koor
-    {
-        project.allows_koor = ask.confirm("May Claude Code run koor without asking you each time?", true)?;
+    let mut chosen = args.hooks.clone();
+    if let Some(ask) = ask {
+        if !project.allows_koor {
+            let question = "May Claude Code run koor without asking you each time?";
+            project.allows_koor = ask.confirm(question, true)?;
+        }
+        if chosen.is_empty() {
+            chosen = ask_for_hooks(hooks::clients_without(), ask)?;
+        }
     }
     // An interactive user sees it in the summary.
     if !(asked && probe == Probe::Silent) {
         warnings.extend(probe.warning(&project.server));
     }
-    Ok(Wanted { project, probe, starter, warnings, to_keep })
+    Ok(Wanted { project, probe, starter, hooks: chosen, warnings, to_keep })
 }
 
 fn usage(wrong: Wrong) -> Failure {
@@ -271,6 +279,20 @@ fn meet(
             if token.is_some() { ", and not for this one" } else { "" }
         ))),
     }
+}
+
+/// Asks about the hooks of the clients that are here.
+fn ask_for_hooks(clients: Vec<Client>, ask: &mut dyn Ask) -> Result<Vec<Client>, Failure> {
+    if clients.is_empty() {
+        return Ok(clients);
+    }
+    let titles: Vec<&str> = clients.iter().map(|client| client.table().title).collect();
+    let question = format!(
+        "Install Koor's hooks in your own settings of {}? Agents then coordinate by themselves; outside of Koor's projects the \
+         hooks do nothing",
+        titles.join(", ")
+    );
+    Ok(if ask.confirm(&question, true)? { clients } else { Vec::new() })
 }
 
 fn ask_for_starter(project: &Project, ask: &mut dyn Ask) -> Result<Option<Starter>, Failure> {

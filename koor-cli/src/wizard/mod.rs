@@ -24,6 +24,7 @@ use std::{
 use clap::Args;
 
 use crate::{
+    commands::{hook::clients::Client, hooks},
     exit::{self, Failure},
     global::Global,
     rule_sets,
@@ -82,6 +83,10 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     allow_koor: bool,
 
+    /// Also install the hooks of a client for this user; may be repeated
+    #[arg(long, value_name = "CLIENT", value_enum)]
+    hooks: Vec<Client>,
+
     /// Ask nothing
     #[arg(long, short)]
     yes: bool,
@@ -139,6 +144,7 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<(), Failure> {
     }
     let (files, fates, registered) = make(&wanted, &known, site, args.force)?;
     keep_token(&wanted);
+    install_hooks(&wanted.hooks);
     let made = report::made(&wanted, registered);
     let next = report::next_steps(&wanted, &base, &server_program(site, &wanted.project));
     if let Some(ask) = asker.as_deref_mut() {
@@ -176,6 +182,23 @@ fn make(
                 enrolled.undo();
             }
             Err(failure)
+        }
+    }
+}
+
+/// Installs the hooks that are wanted. The workspaces are there: what goes wrong here is said, and can be done later.
+fn install_hooks(clients: &[Client]) {
+    for client in clients {
+        let name = client.table().name;
+        match hooks::install_for_user(*client) {
+            Ok(left) => {
+                report::say(&format!("Hooks of {name} are installed; `koor hooks status` shows them."));
+                left.into_iter().for_each(exit::warn);
+            }
+            Err(failure) => exit::warn(format_args!(
+                "the hooks of {name} are not installed: {}; `koor hooks install {name}` tries again",
+                failure.text()
+            )),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The wizard in plain lines.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
 use integration_tests::{Start, koor};
 use tempfile::TempDir;
 
-use crate::wizard::{flags::tree, run::run_with};
+use crate::wizard::{
+    flags::tree,
+    run::{USER, run, run_with},
+};
 
 #[test]
 fn answers_in_plain_lines_make_what_flags_make() {
@@ -73,4 +76,28 @@ fn an_agent_is_added_to_a_project_that_is_there() {
     assert!(asked.err.contains("2. An agent for Truck-Wash"), "{}", asked.err);
     assert!(asked.err.contains("there is an agent \"a\" already"), "{}", asked.err);
     assert!(tree(directory.path()).contains_key("truck-wash-mobile/AGENTS.md"));
+}
+
+#[test]
+fn hooks_are_offered_for_the_clients_that_are_here_and_have_none() {
+    let directory = TempDir::new().unwrap();
+    let home = directory.path().join(USER);
+    for client in [".claude", ".codex"] {
+        fs::create_dir_all(home.join(client)).unwrap();
+    }
+    let settings = |client: &str| fs::read_to_string(home.join(client)).unwrap_or_default();
+    let args = ["init", "--accessible", "--server", "http://localhost:9"];
+    let asked = run_with(koor(), directory.path(), &args, "p\na\nc\nn\n3\nn\nno\nyes\n");
+    asked.ok();
+    assert!(asked.err.contains("in your own settings of Claude Code, Codex?"), "{}", asked.err);
+    assert_eq!((settings(".claude/settings.json"), settings(".codex/hooks.json")), Default::default());
+
+    let flags = ["init", "--project", "q", "--agent", "a:c", "--server", "http://localhost:9", "--yes"];
+    run(koor(), directory.path(), &[&flags[..], &["--hooks", "claude-code"]].concat()).ok();
+    assert!(settings(".claude/settings.json").contains(" hook claude-code"));
+
+    let asked = run_with(koor(), directory.path(), &args, "1\nr\na\nc\nn\n3\nn\nyes\nyes\n");
+    asked.ok();
+    assert!(asked.err.contains("in your own settings of Codex?"), "{}", asked.err);
+    assert!(settings(".codex/hooks.json").contains(" hook codex"));
 }

@@ -60,7 +60,8 @@ pub(crate) fn run_with(program: &Path, directory: &Path, args: &[&str], input: &
 
 fn clean(program: &Path, directory: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(directory).env("XDG_CONFIG_HOME", directory.join(USER));
+    let user = directory.join(USER);
+    command.current_dir(directory).env("XDG_CONFIG_HOME", &user).env("HOME", user);
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("KOOR_")) {
             command.env_remove(name);

@@ -9,7 +9,7 @@ use rexpect::{
 };
 use tempfile::TempDir;
 
-use crate::wizard::flags::tree;
+use crate::wizard::{flags::tree, run::USER};
 
 /// How long a screen may take to say something.
 const PATIENCE_MS: u64 = 30_000;
@@ -26,6 +26,8 @@ impl Terminal {
     fn start(directory: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(koor());
         command.arg("init").args(args).current_dir(directory).env("NO_COLOR", "1").env("TERM", "xterm");
+        // No client of the user's is here.
+        command.env("HOME", directory.join(USER));
         for name in ["KOOR_SERVER", "KOOR_TOKEN"] {
             command.env_remove(name);
         }
