@@ -73,6 +73,14 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<Json<T>, Failure> {
     json_with(StatusCode::OK, value).map(Json::of)
 }
 
+/// A value as JSON with its fields in alphabetical order: for routes that answered so before their answers had types, so that
+/// old databases answer what they did, byte by byte.
+pub(crate) fn sorted_json<T: Serialize>(value: &T) -> Result<Json<T>, Failure> {
+    let sorted = serde_json::to_value(value)
+        .map_err(|source| Failure::Internal { attempted: "write an answer", source: source.into() })?;
+    json_with(StatusCode::OK, &sorted).map(Json::of)
+}
+
 /// A value as JSON, with that status.
 pub(crate) fn json_with(status: StatusCode, value: &impl Serialize) -> Result<Answer, Failure> {
     let body = serde_json::to_vec(value)

@@ -28,7 +28,7 @@ pub(crate) struct Contracts {
 pub(crate) async fn list(call: Call) -> Result<Json<Contracts>, Failure> {
     let project: ProjectName = call.name(0)?;
     let contracts = call.koor().contracts(&project).await?;
-    response::json(&Contracts { project, contracts })
+    response::sorted_json(&Contracts { project, contracts })
 }
 
 pub(crate) async fn put(

@@ -37,7 +37,7 @@ pub(crate) async fn of_project(call: Call, query: StackQuery) -> Result<Json<Pro
     let stack = query.stack;
     let filter = RuleFilter { projects: vec![project.clone()], stack, ..RuleFilter::default() };
     let rules = call.koor().rules(filter).await?;
-    response::json(&ProjectRules { project, rules })
+    response::sorted_json(&ProjectRules { project, rules })
 }
 
 query! {

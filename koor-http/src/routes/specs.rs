@@ -38,7 +38,7 @@ pub(crate) async fn projects(call: Call) -> Result<Json<Projects>, Failure> {
     let found = call.koor().projects().await?;
     let counts =
         |found: SpecProject| ProjectCounts { project: found.project, specs: found.specs, rules: found.rules };
-    response::json(&Projects { projects: found.into_iter().map(counts).collect() })
+    response::sorted_json(&Projects { projects: found.into_iter().map(counts).collect() })
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -63,7 +63,7 @@ pub(crate) async fn list(call: Call) -> Result<Json<SpecList>, Failure> {
         .into_iter()
         .map(|(name, revision)| Listed { name, version: revision.version, updated_at: revision.updated_at })
         .collect();
-    response::json(&SpecList { project, specs })
+    response::sorted_json(&SpecList { project, specs })
 }
 
 /// The spec that a path names.

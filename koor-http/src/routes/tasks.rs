@@ -119,7 +119,7 @@ pub(crate) struct TaskProjects {
 
 pub(crate) async fn projects(call: Call) -> Result<Json<TaskProjects>, Failure> {
     let projects: Vec<TaskSummary> = call.koor().task_summaries().await?;
-    response::json(&TaskProjects { projects })
+    response::sorted_json(&TaskProjects { projects })
 }
 
 query! {

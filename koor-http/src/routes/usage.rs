@@ -86,5 +86,5 @@ pub(crate) async fn summary(
     }
     let written = |name| Ok::<_, Failure>(call.query().get(name)?.unwrap_or_default().into_owned());
     let (from, to) = (written("from")?, written("to")?);
-    response::json(&UsageSummary { group_by: by, from, to, groups, total })
+    response::sorted_json(&UsageSummary { group_by: by, from, to, groups, total })
 }
