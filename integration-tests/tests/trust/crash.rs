@@ -53,6 +53,9 @@ enum Answered {
     Instance { id: String },
 }
 
+/// How a rule is refused once the project has as many as it may: a long run gets there.
+const FULL_OF_RULES: &str = "rules, at most";
+
 /// Writes at random until the server does not answer.
 fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: &mpsc::Sender<Answered>) {
     let mut random = Random::new(round * 1000 + number);
@@ -94,7 +97,7 @@ fn write(client: &Client, number: u64, round: u64, marks: &AtomicU64, answered: 
             _ => client.try_send("PUT", &url, &value),
         };
         let Some(told) = told else { return };
-        if [404, 412].contains(&told.status) {
+        if [404, 412].contains(&told.status) || told.body.contains(FULL_OF_RULES) {
             continue;
         }
         assert_eq!(told.status, 200, "{path}: {}", told.body);
