@@ -35,6 +35,9 @@ pub(crate) const ALL: [(&str, Part); 8] = [
     ("footprint", footprint::measure),
 ];
 
+/// The parts that a short run leaves out unless they are named: this one grows millions of tasks first.
+pub(crate) const LONG: [&str; 1] = ["tasks"];
+
 /// Where it is measured.
 pub(crate) struct Ground {
     pub(crate) depth: Depth,

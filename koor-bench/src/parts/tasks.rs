@@ -67,13 +67,17 @@ fn throughput(ground: &Ground, report: &mut Report) {
                 What::Cycles => agents.cycles(count, span),
             });
             for rival in &rivals {
-                lanes.add(format!("{}, {}, {count}", rival.name, what.name()), move || match what {
-                    What::Claims => {
+                let name = format!("{}, {}, {count}", rival.name, what.name());
+                match (what, rival.claims) {
+                    (What::Claims, Some(claims)) => lanes.add(name, move || {
                         (rival.fill)(rival.place());
-                        (rival.claims)(rival.place(), count, span)
+                        claims(rival.place(), count, span)
+                    }),
+                    (What::Claims, None) => {}
+                    (What::Cycles, _) => {
+                        lanes.add(name, move || (rival.cycles)(rival.place(), count, span) / 3.0);
                     }
-                    What::Cycles => (rival.cycles)(rival.place(), count, span) / 3.0,
-                });
+                }
             }
         }
     }

@@ -22,7 +22,8 @@ pub(super) struct Rival {
     /// How many times as fast Koor is meant to be.
     pub(super) target: Option<f64>,
     pub(super) fill: fn(SocketAddr),
-    pub(super) claims: Rate,
+    /// `None` where a claim is not written down.
+    pub(super) claims: Option<Rate>,
     /// Each cycle is three answers.
     pub(super) cycles: Rate,
     peer: Peer,
@@ -68,12 +69,12 @@ pub(super) fn postgres(ground: &Ground) -> Result<Rival, &'static str> {
             let fill = || (0, vec![STOCK.to_string()]);
             peers::once(place, &mut Postgres::new(&STATEMENTS, fill, |_: &[&str]| {}));
         },
-        claims: |place, count, span| {
+        claims: Some(|place, count, span| {
             rate(place, count, span, |_| {
                 let check = |row: &[&str]| assert_eq!(row.len(), 2, "nothing is left to claim");
                 Postgres::new(&STATEMENTS, || (2, Vec::new()), check)
             })
-        },
+        }),
         cycles: |place, count, span| rate(place, count, span, |_| table_cycle()),
         peer,
     })
@@ -119,9 +120,9 @@ pub(super) fn redis(ground: &Ground) -> Result<Rival, &'static str> {
         name: NAME,
         target: Some(0.8),
         fill: |place| drop(peers::ask_redis(place, &[b"EVAL", FILL, b"0", STOCK.to_string().as_bytes()])),
-        claims: |place, count, span| {
+        claims: Some(|place, count, span| {
             rate(place, count, span, |_| Redis(|out: &mut Vec<u8>| command(out, &[b"EVAL", CLAIM, b"0"])))
-        },
+        }),
         cycles: |place, count, span| rate(place, count, span, |_| ScriptCycle::default()),
         peer,
     })
@@ -160,14 +161,8 @@ pub(super) fn beanstalkd(ground: &Ground) -> Result<Rival, &'static str> {
     Ok(Rival {
         name: NAME,
         target: None,
-        fill: |place| {
-            // Over many connections at once: each put is synced.
-            let span = std::time::Duration::from_secs(2);
-            rate(place, 64, span, |_| Beanstalk { next: || Job::Put, take: |_| {} });
-        },
-        claims: |place, count, span| {
-            rate(place, count, span, |_| Beanstalk { next: || Job::Reserve, take: |_| {} })
-        },
+        fill: |_| {},
+        claims: None,
         cycles: |place, count, span| rate(place, count, span, |_| JobCycle::default()),
         peer,
     })
