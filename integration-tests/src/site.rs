@@ -171,6 +171,10 @@ impl Reply {
             return;
         }
         assert!(self.status < 500 || self.status == 503, "{self:?}");
+        // OTLP answers in the way in which it was asked.
+        if self.asked.contains(" /v1/") && self.header("content-type") == Some("application/x-protobuf") {
+            return;
+        }
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         if !bare {
             let error = self.json();
@@ -181,6 +185,9 @@ impl Reply {
                     self.asked
                 );
                 error["error"]["message"].as_str().unwrap_or_default()
+            } else if self.asked.contains(" /v1/") && error["message"].is_string() {
+                // OTLP has a body of its own for refusals.
+                error["message"].as_str().unwrap_or_default()
             } else {
                 assert_eq!(error["code"], self.status, "{}: {error}", self.asked);
                 error["error"].as_str().unwrap_or_default()

@@ -51,6 +51,12 @@ impl Timestamp {
         self.format(HOUR)
     }
 
+    /// The day this moment lies in, as `2026-02-16`.
+    #[must_use]
+    pub fn day(self) -> String {
+        self.format(DAY)
+    }
+
     /// How long after `earlier` this is; zero when it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

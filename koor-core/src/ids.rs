@@ -6,7 +6,7 @@ mod numbers;
 
 pub use hash::Hash;
 pub use names::{
-    AgentName, DocumentKey, InstanceId, ProjectName, RuleId, SpecKey, SpecName, StateKey, TemplateId, Topic,
-    WebhookId,
+    AgentName, DocumentKey, InstanceId, ProjectName, RuleId, SessionName, SpecKey, SpecName, StateKey,
+    TemplateId, Topic, WebhookId,
 };
 pub use numbers::{AuditId, Cursor, EventId, LeaseId, MAX_RESTORED, RunId, TaskNumber, UsageId, Version};

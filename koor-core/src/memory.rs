@@ -2,6 +2,7 @@
 
 mod apply;
 mod backend;
+mod budgets;
 mod check;
 mod documents;
 mod leases;
@@ -23,6 +24,7 @@ use crate::{
     domain::{
         agents::AgentAddress,
         audit::ChainedEntry,
+        budgets::{Budget, TaskCost},
         compliance::ComplianceRun,
         events::{Event, LogBounds},
         instances::Instance,
@@ -30,14 +32,16 @@ use crate::{
         messages::Delivered,
         metrics::Metric,
         rules::Rule,
+        sessions::AgentSession,
         state::Document,
+        tasks::TaskId,
         templates::Template,
         usage::UsageRecord,
         webhooks::{Delivery, Webhook},
     },
     ids::{
         AgentName, AuditId, Cursor, DocumentKey, EventId, Hash, InstanceId, LeaseId, ProjectName, RuleId,
-        RunId, TemplateId, UsageId, Version, WebhookId,
+        RunId, SessionName, TemplateId, UsageId, Version, WebhookId,
     },
     ports::{Backend, Change, Committer, ReadJob, Store, StoreError, StoreResult},
 };
@@ -70,6 +74,10 @@ struct Data {
     audit: BTreeMap<AuditId, ChainedEntry>,
     metrics: BTreeMap<(String, Metric, InstanceId), u64>,
     usage: BTreeMap<UsageId, UsageRecord>,
+    usage_requests: HashMap<String, UsageId>,
+    sessions: BTreeMap<SessionName, AgentSession>,
+    budgets: BTreeMap<ProjectName, Budget>,
+    task_costs: BTreeMap<TaskId, TaskCost>,
     tasks: tasks::Tasks,
     leases: BTreeMap<(ProjectName, LeaseId), Lease>,
     last_leases: BTreeMap<ProjectName, LeaseId>,

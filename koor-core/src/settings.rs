@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{LeaseTime, webhooks::Secret};
+use crate::domain::{LeaseTime, prices::PriceTable, webhooks::Secret};
 
 /// Settings of the core. The defaults are those of a server without configuration.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub leases_per_agent: u64,
     /// For how long messages are kept after they were read.
     pub message_retention: Duration,
+    /// What models cost, where a client reports tokens and no dollars.
+    pub prices: PriceTable,
     /// How many of the newest events are held in memory for subscribers that are up to date.
     pub tail_events: usize,
     /// How many bytes these may take together.
@@ -47,6 +49,7 @@ impl Default for Settings {
             // As many files as a large change touches, each by itself.
             leases_per_agent: 10_000,
             message_retention: Duration::from_hours(30 * 24),
+            prices: PriceTable::default(),
             // A second of what one server can take in, and no more memory than a small cache.
             tail_events: 16_384,
             tail_bytes: 16 << 20,

@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body as _, Incoming},
-    header::{ACCEPT_ENCODING, ALLOW, HeaderValue, ORIGIN},
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN},
     http::request::Parts,
 };
 use koor_core::{Caller, Identified, Koor, Plane};
@@ -23,6 +23,7 @@ use crate::{
     mount::{Mount, MountAnswer},
     openapi,
     origin::{self, EVERY_METHOD, Gate},
+    otlp,
     params::Params,
     prometheus::{Meters, RouteLabel},
     query::Query,
@@ -192,7 +193,14 @@ impl Connection {
                 Served::refused(failure)
             }
         };
-        let mut answer = answer.unwrap_or_else(|failure| failure.render(&request_id));
+        let mut answer = answer.unwrap_or_else(|failure| {
+            let mut refusal = failure.render(&request_id);
+            if otlp::is_export(&asked.method, asked.uri.path()) {
+                let encoding = otlp::Encoding::of(&asked.headers).unwrap_or(otlp::Encoding::Json);
+                otlp::restate(&mut refusal, &failure, encoding);
+            }
+            refusal
+        });
         response::pack(&asked.headers, &mut answer).await;
         if asked.method == Method::HEAD {
             answer = response::without_body(answer);
@@ -328,7 +336,7 @@ struct Asked {
 impl Asked {
     fn of(head: &Parts) -> Self {
         let mut headers = HeaderMap::new();
-        for name in [ACCEPT_ENCODING, ORIGIN] {
+        for name in [ACCEPT_ENCODING, ORIGIN, CONTENT_TYPE] {
             for value in head.headers.get_all(&name) {
                 headers.append(name.clone(), value.clone());
             }

@@ -30,6 +30,9 @@ pub(crate) enum Failure {
     /// The body ended before it was whole.
     #[error("the body broke off")]
     BrokenOff,
+    /// The body is written in a way that this path does not read.
+    #[error("unknown media type: {0}")]
+    UnknownMedia(&'static str),
     /// The path is for `WebSocket`s.
     #[error("this is a WebSocket endpoint: an upgrade is required")]
     NoUpgrade,
@@ -84,6 +87,7 @@ impl Failure {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenOff => StatusCode::BAD_REQUEST,
+            Self::UnknownMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
             Self::Unread(status) => *status,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -39,3 +39,11 @@ pub(crate) struct SchemaViolations {
     refusal: Error,
     violations: Vec<Violation>,
 }
+
+/// A refusal of an export request, as OTLP has it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct Status {
+    code: u16,
+    message: String,
+}

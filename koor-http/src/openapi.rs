@@ -7,7 +7,7 @@ use koor_core::ids::{InstanceId, ProjectName, StateKey};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    failure_body::{Conflict, Error, Expired, SchemaViolations},
+    failure_body::{Conflict, Error, Expired, SchemaViolations, Status},
     routes::health::Degraded,
     shape::{Intake, Param, Place, Reply, Schemas, Shape},
     table::{Access, ROUTES, Route},
@@ -131,7 +131,10 @@ fn operation(route: &Route, guarded: bool, schemas: &mut Schemas) -> Value {
             "description": "The token, where headers can't be set.", "schema": {"type": "string"},
         }));
     }
-    let tag = route.path.split('/').nth(2).unwrap_or("server");
+    let tag = match route.path.strip_prefix("/v1/") {
+        Some(_) => "telemetry",
+        None => route.path.split('/').nth(2).unwrap_or("server"),
+    };
     let mut operation = json!({
         "operationId": route.id,
         "summary": route.summary,
@@ -152,6 +155,15 @@ fn operation(route: &Route, guarded: bool, schemas: &mut Schemas) -> Value {
         Intake::Nothing => {}
         Intake::Json(schema) => operation["requestBody"] = json_body(schema, true),
         Intake::OptionalJson(schema) => operation["requestBody"] = json_body(schema, false),
+        Intake::Telemetry => {
+            operation["requestBody"] = json!({
+                "required": true,
+                "content": {
+                    "application/json": {"schema": {"type": "object"}},
+                    "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+                },
+            });
+        }
         Intake::Bytes => {
             operation["requestBody"] = json!({
                 "required": true,
@@ -252,6 +264,13 @@ fn responses(route: &Route, shape: &Shape, schemas: &mut Schemas) -> Value {
                 json!({"description": "The version.", "schema": {"type": "integer", "minimum": 1}});
             ("200", json!({"*/*": {"schema": {}}}))
         }
+        Reply::Telemetry(schema) => (
+            "200",
+            json!({
+                "application/json": {"schema": schema},
+                "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+            }),
+        ),
         Reply::Text => ("200", json!({"text/plain": {"schema": {"type": "string"}}})),
         Reply::Stream(schema) => ("200", json!({"text/event-stream": {"schema": schema}})),
         Reply::Socket => ("101", json!({})),
@@ -290,6 +309,7 @@ fn responses(route: &Route, shape: &Shape, schemas: &mut Schemas) -> Value {
                 "The condition does not hold."
             }
             413 => "The body is too large.",
+            415 => "Neither JSON nor Protocol Buffers, or packed in an unknown way.",
             414 => "The path and the query are too long.",
             422 => {
                 error = schemas.given::<SchemaViolations>();
@@ -304,8 +324,14 @@ fn responses(route: &Route, shape: &Shape, schemas: &mut Schemas) -> Value {
             503 => "The store is busy, or cannot write.",
             _ => "A fault of the server.",
         };
-        all[status.to_string()] =
-            json!({"description": what, "content": {"application/json": {"schema": error}}});
+        let content = match shape.reply {
+            Reply::Telemetry(_) => json!({
+                "application/json": {"schema": schemas.given::<Status>()},
+                "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+            }),
+            _ => json!({"application/json": {"schema": error}}),
+        };
+        all[status.to_string()] = json!({"description": what, "content": content});
     }
     all
 }

@@ -47,7 +47,7 @@ impl Failure {
             Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenOff | Self::Unread(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Self::NoRoute(_) | Self::Refused(_) | Self::Internal { .. } => {}
+            Self::NoRoute(_) | Self::Refused(_) | Self::UnknownMedia(_) | Self::Internal { .. } => {}
         }
         answer
     }

@@ -9,9 +9,10 @@ use koor_core::{Caller, Koor};
 use crate::{
     context::ConnectionContext,
     error::Failure,
+    gzip::{unpack, unpacked_size},
     params::Params,
     query::{Query, decode},
-    request_body::{BodyPermit, read_all},
+    request_body::{BodyPermit, drop_body, read_all},
     response::{HEAVY, off_thread},
     shared::Shared,
 };
@@ -73,6 +74,25 @@ impl Call {
             read_all(&self.head.headers, &mut self.body, limit, within, body_budget).await?;
         self.permit = permit;
         Ok(bytes)
+    }
+
+    /// The whole body, unpacked with gzip.
+    pub(crate) async fn unpacked(&mut self) -> Result<Bytes, Failure> {
+        let packed = self.bytes().await?;
+        let context = Arc::clone(&self.context);
+        let Shared { settings, body_budget, .. } = &*context.shared;
+        let (limit, within) = (settings.max_body, settings.body_timeout);
+        let counted = packed.clone();
+        let size = off_thread(move || unpacked_size(&counted, limit)).await?;
+        // What is held for the packed bytes goes back first: who holds a share must not wait for another.
+        self.permit = None;
+        self.permit = body_budget.share(size.saturating_add(packed.len() as u64), within).await?;
+        off_thread(move || unpack(&packed, size)).await
+    }
+
+    /// Reads and drops a body that is not wanted.
+    pub(crate) async fn drop_body(&mut self) {
+        drop_body(&self.head.headers, &mut self.body).await;
     }
 
     /// The body as JSON, whatever its content type says; a large one is read on a blocking thread.

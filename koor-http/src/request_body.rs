@@ -53,6 +53,11 @@ impl Default for BodyBudget {
 }
 
 impl BodyBudget {
+    /// A share for so many bytes, held by a caller that holds none; `None` for few.
+    pub(crate) async fn share(&self, bytes: u64, within: Duration) -> Result<BodyPermit, Failure> {
+        if bytes <= SMALL { Ok(None) } else { self.acquire(bytes, within).await }
+    }
+
     /// Acquires the whole share at once: bodies that acquired piece by piece could deadlock, each waiting for what the
     /// others hold. A body that turns out to be large may wait for the large budget while it holds a medium share,
     /// because no holder of a large share waits for a medium one.

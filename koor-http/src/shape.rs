@@ -44,6 +44,8 @@ pub(crate) enum Intake {
     Json(Schema),
     /// Any bytes.
     Bytes,
+    /// An export request of OTLP.
+    Telemetry,
 }
 
 /// What a handler answers when all is well.
@@ -58,6 +60,8 @@ pub(crate) enum Reply {
     Document,
     /// Plain text.
     Text,
+    /// The answer to an export request of OTLP, whose JSON has that schema.
+    Telemetry(Schema),
     /// Server-Sent Events.
     Stream(Schema),
     /// A WebSocket.

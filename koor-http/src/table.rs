@@ -161,6 +161,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Post, "/api/instances/{id}/heartbeat", "heartbeat", to!(instances::heartbeat), "Say that an instance is alive").own().also(&[404]),
     Route::new(Post, "/api/instances/{id}/capabilities", "setCapabilities", to!(instances::capabilities), "Replace an instance's capabilities").own().also(&[404]),
     Route::new(Post, "/api/instances/{id}/intent", "setIntent", to!(instances::intent), "Say what an instance is doing").own().also(&[404]),
+    Route::new(Post, "/api/instances/{id}/session", "announceSession", to!(instances::session), "Say in which session of a client an instance works").own().also(&[404]),
     Route::new(Post, "/api/instances/{id}/token", "renewToken", to!(instances::token), "Draw a new token for an instance").own().also(&[404]),
     Route::new(Delete, "/api/instances/{id}", "deregisterInstance", to!(instances::delete), "Deregister an instance").own().also(&[404]),
     Route::new(Post, "/api/liveness/check", "checkLiveness", to!(instances::check_liveness), "Look for silent instances now").admin(),
@@ -168,7 +169,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Get, "/api/tasks", "taskProjects", to!(tasks::projects), "Count the tasks of each project"),
     Route::new(Get, "/api/tasks/{project}", "listTasks", to!(tasks::list), "List a project's tasks"),
     Route::new(Post, "/api/tasks/{project}", "createTasks", to!(tasks::create), "Make a task, or an array of tasks, all or none").also(&[201, 409]),
-    Route::new(Post, "/api/tasks/{project}/claim", "claimTask", to!(claims::claim), "Claim the next task, or the one of that number").also(&[404, 409]),
+    Route::new(Post, "/api/tasks/{project}/claim", "claimTask", to!(claims::claim), "Claim the next task, or the one of that number").also(&[403, 404, 409]),
     Route::new(Get, "/api/tasks/{project}/{number}", "getTask", to!(tasks::get), "Read a task, or wait for a change").also(&[304, 404]),
     Route::new(Patch, "/api/tasks/{project}/{number}", "editTask", to!(tasks::edit), "Change a task").also(&[404, 409, 412]),
     Route::new(Post, "/api/tasks/{project}/{number}/renew", "renewTask", to!(claims::renew), "Renew a claim").also(&[404, 409]),
@@ -244,6 +245,15 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new(Post, "/api/llm/usage", "recordUsage", to!(usage::record), "Record what a model's work cost"),
     Route::new(Get, "/api/llm/usage", "listUsage", to!(usage::list), "List usage records, newest first"),
     Route::new(Get, "/api/llm/usage/summary", "usageSummary", to!(usage::summary), "Sum up usage by group"),
+
+    Route::new(Post, "/v1/logs", "exportLogs", to!(telemetry::logs), "Take in log records by OTLP: usage that a client reports").uncounted().also(&[415]),
+    Route::new(Post, "/v1/traces", "exportTraces", to!(telemetry::traces), "Take in spans by OTLP: usage that a client reports").uncounted().also(&[415]),
+    Route::new(Post, "/v1/metrics", "exportMetrics", to!(telemetry::metrics), "Take in metrics by OTLP, and drop them").uncounted().also(&[415]),
+
+    Route::new(Get, "/api/budgets", "listBudgets", to!(budgets::list), "List budgets, by project"),
+    Route::new(Get, "/api/budgets/{project}", "getBudget", to!(budgets::get), "Read a project's budget, and what is spent of it").also(&[404]),
+    Route::new(Put, "/api/budgets/{project}", "setBudget", to!(budgets::put), "Give a project a budget").admin(),
+    Route::new(Delete, "/api/budgets/{project}", "deleteBudget", to!(budgets::delete), "Remove a project's budget").admin().also(&[404]),
 
     Route::new(Get, "/api/backup", "backup", to!(backup::take), "Take a backup of everything but secrets").admin().also(&[403]),
     Route::new(Post, "/api/backup/restore", "restore", to!(backup::restore), "Bring back a backup").admin(),

@@ -29,6 +29,8 @@ fn good_body(method: &str, path: &str) -> &'static str {
         ("POST", "/api/instances/register") | ("PUT", "/api/templates/{id}") => r#"{"name":"n"}"#,
         ("POST", "/api/instances/{id}/capabilities") => r#"{"capabilities":["a"]}"#,
         ("POST", "/api/instances/{id}/intent") => r#"{"intent":"i"}"#,
+        ("POST", "/api/instances/{id}/session") => r#"{"session":"s"}"#,
+        ("PUT", "/api/budgets/{project}") => r#"{"period":"day","usd":1,"action":"warn"}"#,
         ("PUT", "/api/validate/{project}/rules") => r#"[{"rule_id":"r","pattern":"x"}]"#,
         ("POST", "/api/validate/{project}") => r#"{"content":"x"}"#,
         ("POST", "/api/rules/import") => r#"[{"project":"p","rule_id":"r","pattern":"x"}]"#,
@@ -394,8 +396,14 @@ async fn records(walk: &mut Walk, id: &str) {
     assert_eq!((&by["from"], &by["total"]["request_count"]), (&json!(""), &json!(1)));
     assert_eq!(
         walk.site.get("/api/llm/usage/summary?group_by=x").await.error(),
-        "invalid group_by: must be instance, project, model, or session_tag"
+        "invalid group_by: must be instance, project, model, session_tag, task, or day"
     );
+    let budgets = "/api/budgets/{project}";
+    let (path, body) = ("/api/budgets/q", r#"{"period":"total","usd":1,"action":"warn"}"#);
+    assert_eq!(walk.write("PUT", budgets, path, body, " budget.set q").await["used_usd"], 0.5);
+    assert_eq!(walk.go("GET", budgets, path, "").await.json()["state"], "ok");
+    assert_eq!(walk.go("GET", "/api/budgets", "/api/budgets", "").await.json()[0]["project"], "q");
+    assert_eq!(walk.write("DELETE", budgets, path, "", " budget.delete q").await["deleted"], "q");
     let backup = walk.go("GET", "/api/backup", "/api/backup", "").await;
     assert_eq!(backup.json()["format"], "koor-backup");
     assert_eq!(walk.site.audit().await[0], " backup.create  success");

@@ -19,7 +19,7 @@ use crate::{
     conn::{Conn, int},
     known::{Heads, LogHead},
     rows::{
-        compliance, events, instances, leases, messages, metrics, rules,
+        budgets, compliance, events, instances, leases, messages, metrics, rules,
         state::{Head, parts},
         tasks, templates, usage, webhooks,
     },
@@ -158,6 +158,9 @@ impl<'c> Batch<'c> {
             | Change::Task(_)
             | Change::Lease(_)
             | Change::Message(_)
+            | Change::AttributeUsage(_)
+            | Change::PutSession(_)
+            | Change::Budget(_)
             | Change::AddMetric(_) => self.plain.push(change),
         }
     }
@@ -227,6 +230,9 @@ impl<'c> Batch<'c> {
                 Change::Message(change) => messages::write(conn, change)?,
                 Change::AddMetric(row) => metrics::add(conn, row)?,
                 Change::AppendUsage(record) => usage::append(conn, record)?,
+                Change::AttributeUsage(record) => usage::attribute(conn, record)?,
+                Change::PutSession(session) => usage::put_session(conn, session)?,
+                Change::Budget(change) => budgets::write(conn, change)?,
                 // These travel in the one statement.
                 Change::Document(_) | Change::Event(_) | Change::AppendAudit(_) => {}
             }

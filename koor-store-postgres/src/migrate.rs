@@ -13,8 +13,11 @@ use crate::{
 };
 
 /// The steps from an empty database to this one. Never changed, only added to: databases out there have done them.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_nouns.sql"), include_str!("../migrations/0002_task_offers.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_nouns.sql"),
+    include_str!("../migrations/0002_task_offers.sql"),
+    include_str!("../migrations/0003_costs.sql"),
+];
 
 /// The oldest schema whose servers can work with this one.
 const SCHEMA_MIN: i64 = 1;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use koor_core::{
-    domain::{audit::ChainedEntry, events::Event, state::Document},
+    domain::{audit::ChainedEntry, events::Event, state::Document, usage::UsageRecord},
     ids::{DocumentKey, Version},
     ports::{Change, DocumentChange, EventChange, RunChange, StoreResult},
 };
@@ -20,7 +20,7 @@ use crate::{
     conn::{Conn, Statement, int, limit},
     revision_cache::{LogTails, RevisionCache, text_bytes},
     rows::{
-        audit, compliance, events, instances, leases, messages, metrics, rules,
+        audit, budgets, compliance, events, instances, leases, messages, metrics, rules,
         state::{self, Head, NewKey},
         tasks, templates, usage, webhooks,
     },
@@ -42,6 +42,7 @@ struct Pending<'c> {
     trims: BTreeMap<i64, Version>,
     events: Vec<&'c Event>,
     audit: Vec<&'c ChainedEntry>,
+    usage: Vec<&'c UsageRecord>,
 }
 
 /// One transaction.
@@ -119,8 +120,18 @@ impl<'w, 'c> Batch<'w, 'c> {
             Change::AddMetric(row) => metrics::add(self.begin(conn)?, row),
             Change::AppendUsage(record) => {
                 self.tails.ends.usage = Some(record.id);
-                usage::append(self.begin(conn)?, record)
+                self.pending.usage.push(record);
+                self.hold(conn, record.request_id.len() + record.model.len() + record.session.len())
             }
+            Change::AttributeUsage(record) => {
+                // What waits to be inserted must be there before it is changed.
+                if !self.pending.usage.is_empty() {
+                    self.send(conn, false)?;
+                }
+                usage::attribute(self.begin(conn)?, record)
+            }
+            Change::PutSession(session) => usage::put_session(self.begin(conn)?, session),
+            Change::Budget(change) => budgets::write(self.begin(conn)?, change),
         }
     }
 
@@ -194,8 +205,13 @@ impl<'w, 'c> Batch<'w, 'c> {
     fn send(&mut self, conn: &mut Conn, commit: bool) -> StoreResult<()> {
         loop {
             let pending = &self.pending;
-            let counts =
-                [pending.keys.len(), pending.versions.len(), pending.events.len(), pending.audit.len()];
+            let counts = [
+                pending.keys.len(),
+                pending.versions.len(),
+                pending.events.len(),
+                pending.audit.len(),
+                pending.usage.len(),
+            ];
             let last = counts.iter().all(|count| *count <= MOST_ROWS);
             let rows = counts.map(|count| count.min(MOST_ROWS));
             let shape = BatchShape {
@@ -250,7 +266,8 @@ impl Pending<'_> {
                     }
                 }
                 2 => self.events.drain(..count).for_each(|event| events::bind(statement, event)),
-                _ => self.audit.drain(..count).for_each(|entry| audit::bind(statement, entry)),
+                3 => self.audit.drain(..count).for_each(|entry| audit::bind(statement, entry)),
+                _ => self.usage.drain(..count).for_each(|record| usage::bind(statement, record)),
             }
             let slots = shape.row_slots[index];
             if slots > 1 {

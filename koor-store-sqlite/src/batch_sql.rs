@@ -19,7 +19,7 @@ pub(crate) struct Table {
 }
 
 /// In the order in which they are written.
-pub(crate) const TABLES: [Table; 4] = [
+pub(crate) const TABLES: [Table; 5] = [
     Table { insert: "INSERT INTO document_key (id, space, project, name, live) ", columns: 5 },
     Table {
         insert: "INSERT INTO document_version (key_id, version, deleted, size, updated_at, hash, \
@@ -30,6 +30,12 @@ pub(crate) const TABLES: [Table; 4] = [
     Table {
         insert: "INSERT INTO audit_log (id, timestamp, actor, action, resource, outcome, hash, detail) ",
         columns: 8,
+    },
+    Table {
+        insert: "INSERT INTO llm_usage (id, provider, model, instance_id, project, tokens_in, tokens_out, cost_usd, \
+                 request_type, session_tag, created_at, request_id, session, task, cache_read_tokens, \
+                 cache_write_tokens, priced, received_at) ",
+        columns: 18,
     },
 ];
 

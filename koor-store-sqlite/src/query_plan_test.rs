@@ -44,7 +44,7 @@ pub(crate) fn note(attempted: &'static str, sql: &str) {
 }
 
 /// What may be walked through: what is done, which table, and why.
-const MAY_BE_WALKED: [(&str, &str, &str); 22] = [
+const MAY_BE_WALKED: [(&str, &str, &str); 24] = [
     ("read the end of the audit log", "audit_log", ENDS_AT_ONCE),
     ("read the last compliance run", "compliance_run", ENDS_AT_ONCE),
     ("read the last key", "document_key", ENDS_AT_ONCE),
@@ -65,6 +65,8 @@ const MAY_BE_WALKED: [(&str, &str, &str); 22] = [
     ("list templates", "template", IS_THE_ANSWER),
     ("list webhooks", "webhook", IS_THE_ANSWER),
     ("list the last leases", "lease_project", IS_THE_ANSWER),
+    ("list budgets", "budget", IS_THE_ANSWER),
+    ("list sessions", "agent_session", IS_THE_ANSWER),
     ("list who was briefed", "agent_briefed", IS_THE_ANSWER),
     ("sum up the audit log", "audit_log", "the index on time once, to count all there is"),
 ];

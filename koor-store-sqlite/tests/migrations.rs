@@ -37,7 +37,7 @@ async fn a_database_from_the_future_is_refused_and_not_touched() {
     conn.close().await.unwrap();
     let before = files(directory.path());
     let refused = SqliteStore::open(SqliteOptions::new(directory.path())).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 999, known: 4 }), "{refused:?}");
+    assert!(matches!(refused, OpenError::Newer { found: 999, known: 5 }), "{refused:?}");
     assert!(refused.to_string().contains("format 999"), "{refused}");
     assert!(files(directory.path()) == before, "a file has changed");
 }

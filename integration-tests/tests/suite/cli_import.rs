@@ -139,6 +139,8 @@ fn every_noun_is_what_it_was_byte_by_byte() {
             "id": 1, "provider": "anthropic", "model": "opus", "instance_id": agent, "project": "Truck-Wash",
             "tokens_in": 1200, "tokens_out": 340, "cost_usd": 0.0315, "request_type": "completion",
             "session_tag": "s1", "created_at": "2026-02-09T14:05:00.000Z",
+            "request_id": "", "session": "", "task": "", "cache_read_tokens": 0, "cache_write_tokens": 0, "priced": true,
+            "received_at": "2026-02-09T14:05:00.000Z",
         }])
     );
     assert_eq!(

@@ -39,6 +39,28 @@ fn answer(site: &Site, path: &str) -> Value {
     answer
 }
 
+/// The first of the fields that usage records have gained since; they stand at the end of each.
+const NEW_OF_USAGE: &str = ",\"request_id\":";
+
+/// An answer of today, without what usage records did not have.
+fn as_it_was(mut answer: Value) -> Value {
+    let is_usage = answer["path"].as_str().is_some_and(|path| path.starts_with("/api/llm/usage"));
+    if let Some(text) = answer["text"].as_str().filter(|text| is_usage && text.contains(NEW_OF_USAGE)) {
+        let mut pieces = text.split(NEW_OF_USAGE);
+        let mut old = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            old.push_str(&piece[piece.find('}').unwrap()..]);
+        }
+        answer["text"] = old.into();
+    }
+    answer
+}
+
+/// The JSON of an answer.
+fn parsed(answer: &Value) -> Option<Value> {
+    answer["text"].as_str().and_then(|text| serde_json::from_str(text).ok())
+}
+
 fn bring(name: &str, directory: &Path) {
     for suffix in ["", "-wal"] {
         let file = Path::new(FIXTURES).join(format!("{name}.db{suffix}"));
@@ -59,6 +81,12 @@ fn answers_as_before(name: &str) {
     let site = server.site().token("admin");
     for expected in recorded {
         let now = answer(&site, expected["path"].as_str().unwrap());
+        let now = as_it_was(now);
+        // The program of that format ordered the fields of some answers in another way than those before and after it.
+        if name.starts_with("format-4") && parsed(&now).is_some() {
+            assert_eq!((parsed(&now), &now["status"]), (parsed(&expected), &expected["status"]), "{now}");
+            continue;
+        }
         assert_eq!(now, expected);
     }
     // It goes on from there, and after a restart all of it is there.
@@ -102,9 +130,28 @@ fn a_database_of_format_3_whose_server_was_killed_answers_what_it_did() {
 }
 
 #[test]
+fn a_database_of_format_4_answers_what_it_did() {
+    answers_as_before("format-4");
+}
+
+#[test]
+fn a_database_of_format_4_whose_server_was_killed_answers_what_it_did() {
+    answers_as_before("format-4-killed");
+}
+
+#[test]
 fn what_was_held_in_format_3_long_ago_ends_and_can_be_taken() {
+    held_long_ago_ends("format-3-held");
+}
+
+#[test]
+fn what_was_held_in_format_4_long_ago_ends_and_can_be_taken() {
+    held_long_ago_ends("format-4-held");
+}
+
+fn held_long_ago_ends(name: &str) {
     let start = Start::default().args(FLAGS);
-    bring("format-3-held", start.directory());
+    bring(name, start.directory());
     let server = start.start().unwrap();
     let site = server.site().token("admin");
     let task = integration_tests::until(|| {

@@ -196,6 +196,8 @@ fn usage_is_recorded_listed_and_summed_up() {
     let expected = json!({
         "id": bare, "provider": "acme", "model": "m3", "instance_id": "", "project": "", "tokens_in": 0,
         "tokens_out": 0, "cost_usd": 0.0, "request_type": "completion", "session_tag": "", "created_at": "<time>",
+        "request_id": "", "session": "", "task": "", "cache_read_tokens": 0, "cache_write_tokens": 0, "priced": false,
+        "received_at": "<time>",
     });
     assert_eq!(listed, &expected);
     let sum = |tokens_in: u64, tokens_out: u64, cost: f64, count: u64| {
@@ -245,8 +247,8 @@ fn usage_that_can_not_be_is_refused() {
         let body = json!({"provider": "p", "model": "m", field: -1});
         site.post("/api/llm/usage", &body).says(400, &format!("{field} must not be negative"));
     }
-    let text = "invalid group_by: must be instance, project, model, or session_tag";
-    site.get("/api/llm/usage/summary?group_by=day").refused(400, text);
+    let text = "invalid group_by: must be instance, project, model, session_tag, task, or day";
+    site.get("/api/llm/usage/summary?group_by=hour").refused(400, text);
     assert_eq!(site.get("/api/llm/usage").ok(), json!([]));
 }
 

@@ -56,6 +56,14 @@ pub(crate) const ROWS: &[Row] = &[
     (Own, "POST /api/instances/{id}/heartbeat", "/api/instances/{me}/heartbeat", ""),
     (Own, "POST /api/instances/{id}/capabilities", "/api/instances/{me}/capabilities", r#"{"capabilities": []}"#),
     (Own, "POST /api/instances/{id}/intent", "/api/instances/{me}/intent", r#"{"intent": "i"}"#),
+    (Own, "POST /api/instances/{id}/session", "/api/instances/{me}/session", r#"{"session": "s"}"#),
+    (Agents, "POST /v1/logs", "/v1/logs", "{}"),
+    (Agents, "POST /v1/traces", "/v1/traces", "{}"),
+    (Agents, "POST /v1/metrics", "/v1/metrics", "{}"),
+    (Agents, "GET /api/budgets", "/api/budgets", ""),
+    (Agents, "GET /api/budgets/{project}", "/api/budgets/p", ""),
+    (Admins, "PUT /api/budgets/{project}", "/api/budgets/q", r#"{"period": "day", "usd": 1, "action": "warn"}"#),
+    (Admins, "DELETE /api/budgets/{project}", "/api/budgets/q", ""),
     (Agents, "GET /api/tasks", "/api/tasks", ""),
     (Agents, "POST /api/tasks/{project}", "/api/tasks/p", r#"[{"title": "t"}, {"title": "u", "review": true}]"#),
     (Agents, "GET /api/tasks/{project}", "/api/tasks/p", ""),
@@ -191,6 +199,7 @@ impl House {
         // So that who may do nothing but read finds something.
         admin.put("/api/state/a/b", &json!(0)).ok();
         admin.put("/api/specs/p/n", &json!(0)).ok();
+        admin.put("/api/budgets/p", &json!({"period": "total", "usd": 1000, "action": "warn"})).ok();
         let me = register(&admin, "me");
         let other = register(&admin, "other");
         Self { server, admin, service, me, other, message: Cell::new(999_999) }
@@ -237,6 +246,8 @@ impl House {
                 .with("Upgrade", "websocket")
                 .with("Sec-WebSocket-Version", "13")
                 .with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        } else if path.starts_with("/v1/") {
+            site.with("Content-Type", "application/json")
         } else {
             site.clone()
         };

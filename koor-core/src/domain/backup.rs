@@ -14,6 +14,7 @@ use crate::{
     domain::{
         Actor, ContentType, RawJson,
         audit::ChainedEntry,
+        budgets::{Budget, TaskCost},
         events::Event,
         instances::Instance,
         json::syntax,
@@ -21,6 +22,7 @@ use crate::{
         line,
         messages::{SavedBriefed, SavedGoneAgent, SavedMessage},
         rules::{Rule, RuleDraft},
+        sessions::AgentSession,
         state::{Document, Revision},
         tasks::SavedTask,
         templates::Template,
@@ -73,6 +75,12 @@ pub struct Backup {
     pub audit: Vec<ChainedEntry>,
     /// Usage records.
     pub usage: Vec<UsageRecord>,
+    /// The sessions of agents' clients.
+    pub sessions: Vec<AgentSession>,
+    /// Budgets, with what is spent of them.
+    pub budgets: Vec<Budget>,
+    /// What was spent for tasks.
+    pub task_costs: Vec<TaskCost>,
 }
 
 /// How far the event log of a backup had been pruned: cursors before that lack events.

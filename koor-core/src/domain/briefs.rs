@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     domain::{
         agents::ProjectScope,
+        budgets::BudgetView,
         events::Event,
         leases::{Lease, WaitingFor},
         messages::Listed,
@@ -49,7 +50,7 @@ pub struct Brief {
     /// How many violations were found in this agent's work.
     pub violations: u64,
     /// How much the project may still spend; null without a budget.
-    pub budget: Option<serde_json::Value>,
+    pub budget: Option<BudgetView>,
     /// How many messages are unread, also those that do not fit.
     #[serde(skip)]
     pub unread: u64,
@@ -92,14 +93,7 @@ impl Brief {
     /// Why no new work should begin, if the project's budget says so.
     #[must_use]
     pub fn stop_reason(&self) -> Option<String> {
-        let budget = self.budget.as_ref()?;
-        let text = |name: &str| budget.get(name).and_then(serde_json::Value::as_str);
-        if text("state") != Some("exceeded") || text("action") != Some("stop") {
-            return None;
-        }
-        let project = text("project").unwrap_or("this project");
-        let until = text("resets_at").map(|time| format!(" until {time}")).unwrap_or_default();
-        Some(format!("budget of {project} is used up{until}"))
+        self.budget.as_ref()?.stop_reason()
     }
 }
 

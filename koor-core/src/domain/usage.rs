@@ -1,6 +1,6 @@
 //! What the models cost that the agents call.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp, domain::line, error::Invalid, ids::UsageId, page::TimeRange, schema::describe,
 };
+
+/// What stands for the instance of usage whose session is not known.
+pub const UNATTRIBUTED: &str = "(unattributed)";
 
 /// One call, or a batch of them, to a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +25,7 @@ pub struct UsageRecord {
     pub instance_id: String,
     /// For which project.
     pub project: String,
-    /// Tokens sent.
+    /// Tokens sent, without those that came from a cache or went into it.
     pub tokens_in: u64,
     /// Tokens received.
     pub tokens_out: u64,
@@ -32,8 +35,38 @@ pub struct UsageRecord {
     pub request_type: String,
     /// A label of the caller's own.
     pub session_tag: String,
-    /// When.
+    /// When the call was made.
     pub created_at: Timestamp,
+    /// The id of the request, under which it is counted once; `""` if it has none.
+    #[serde(default)]
+    pub request_id: String,
+    /// The session of the agent's client; `""` if it is not known.
+    #[serde(default)]
+    pub session: String,
+    /// The task that it was for, as `Truck-Wash/12`; `""` if it was for none.
+    #[serde(default)]
+    pub task: String,
+    /// Tokens sent that came from a cache.
+    #[serde(default)]
+    pub cache_read_tokens: u64,
+    /// Tokens sent that were written into a cache.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// Whether `cost_usd` is known: false where neither the client nor the price table says what the model costs.
+    #[serde(default = "known")]
+    pub priced: bool,
+    /// When it was recorded.
+    #[serde(default = "at_once")]
+    pub received_at: Timestamp,
+}
+
+fn known() -> bool {
+    true
+}
+
+/// Stands for the time of the call in a backup of a server that did not tell the two apart.
+fn at_once() -> Timestamp {
+    Timestamp::EPOCH
 }
 
 impl UsageRecord {
@@ -46,10 +79,16 @@ impl UsageRecord {
         if !self.cost_usd.is_finite() || self.cost_usd < 0.0 {
             return Err(wrong("cost_usd must not be negative"));
         }
-        if [self.tokens_in, self.tokens_out].into_iter().any(|tokens| i64::try_from(tokens).is_err()) {
+        let counts = [self.tokens_in, self.tokens_out, self.cache_read_tokens, self.cache_write_tokens];
+        if counts.into_iter().any(|tokens| i64::try_from(tokens).is_err()) {
             return Err(wrong("so many tokens can't be counted"));
         }
+        let received_at = if self.received_at == at_once() { self.created_at } else { self.received_at };
         Ok(Self {
+            request_id: line("request_id", self.request_id)?,
+            session: line("session", self.session)?,
+            task: line("task", self.task)?,
+            received_at,
             provider: line("provider", self.provider)?,
             model: line("model", self.model)?,
             instance_id: line("instance_id", self.instance_id)?,
@@ -58,6 +97,12 @@ impl UsageRecord {
             session_tag: line("session_tag", self.session_tag)?,
             ..self
         })
+    }
+
+    /// How many tokens a budget counts: those that came from a cache are left out.
+    #[must_use]
+    pub fn budget_tokens(&self) -> u64 {
+        self.tokens_in.saturating_add(self.tokens_out).saturating_add(self.cache_write_tokens)
     }
 }
 
@@ -99,11 +144,15 @@ pub enum GroupBy {
     Model,
     /// By the callers' own label.
     SessionTag,
+    /// By the task that it was for.
+    Task,
+    /// By the day, in UTC.
+    Day,
 }
 
 describe!(GroupBy: {
     "type": "string",
-    "enum": (["project", "instance", "model", "session_tag"]),
+    "enum": (["project", "instance", "model", "session_tag", "task", "day"]),
 });
 
 impl GroupBy {
@@ -115,17 +164,21 @@ impl GroupBy {
             Self::Instance => "instance",
             Self::Model => "model",
             Self::SessionTag => "session_tag",
+            Self::Task => "task",
+            Self::Day => "day",
         }
     }
 
     /// The record's name in a summary of this kind.
     #[must_use]
-    pub fn name_of(self, record: &UsageRecord) -> &str {
+    pub fn name_of(self, record: &UsageRecord) -> Cow<'_, str> {
         match self {
-            Self::Project => &record.project,
-            Self::Instance => &record.instance_id,
-            Self::Model => &record.model,
-            Self::SessionTag => &record.session_tag,
+            Self::Project => record.project.as_str().into(),
+            Self::Instance => record.instance_id.as_str().into(),
+            Self::Model => record.model.as_str().into(),
+            Self::SessionTag => record.session_tag.as_str().into(),
+            Self::Task => record.task.as_str().into(),
+            Self::Day => record.created_at.day().into(),
         }
     }
 }
@@ -145,7 +198,11 @@ impl FromStr for GroupBy {
             "instance" => Ok(Self::Instance),
             "model" => Ok(Self::Model),
             "session_tag" => Ok(Self::SessionTag),
-            _ => Err(Invalid::new("invalid group_by: must be instance, project, model, or session_tag")),
+            "task" => Ok(Self::Task),
+            "day" => Ok(Self::Day),
+            _ => Err(Invalid::new(
+                "invalid group_by: must be instance, project, model, session_tag, task, or day",
+            )),
         }
     }
 }

@@ -113,6 +113,10 @@ name! {
     TemplateId, |name| segment("template id", name), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": SEGMENT}
 }
 name! {
+    /// The session of an agent's client, as the client names it: 1 to 200 bytes, no control characters.
+    SessionName, |name| bounded("session", name, 200), {"type": "string", "minLength": 1, "maxLength": 200, "pattern": LINE}
+}
+name! {
     /// The name that an agent registered under: 1 to 1024 bytes, no control characters.
     AgentName, |name| bounded("agent name", name, 1024), {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": LINE}
 }

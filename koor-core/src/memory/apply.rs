@@ -10,8 +10,8 @@ use crate::{
     },
     ids::{EventId, WebhookId},
     ports::{
-        Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange, RuleChange,
-        RunChange, TemplateChange, WebhookChange,
+        BudgetChange, Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange,
+        RuleChange, RunChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -44,6 +44,7 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
         Change::Instance(InstanceChange::Remove(id)) => {
             data.instances.remove(id);
             data.tokens.retain(|_, of| of != id);
+            data.sessions.retain(|_, session| session.instance_id != *id);
         }
         Change::Rule(RuleChange::Put(rule)) => {
             data.rules.insert((rule.project.clone(), rule.rule_id.clone()), rule.clone());
@@ -93,7 +94,25 @@ pub(super) fn apply(data: &mut Data, change: &Change) {
             *data.metrics.entry(key).or_default() += row.metric_value;
         }
         Change::AppendUsage(record) => {
+            if !record.request_id.is_empty() {
+                data.usage_requests.insert(record.request_id.clone(), record.id);
+            }
             data.usage.insert(record.id, record.clone());
+        }
+        Change::AttributeUsage(record) => {
+            data.usage.insert(record.id, record.clone());
+        }
+        Change::PutSession(session) => {
+            data.sessions.insert(session.session.clone(), session.clone());
+        }
+        Change::Budget(BudgetChange::Put(budget)) => {
+            data.budgets.insert(budget.project.clone(), budget.clone());
+        }
+        Change::Budget(BudgetChange::Remove(project)) => {
+            data.budgets.remove(project);
+        }
+        Change::Budget(BudgetChange::PutTaskCost(cost)) => {
+            data.task_costs.insert(cost.task.clone(), cost.clone());
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::{
         Version,
     },
     ports::{
-        Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange, RuleChange,
-        RunChange, StoreError, StoreResult, TaskChange, TemplateChange, WebhookChange,
+        BudgetChange, Change, DocumentChange, EventChange, InstanceChange, LeaseChange, MessageChange,
+        RuleChange, RunChange, StoreError, StoreResult, TaskChange, TemplateChange, WebhookChange,
     },
 };
 
@@ -145,6 +145,16 @@ impl<'a> Expected<'a> {
                 ensure(chained.hash == hash, || format!("audit entry {next} breaks the chain"))
             }
             Change::AddMetric(_) => Ok(()),
+            Change::AttributeUsage(record) => {
+                let there = self.usage.is_some_and(|last| record.id <= last);
+                ensure(there, || format!("usage record {} is not there", record.id))
+            }
+            Change::PutSession(session) => self.put("session", &session.session),
+            Change::Budget(BudgetChange::Put(budget)) => self.put("budget", &budget.project),
+            Change::Budget(BudgetChange::Remove(project)) => {
+                self.remove("budget", project, |data| data.budgets.contains_key(project))
+            }
+            Change::Budget(BudgetChange::PutTaskCost(cost)) => self.put("cost of task", &cost.task),
             Change::AppendUsage(record) => {
                 let next = UsageId::after(self.usage.replace(record.id));
                 ensure(record.id == next, || format!("usage record {} instead of {next}", record.id))
@@ -201,9 +211,9 @@ impl<'a> Expected<'a> {
     fn task(&mut self, change: &TaskChange) -> StoreResult<()> {
         match change {
             TaskChange::Put(task) => self.put("task", task.id()),
-            TaskChange::Link { id, .. } | TaskChange::AppendNote { id, .. } => {
-                self.is_there("task", id, |data| data.tasks.contains(id))
-            }
+            TaskChange::Link { id, .. }
+            | TaskChange::AppendNote { id, .. }
+            | TaskChange::AppendHold { id, .. } => self.is_there("task", id, |data| data.tasks.contains(id)),
             TaskChange::Count(_) => Ok(()),
         }
     }

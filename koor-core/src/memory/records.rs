@@ -2,16 +2,19 @@
 
 use super::Snapshot;
 use crate::{
+    clock::Timestamp,
     domain::{
+        budgets::Spent,
         compliance::{ComplianceRun, RunFilter},
         instances::{Instance, InstanceFilter},
         metrics::{MetricFilter, MetricRow},
         rules::{Rule, RuleFilter},
+        sessions::AgentSession,
         templates::{Template, TemplateKind, TemplateSummary},
-        usage::{GroupBy, UsageFilter, UsageGroups, UsageRecord, UsageTotal},
+        usage::{GroupBy, UNATTRIBUTED, UsageFilter, UsageGroups, UsageRecord, UsageTotal},
         webhooks::{Delivery, Webhook},
     },
-    ids::{Hash, InstanceId, ProjectName, RuleId, TemplateId, UsageId, WebhookId},
+    ids::{Hash, InstanceId, ProjectName, RuleId, SessionName, TemplateId, UsageId, WebhookId},
     page::TimeRange,
     ports::{
         ComplianceLog, InstanceRegistry, MetricsRepo, RuleBook, StoreResult, TemplateRepo, UsageLog,
@@ -126,8 +129,46 @@ impl UsageLog for Snapshot<'_> {
     fn usage_summary(&mut self, by: GroupBy, range: TimeRange) -> StoreResult<UsageGroups> {
         let mut groups = UsageGroups::new();
         for record in self.0.usage.values().filter(|record| range.contains(record.created_at)) {
-            groups.entry(by.name_of(record).to_owned()).or_default().add(&UsageTotal::from(record));
+            groups.entry(by.name_of(record).into_owned()).or_default().add(&UsageTotal::from(record));
         }
         Ok(groups)
+    }
+
+    fn usage_of_requests(&mut self, requests: &[&str]) -> StoreResult<Vec<(String, UsageId)>> {
+        let known = &self.0.usage_requests;
+        Ok(requests
+            .iter()
+            .filter_map(|request| Some(((*request).to_owned(), *known.get(*request)?)))
+            .collect())
+    }
+
+    fn unattributed_usage(
+        &mut self,
+        session: &SessionName,
+        since: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<UsageRecord>> {
+        let wanted = |record: &&UsageRecord| {
+            record.session == session.as_str()
+                && record.instance_id == UNATTRIBUTED
+                && record.received_at >= since
+        };
+        Ok(self.0.usage.values().filter(wanted).take(limit).cloned().collect())
+    }
+
+    fn spent_since(&mut self, project: &ProjectName, since: Timestamp) -> StoreResult<Spent> {
+        let mut spent = Spent::default();
+        let of_project =
+            |record: &&UsageRecord| record.project == project.as_str() && record.created_at >= since;
+        self.0.usage.values().filter(of_project).for_each(|record| spent.add(record));
+        Ok(spent)
+    }
+
+    fn session(&mut self, session: &SessionName) -> StoreResult<Option<AgentSession>> {
+        Ok(self.0.sessions.get(session).cloned())
+    }
+
+    fn sessions(&mut self) -> StoreResult<Vec<AgentSession>> {
+        Ok(self.0.sessions.values().cloned().collect())
     }
 }

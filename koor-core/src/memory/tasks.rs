@@ -10,7 +10,7 @@ use super::{Data, Snapshot};
 use crate::{
     clock::Timestamp,
     domain::tasks::{
-        Priority, ReadyQuery, Task, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskNote, TaskOrder,
+        Priority, ReadyQuery, Task, TaskCounts, TaskFilter, TaskHold, TaskId, TaskLinks, TaskNote, TaskOrder,
     },
     ids::{AgentName, InstanceId, ProjectName, TaskNumber},
     ports::{StoreResult, TaskChange, TaskRepo},
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Tasks {
     by_id: BTreeMap<TaskId, Arc<Task>>,
     notes: BTreeMap<TaskId, Vec<TaskNote>>,
+    holds: BTreeMap<TaskId, Vec<TaskHold>>,
     counts: BTreeMap<ProjectName, TaskCounts>,
     /// What can be claimed, by project and assignee: in the order in which it is claimed.
     claimable: BTreeMap<ForAgent, BTreeSet<(Priority, TaskNumber)>>,
@@ -58,6 +59,9 @@ impl Tasks {
             }
             TaskChange::AppendNote { id, note } => {
                 self.notes.entry(id.clone()).or_default().push(note.clone());
+            }
+            TaskChange::AppendHold { id, hold } => {
+                self.holds.entry(id.clone()).or_default().push(hold.clone());
             }
         }
     }
@@ -181,5 +185,15 @@ impl TaskRepo for Snapshot<'_> {
             found.push(task.links());
         }
         Ok(found)
+    }
+
+    fn task_holds(&mut self, id: &TaskId) -> StoreResult<Vec<TaskHold>> {
+        Ok(self.0.tasks.holds.get(id).cloned().unwrap_or_default())
+    }
+
+    fn holds_after(&mut self, holder: InstanceId, after: Timestamp) -> StoreResult<Vec<(TaskId, TaskHold)>> {
+        let all = self.0.tasks.holds.iter().flat_map(|(id, holds)| holds.iter().map(move |hold| (id, hold)));
+        let wanted = all.filter(|(_, hold)| hold.instance_id == holder && hold.ended_at > after);
+        Ok(wanted.map(|(id, hold)| (id.clone(), hold.clone())).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! Changes: all that a commit can do, as data.
 
 use crate::{
-    domain::{audit::ChainedEntry, metrics::MetricRow, usage::UsageRecord},
+    domain::{audit::ChainedEntry, metrics::MetricRow, sessions::AgentSession, usage::UsageRecord},
     ports::{
-        compliance::RunChange, events::EventChange, instances::InstanceChange, leases::LeaseChange,
-        messages::MessageChange, rules::RuleChange, state::DocumentChange, tasks::TaskChange,
-        templates::TemplateChange, webhooks::WebhookChange,
+        budgets::BudgetChange, compliance::RunChange, events::EventChange, instances::InstanceChange,
+        leases::LeaseChange, messages::MessageChange, rules::RuleChange, state::DocumentChange,
+        tasks::TaskChange, templates::TemplateChange, webhooks::WebhookChange,
     },
 };
 
@@ -41,6 +41,12 @@ pub enum Change {
     AddMetric(MetricRow),
     /// Append a usage record. Its id is the one after the last.
     AppendUsage(UsageRecord),
+    /// Say anew whose a usage record is that is there: its instance, project and task.
+    AttributeUsage(UsageRecord),
+    /// Keep a session, new or announced by another instance.
+    PutSession(AgentSession),
+    /// Of budgets, and of what tasks cost.
+    Budget(BudgetChange),
 }
 
 impl Change {
@@ -70,12 +76,15 @@ impl Change {
             | Self::Event(EventChange::Prune { .. } | EventChange::SetPruned { .. })
             | Self::Template(TemplateChange::Remove(_))
             | Self::Rule(RuleChange::Remove { .. })
-            | Self::Task(TaskChange::Link { .. } | TaskChange::Count(_))
+            | Self::Task(TaskChange::Link { .. } | TaskChange::Count(_) | TaskChange::AppendHold { .. })
             | Self::Instance(_)
             | Self::Webhook(_)
             | Self::Run(_)
             | Self::AddMetric(_)
-            | Self::AppendUsage(_) => 0,
+            | Self::AppendUsage(_)
+            | Self::AttributeUsage(_)
+            | Self::PutSession(_)
+            | Self::Budget(_) => 0,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::ports::ReadTx;
 ///     fn usage(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn leases(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 ///     fn messages(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
+///     fn budgets(&mut self, _: &mut dyn ReadTx) -> Result<(), StoreError> { Ok(()) }
 /// }
 /// ```
 #[expect(missing_docs, reason = "each method is named for its noun, and documented as a whole above")]
@@ -43,6 +44,7 @@ pub trait EveryNoun {
     fn usage(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn leases(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
     fn messages(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
+    fn budgets(&mut self, tx: &mut dyn ReadTx) -> Result<(), Self::Error>;
 
     /// Goes through all of them.
     ///
@@ -61,6 +63,7 @@ pub trait EveryNoun {
         self.metrics(tx)?;
         self.usage(tx)?;
         self.leases(tx)?;
-        self.messages(tx)
+        self.messages(tx)?;
+        self.budgets(tx)
     }
 }

@@ -9,25 +9,31 @@ use crate::{
     clock::Timestamp,
     domain::{
         audit::AuditHead,
+        budgets::{Budget, Spent, TaskCost},
         events::{LogBounds, PrunePlan},
         instances::{Instance, InstanceFilter, InstanceStatus},
         leases::{HeldLease, Lease},
         messages::{Delivered, GoneAgent, Mailbox},
         rules::{Rule, RuleFilter},
+        sessions::AgentSession,
         state::{Document, Revision},
-        tasks::{ReadyQuery, Task, TaskCounts, TaskId, TaskLinks},
+        tasks::{ReadyQuery, Task, TaskCounts, TaskHold, TaskId, TaskLinks},
         templates::Template,
+        usage::UsageRecord,
         webhooks::Webhook,
     },
     ids::{
-        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, RunId, TaskNumber,
-        TemplateId, UsageId, Version, WebhookId,
+        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, RunId, SessionName,
+        TaskNumber, TemplateId, UsageId, Version, WebhookId,
     },
     ports::{ReadTx, Retention, StoreResult},
 };
 
 /// How many due tasks one command brings up to date; the next goes on where it ended.
 const DUE_TOGETHER: usize = 64;
+
+/// How much usage of a session is attributed when it is announced: the rest stays as it is.
+const LATE_TOGETHER: usize = 10_000;
 
 /// A place in the one order of commits. Two facts of the same point were true at the same time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,6 +176,12 @@ lookups! {
         messages: EventId => Delivered,
         /// How far in the event log an agent has been briefed.
         briefed: Mailbox => Cursor,
+        /// A session. With it come its instance, and the tasks that this holds.
+        sessions: SessionName => AgentSession,
+        /// The usage record of a request.
+        usage_requests: String => UsageId,
+        /// What was spent for a task.
+        task_costs: TaskId => TaskCost,
     }
     scans {
         /// All active instances.
@@ -196,6 +208,14 @@ lookups! {
         held_tasks: InstanceId => Vec<Arc<Task>>,
         /// The tasks of a project that wait for a time which has come by then, or the earliest of them.
         due_tasks: (ProjectName, Timestamp) => Vec<Arc<Task>>,
+        /// The claims of an instance that ended after a moment.
+        holds_after: (InstanceId, Timestamp) => Vec<(TaskId, TaskHold)>,
+        /// All budgets.
+        budgets: () => Vec<Budget>,
+        /// What a project has spent since a moment.
+        spent_since: (ProjectName, Timestamp) => Spent,
+        /// The usage records of a session that are not attributed, received since a moment.
+        unattributed: (SessionName, Timestamp) => Vec<UsageRecord>,
         /// The links of a task and of all it waits for.
         task_links: TaskId => Vec<TaskLinks>,
     }
@@ -221,6 +241,15 @@ pub struct Facts {
 }
 
 impl FactSet {
+    /// Whether nothing is wanted but what only other facts lead to, and so no hint can name: pages, which claims have ended of an
+    /// instance that a session leads to, and what was spent for a task that these lead to.
+    pub(super) fn has_only_what_facts_lead_to(&self) -> bool {
+        let mut rest = self.clone();
+        rest.holds_after.clear();
+        rest.task_costs.clear();
+        rest.has_only_pages()
+    }
+
     /// Looks everything up, one question for each fact; [`Facts::point`] and [`Facts::ends`] are left to the caller. The
     /// newest revision of a document, which almost every command asks for, is looked up by `newest`: a store may know it
     /// without asking its tables.
@@ -266,6 +295,13 @@ impl FactSet {
             due_tasks,
             task_links,
             ready_tasks,
+            sessions,
+            usage_requests,
+            task_costs,
+            holds_after,
+            budgets,
+            spent_since,
+            unattributed,
         } = self;
         let mut facts = Facts::default();
         let (records, scans) = (&mut facts.records, &mut facts.scans);
@@ -287,7 +323,6 @@ impl FactSet {
         for id in templates {
             records.templates.insert(id.clone(), tx.template(id)?);
         }
-        let bare = |held: Vec<HeldLease>| held.into_iter().map(|held| held.lease).collect::<Vec<_>>();
         for (project, id) in leases {
             records.leases.insert((project.clone(), *id), tx.lease(project, *id)?.map(|held| held.lease));
         }
@@ -350,12 +385,7 @@ impl FactSet {
             scans.children.insert(id.clone(), tx.children(id)?);
         }
         for holder in held_tasks {
-            let held = tx.held_tasks(*holder)?;
-            for task in &held {
-                let bound = bare(tx.leases_of_task(&task.project, task.number)?);
-                scans.leases_of_task.insert((task.project.clone(), task.number), bound);
-            }
-            scans.held_tasks.insert(*holder, held);
+            look_up_held(tx, *holder, scans)?;
         }
         for wanted in due_tasks {
             let due = tx.due_tasks(Some(&wanted.0), wanted.1, DUE_TOGETHER)?;
@@ -364,6 +394,37 @@ impl FactSet {
         for id in task_links {
             scans.task_links.insert(id.clone(), tx.task_links(id)?);
         }
+        for name in sessions {
+            let session = tx.session(name)?;
+            if let Some(holder) = session.as_ref().map(|session| session.instance_id) {
+                records.instances.insert(holder, tx.instance(holder)?);
+                look_up_held(tx, holder, scans)?;
+            }
+            records.sessions.insert(name.clone(), session);
+        }
+        if !usage_requests.is_empty() {
+            let wanted: Vec<&str> = usage_requests.iter().map(String::as_str).collect();
+            let mut found: HashMap<String, UsageId> = tx.usage_of_requests(&wanted)?.into_iter().collect();
+            let answers = usage_requests.iter().map(|request| (request.clone(), found.remove(request)));
+            records.usage_requests.extend(answers);
+        }
+        for task in task_costs {
+            records.task_costs.insert(task.clone(), tx.task_cost(task)?);
+        }
+        for (holder, after) in holds_after {
+            scans.holds_after.insert((*holder, *after), tx.holds_after(*holder, *after)?);
+        }
+        for () in budgets {
+            scans.budgets.insert((), tx.budgets()?);
+        }
+        for (project, since) in spent_since {
+            let spent = tx.spent_since(project, *since)?;
+            scans.spent_since.insert((project.clone(), *since), spent);
+        }
+        for (session, since) in unattributed {
+            let records = tx.unattributed_usage(session, *since, LATE_TOGETHER)?;
+            scans.unattributed.insert((session.clone(), *since), records);
+        }
         for (query, items) in ready_tasks {
             let found = tx.ready_tasks(query, *items)?;
             let complete = found.len() < *items;
@@ -371,4 +432,20 @@ impl FactSet {
         }
         Ok(facts)
     }
+}
+
+/// Leases without what is known of their holders.
+fn bare(held: Vec<HeldLease>) -> Vec<Lease> {
+    held.into_iter().map(|held| held.lease).collect()
+}
+
+/// Looks up what an instance holds: tasks, and the leases that end with these.
+fn look_up_held<T: ReadTx>(tx: &mut T, holder: InstanceId, scans: &mut Scans) -> StoreResult<()> {
+    let held = tx.held_tasks(holder)?;
+    for task in &held {
+        let bound = bare(tx.leases_of_task(&task.project, task.number)?);
+        scans.leases_of_task.insert((task.project.clone(), task.number), bound);
+    }
+    scans.held_tasks.insert(holder, held);
+    Ok(())
 }

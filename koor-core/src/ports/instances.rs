@@ -36,6 +36,6 @@ pub enum InstanceChange {
         /// The hash of its token.
         token: Hash,
     },
-    /// Forget an instance and its token.
+    /// Forget an instance, its token and its sessions.
     Remove(InstanceId),
 }

@@ -13,6 +13,7 @@
 
 mod audit;
 mod backend;
+mod budgets;
 mod change;
 mod commit;
 mod compliance;
@@ -36,6 +37,7 @@ mod webhooks;
 
 pub use audit::AuditLog;
 pub use backend::{Backend, Basis, Outcome};
+pub use budgets::{BudgetBook, BudgetChange};
 pub use change::Change;
 pub use commit::{CommitFeed, CommitObserver, Commits, Committer, GroupCommit, StoreHealth};
 pub(crate) use commit::{Job, Ran, View};

@@ -1,8 +1,8 @@
 //! A snapshot, over all nouns.
 
 use crate::ports::{
-    AuditLog, ComplianceLog, EventLog, InstanceRegistry, LeaseBook, MessageBook, MetricsRepo, RuleBook,
-    SpecRegistry, StateRepo, TaskRepo, TemplateRepo, UsageLog, WebhookRepo,
+    AuditLog, BudgetBook, ComplianceLog, EventLog, InstanceRegistry, LeaseBook, MessageBook, MetricsRepo,
+    RuleBook, SpecRegistry, StateRepo, TaskRepo, TemplateRepo, UsageLog, WebhookRepo,
 };
 
 /// A snapshot to read from: everything in it is as of one moment.
@@ -21,6 +21,7 @@ pub trait ReadTx:
     + UsageLog
     + LeaseBook
     + MessageBook
+    + BudgetBook
 {
 }
 
@@ -39,5 +40,6 @@ impl<T> ReadTx for T where
         + UsageLog
         + LeaseBook
         + MessageBook
+        + BudgetBook
 {
 }

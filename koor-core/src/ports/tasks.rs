@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     clock::Timestamp,
     domain::tasks::{
-        ReadyQuery, Task, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskMove, TaskNote, TaskOrder,
+        ReadyQuery, Task, TaskCounts, TaskFilter, TaskHold, TaskId, TaskLinks, TaskMove, TaskNote, TaskOrder,
     },
     ids::{InstanceId, ProjectName, TaskNumber},
     ports::StoreResult,
@@ -65,6 +65,12 @@ pub trait TaskRepo {
 
     /// The links of a task and of all it waits for, directly or not: those it comes after, and its parts.
     fn task_links(&mut self, id: &TaskId) -> StoreResult<Vec<TaskLinks>>;
+
+    /// The claims on a task that have ended, by fence.
+    fn task_holds(&mut self, id: &TaskId) -> StoreResult<Vec<TaskHold>>;
+
+    /// The claims of an instance that ended after a moment, by task and fence.
+    fn holds_after(&mut self, holder: InstanceId, after: Timestamp) -> StoreResult<Vec<(TaskId, TaskHold)>>;
 }
 
 /// A change of the tasks.
@@ -87,5 +93,12 @@ pub enum TaskChange {
         id: TaskId,
         /// The note.
         note: TaskNote,
+    },
+    /// Note a claim that has ended on a task that is there.
+    AppendHold {
+        /// On which task.
+        id: TaskId,
+        /// The claim.
+        hold: TaskHold,
     },
 }

@@ -97,6 +97,7 @@ impl EveryNoun for Dump {
         for task in tx.tasks_after(None, ALL)? {
             let id = task.id();
             self.add(&tx.task_notes(&id, 0, ALL)?);
+            self.add(&tx.task_holds(&id)?);
             self.add(&[tx.dependents(&id)?.iter().map(|task| task.number).collect::<Vec<_>>()]);
             self.add(&[task]);
         }
@@ -115,6 +116,13 @@ impl EveryNoun for Dump {
 
     fn usage(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
         self.add(&tx.usage_after(None, ALL)?);
+        self.add(&tx.sessions()?);
+        Ok(())
+    }
+
+    fn budgets(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.add(&tx.budgets()?);
+        self.add(&tx.task_costs_after(None, ALL)?);
         Ok(())
     }
 

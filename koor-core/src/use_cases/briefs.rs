@@ -129,6 +129,7 @@ impl Koor {
         let held = self.held_tasks(agent.instance_id).await?;
         brief.claims = held.iter().map(|task| json!(self.task_view(task))).collect();
         let Some(project) = agent.scope.project() else { return Ok(brief) };
+        brief.budget = self.budget_with(project, held.iter().map(|task| task.id()).collect()).await?;
         let fitting = ReadyQuery::of(project, &agent.name, &agent.capabilities, &[]);
         let ready = self.ready_tasks(fitting, MAX_READY).await?;
         brief.ready.count = ready.len() as u64;

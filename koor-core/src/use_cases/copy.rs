@@ -10,17 +10,22 @@ use crate::{
     clock::{SystemClock, Timestamp},
     command::{CommandContext, Housekeeping},
     domain::{
-        audit::AuditFilter, compliance::RunFilter, events::EventFilter, instances::InstanceFilter,
-        metrics::MetricFilter, rules::RuleFilter, tasks::TaskMove,
+        audit::AuditFilter,
+        compliance::RunFilter,
+        events::EventFilter,
+        instances::InstanceFilter,
+        metrics::MetricFilter,
+        rules::RuleFilter,
+        tasks::{TaskId, TaskMove},
     },
     error::Error,
     execute::execute,
     ids::{Cursor, DocumentKey, UsageId, Version},
     pattern::TopicFilter,
     ports::{
-        Change, DocumentChange, EventChange, EveryNoun, FactSet, InstanceChange, LeaseChange, MessageChange,
-        ReadTx, RuleChange, RunChange, Store, StoreError, StoreResult, TaskChange, TemplateChange,
-        WebhookChange,
+        BudgetChange, Change, DocumentChange, EventChange, EveryNoun, FactSet, InstanceChange, LeaseChange,
+        MessageChange, ReadTx, RuleChange, RunChange, Store, StoreError, StoreResult, TaskChange,
+        TemplateChange, WebhookChange,
     },
     settings::Settings,
 };
@@ -287,6 +292,8 @@ impl<S: Sink> EveryNoun for Changes<S> {
                         .into_iter()
                         .map(|note| Change::Task(TaskChange::AppendNote { id: id.clone(), note })),
                 )?;
+                let holds = tx.task_holds(&id)?.into_iter();
+                self.add(holds.map(|hold| Change::Task(TaskChange::AppendHold { id: id.clone(), hold })))?;
             }
         }
     }
@@ -311,9 +318,23 @@ impl<S: Sink> EveryNoun for Changes<S> {
         let mut after: Option<UsageId> = None;
         loop {
             let page = tx.usage_after(after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { break };
             after = Some(last.id);
             self.add(page.into_iter().map(Change::AppendUsage))?;
+        }
+        self.add(tx.sessions()?.into_iter().map(Change::PutSession))?;
+        Ok(())
+    }
+
+    fn budgets(&mut self, tx: &mut dyn ReadTx) -> Result<(), Early> {
+        let budgets = tx.budgets()?.into_iter();
+        self.add(budgets.map(|budget| Change::Budget(BudgetChange::Put(budget))))?;
+        let mut after: Option<TaskId> = None;
+        loop {
+            let page = tx.task_costs_after(after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.task.clone());
+            self.add(page.into_iter().map(|cost| Change::Budget(BudgetChange::PutTaskCost(cost))))?;
         }
     }
 

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod briefs;
+mod budgets;
 mod compliance;
 mod contracts;
 mod copy;
@@ -24,6 +25,7 @@ mod usage;
 mod webhooks;
 
 pub use backup::{CreateBackup, RestoreBackup, Restored};
+pub use budgets::{DeleteBudget, SetBudget};
 pub use compliance::RecordRuns;
 pub use contracts::{ContractSummary, ContractTest, TestRequest};
 pub use copy::{Copied, CopyError, copy_store};
@@ -46,7 +48,7 @@ pub use tasks::{
     FinishTask, Holding, ReleaseTask, RenewClaim, TaskSummary, TaskView,
 };
 pub use templates::{ApplyTemplate, CreateTemplate, DeleteTemplate, ReplaceTemplate, TemplateDraft};
-pub use usage::{RecordUsage, UsageDraft};
+pub use usage::{AnnounceSession, Announced, Ingested, RecordReported, RecordUsage, UsageDraft};
 pub use webhooks::{
     CreateWebhook, DeleteWebhook, EnableWebhook, RecordTest, Step, WebhookDraft, WebhookView,
 };

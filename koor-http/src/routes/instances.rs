@@ -3,11 +3,11 @@
 use koor_core::{
     Committed, Error,
     domain::instances::{Instance, InstanceFilter, InstanceStatus},
-    ids::InstanceId,
-    schema::{Line, Prose},
+    ids::{InstanceId, SessionName},
+    schema::{Line, Needs, Prose},
     use_cases::{
-        ActivateInstance, DeregisterInstance, InstanceDraft, RegisterInstance, Registered, RenewToken,
-        SetCapabilities, SetIntent,
+        ActivateInstance, AnnounceSession, Announced, DeregisterInstance, InstanceDraft, RegisterInstance,
+        Registered, RenewToken, SetCapabilities, SetIntent,
     },
 };
 use schemars::JsonSchema;
@@ -147,6 +147,33 @@ pub(crate) async fn intent(
     let command = SetIntent::new(id(&call)?, &body.intent)?;
     let done = call.koor().execute(&call.caller, command).await?;
     response::committed(&done.map(|instance| IntentSet { id: instance.id, intent: instance.intent }))
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(transform = Needs(&["session"]))]
+pub(crate) struct SessionBody {
+    #[schemars(with = "SessionName")]
+    session: String,
+}
+
+/// The session of an instance.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SessionSet {
+    id: InstanceId,
+    session: SessionName,
+    /// How many usage records that had come before belong to the instance now.
+    attributed: u64,
+}
+
+pub(crate) async fn session(
+    call: Call,
+    Object(body): Object<SessionBody>,
+) -> Result<Written<SessionSet>, Failure> {
+    let (id, session) = (id(&call)?, SessionName::new(body.session)?);
+    let command = AnnounceSession::new(call.koor(), id, session);
+    let done = call.koor().execute(&call.caller, command).await?;
+    response::committed(&done.map(|Announced { session, attributed }| SessionSet { id, session, attributed }))
 }
 
 /// The new token of an instance.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod briefs;
+pub(crate) mod budgets;
 pub(crate) mod claims;
 pub(crate) mod compliance;
 pub(crate) mod contracts;
@@ -17,6 +18,7 @@ pub(crate) mod rules;
 pub(crate) mod specs;
 pub(crate) mod state;
 pub(crate) mod tasks;
+pub(crate) mod telemetry;
 pub(crate) mod templates;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

@@ -32,7 +32,7 @@ pub(crate) async fn record(
 ) -> Result<Written<Recorded>, Failure> {
     let command = RecordUsage::new(&call.caller, draft)?;
     let done = call.koor().execute(&call.caller, command).await?;
-    response::committed(&done.map(|record| Recorded { id: record.id, recorded: true }))
+    response::committed(&done.map(|id| Recorded { id, recorded: true }))
 }
 
 query! {

@@ -1,6 +1,7 @@
 //! The tables, noun by noun: how a row is written and how it is read again.
 
 pub(crate) mod audit;
+pub(crate) mod budgets;
 pub(crate) mod compliance;
 pub(crate) mod events;
 pub(crate) mod instances;

@@ -137,7 +137,7 @@ async fn an_examination(schema: Schema) {
     assert_eq!((report.hosts, report.schema), (1, 0));
     assert!(schema.run("SELECT 1 FROM log_head").await.is_err(), "it has made tables");
     koor_core::ports::Store::close(&schema.open().await).await;
-    assert_eq!(examine_database(&schema.url().parse().unwrap()).await.unwrap().schema, 2);
+    assert_eq!(examine_database(&schema.url().parse().unwrap()).await.unwrap().schema, 3);
 }
 
 /// A write waits for the lock, and comes through when the database ends the session that sleeps on it.

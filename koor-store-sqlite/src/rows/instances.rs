@@ -8,7 +8,7 @@ use koor_core::{
 
 use crate::{
     conn::{Conn, Row, Statement},
-    rows::as_json,
+    rows::{as_json, usage::remove_sessions},
     snapshot::Snapshot,
 };
 
@@ -82,7 +82,10 @@ pub(crate) fn write(conn: &mut Conn, change: &InstanceChange) -> StoreResult<()>
     match change {
         InstanceChange::Put(instance) => put_instance(conn, instance),
         InstanceChange::SetToken { id, token } => set_instance_token(conn, *id, *token),
-        InstanceChange::Remove(id) => remove_instance(conn, *id),
+        InstanceChange::Remove(id) => {
+            remove_sessions(conn, *id)?;
+            remove_instance(conn, *id)
+        }
     }
 }
 

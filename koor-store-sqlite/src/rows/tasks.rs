@@ -1,12 +1,12 @@
-//! `task`, `task_after`, `task_note` and `task_project`. Triggers keep `task_offer` up.
+//! `task`, `task_after`, `task_note`, `task_hold` and `task_project`. Triggers keep `task_offer` up.
 
 use std::sync::Arc;
 
 use koor_core::{
     clock::Timestamp,
     domain::tasks::{
-        ReadyQuery, Task, TaskColumn, TaskCounts, TaskFilter, TaskId, TaskLinks, TaskMove, TaskNote,
-        TaskOrder, needs_key,
+        Fence, ReadyQuery, Task, TaskColumn, TaskCounts, TaskFilter, TaskHold, TaskId, TaskLinks, TaskMove,
+        TaskNote, TaskOrder, needs_key,
     },
     ids::{AgentName, InstanceId, ProjectName, TaskNumber},
     ports::{StoreResult, TaskChange, TaskRepo},
@@ -128,6 +128,23 @@ fn read_counts(row: Row<'_>) -> StoreResult<TaskCounts> {
     })
 }
 
+const HOLDS: &str = "task_hold";
+const SELECT_HOLDS: &str = "SELECT fence, holder, claimed_at, ended_at FROM task_hold \
+    WHERE project = ? AND number = ? ORDER BY fence";
+const SELECT_HOLDS_AFTER: &str = "SELECT project, number, fence, holder, claimed_at, ended_at FROM task_hold \
+    WHERE holder = ? AND ended_at > ? ORDER BY project, number, fence";
+const APPEND_HOLD: &str = "INSERT INTO task_hold (project, number, fence, holder, claimed_at, ended_at) \
+    VALUES (?, ?, ?, ?, ?, ?)";
+
+fn read_hold(row: Row<'_>) -> StoreResult<TaskHold> {
+    Ok(TaskHold {
+        fence: Fence(row.count("fence")?),
+        instance_id: InstanceId::from_bytes(row.bytes("holder")?),
+        claimed_at: row.time("claimed_at")?,
+        ended_at: row.time("ended_at")?,
+    })
+}
+
 impl TaskRepo for Snapshot<'_> {
     fn task(&mut self, id: &TaskId) -> StoreResult<Option<Arc<Task>>> {
         self.conn.row(of("read a task", SELECT, id), TABLE, read)
@@ -199,6 +216,21 @@ impl TaskRepo for Snapshot<'_> {
         let statement =
             Statement::new("find what an instance holds", SELECT_HELD).bind(holder.as_bytes().as_slice());
         self.conn.rows(statement, TABLE, read)
+    }
+
+    fn task_holds(&mut self, id: &TaskId) -> StoreResult<Vec<TaskHold>> {
+        self.conn.rows(of("list the claims on a task", SELECT_HOLDS, id), HOLDS, read_hold)
+    }
+
+    fn holds_after(&mut self, holder: InstanceId, after: Timestamp) -> StoreResult<Vec<(TaskId, TaskHold)>> {
+        let statement = Statement::new("find what an instance held", SELECT_HOLDS_AFTER)
+            .bind(holder.as_bytes().as_slice())
+            .bind(after.millis());
+        self.conn.rows(statement, HOLDS, |row| {
+            let project = row.read("project", str::parse)?;
+            let number = row.number("number", TaskNumber::new)?;
+            Ok((TaskId { project, number }, read_hold(row)?))
+        })
     }
 
     fn dependents(&mut self, id: &TaskId) -> StoreResult<Vec<Arc<Task>>> {
@@ -285,6 +317,14 @@ pub(crate) fn write(conn: &mut Conn, change: &TaskChange) -> StoreResult<()> {
                 .bind(note.author.as_str())
                 .bind(note.created_at.millis())
                 .bind(note.text.as_str());
+            conn.execute(statement).map(drop)
+        }
+        TaskChange::AppendHold { id, hold } => {
+            let statement = of("note a claim that has ended", APPEND_HOLD, id)
+                .bind(int(hold.fence.0))
+                .bind(hold.instance_id.as_bytes().as_slice())
+                .bind(hold.claimed_at.millis())
+                .bind(hold.ended_at.millis());
             conn.execute(statement).map(drop)
         }
     }

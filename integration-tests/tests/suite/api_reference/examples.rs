@@ -142,6 +142,10 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
                 "setCapabilities",
                 "curl localhost:9800/api/instances/$ID/capabilities -d '{\"capabilities\": [\"css\", \"a11y\"]}'",
             ),
+            (
+                "announceSession",
+                "curl localhost:9800/api/instances/$ID/session -d '{\"session\": \"a-session\"}'",
+            ),
             ("renewToken", "curl -X POST localhost:9800/api/instances/$ID/token"),
             ("checkLiveness", "curl -X POST localhost:9800/api/liveness/check"),
             ("staleInstances", "curl localhost:9800/api/instances/stale"),
@@ -346,6 +350,31 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
             ),
             ("listUsage", "curl 'localhost:9800/api/llm/usage?project=Truck-Wash'"),
             ("usageSummary", "curl 'localhost:9800/api/llm/usage/summary?group_by=model'"),
+            (
+                "setBudget",
+                "curl -X PUT localhost:9800/api/budgets/Truck-Wash -d '{\"period\": \"day\", \"usd\": 20, \"action\": \"warn\"}'",
+            ),
+            ("getBudget", "curl localhost:9800/api/budgets/Truck-Wash"),
+            ("listBudgets", "curl localhost:9800/api/budgets"),
+            ("deleteBudget", "curl -X DELETE localhost:9800/api/budgets/Truck-Wash"),
+        ],
+    },
+    Chapter {
+        title: "Telemetry",
+        says: "OTLP/HTTP: what the clients of agents report by themselves. [Costs](costs.md) says what counts.",
+        calls: &[
+            (
+                "exportLogs",
+                "curl localhost:9800/v1/logs -H 'Content-Type: application/json' -d '{\"resourceLogs\": []}'",
+            ),
+            (
+                "exportTraces",
+                "curl localhost:9800/v1/traces -H 'Content-Type: application/json' -d '{\"resourceSpans\": []}'",
+            ),
+            (
+                "exportMetrics",
+                "curl localhost:9800/v1/metrics -H 'Content-Type: application/json' -d '{\"resourceMetrics\": []}'",
+            ),
         ],
     },
     Chapter {

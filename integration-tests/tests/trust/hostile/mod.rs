@@ -6,6 +6,7 @@
 mod bodies;
 mod collected;
 mod rules;
+mod telemetry;
 mod wire;
 
 use std::{

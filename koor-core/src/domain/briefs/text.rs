@@ -21,6 +21,9 @@ const QUIET: &str = "Nothing new. Work: koor next";
 /// The most letters of a name or a subject.
 const MAX_SHOWN: usize = 40;
 
+/// The most letters of the reason not to begin anything, which names a project.
+const MAX_REASON: usize = 80;
+
 /// The brief as text, and which messages it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BriefText {
@@ -56,8 +59,16 @@ impl Brief {
     pub fn to_text(&self) -> BriefText {
         let mut lines = Lines { text: String::new(), left: BUDGET - FOR_THE_REST };
         let mut shown = Vec::new();
+        let stop = self.stop_reason();
+        if let Some(reason) = &stop {
+            let (reason, rest) = reason.split_once(" until ").unwrap_or((reason, ""));
+            let until = if rest.is_empty() { String::new() } else { format!(" until {rest}") };
+            lines.add(&format!("STOP: {}{until}: begin nothing new", shortened(reason, MAX_REASON)));
+        }
         if self.is_quiet() {
-            lines.add(QUIET);
+            if stop.is_none() {
+                lines.add(QUIET);
+            }
             return BriefText { text: lines.text, shown };
         }
         let mut show = |lines: &mut Lines, urgent: bool, most: usize| {
@@ -88,7 +99,7 @@ impl Brief {
             let (count, number) = (self.review.len(), &first["number"]);
             lines.add(&format!("{count} in review, as {}: koor task approve {number}", title(first)));
         }
-        if let Some(first) = self.ready.next.first().filter(|_| self.claims.is_empty()) {
+        if let Some(first) = self.ready.next.first().filter(|_| self.claims.is_empty() && stop.is_none()) {
             lines.add(&format!("{} tasks ready, as {}: koor next", self.ready.count, title(first)));
         }
         if let Some(first) = self.changes.first() {
@@ -125,10 +136,15 @@ fn title(task: &serde_json::Value) -> String {
 
 /// The beginning of a text, on one line.
 fn short(text: &str) -> String {
+    shortened(text, MAX_SHOWN)
+}
+
+/// The beginning of a text, on one line, of at most so many letters and tokens.
+fn shortened(text: &str, most: usize) -> String {
     let mut shown: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(MAX_SHOWN).collect();
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(most).collect();
     // Of texts whose letters have many bytes, less.
-    while cost(&shown) > MAX_SHOWN {
+    while cost(&shown) > most {
         shown.pop();
     }
     if shown.len() < text.len() {

@@ -6,7 +6,7 @@ mod lifecycle;
 mod ready;
 mod saved;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,20 @@ pub struct TaskId {
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.project, self.number)
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let parts = text.rsplit_once('/').and_then(|(project, number)| {
+            let number = TaskNumber::new(number.parse().ok()?)?;
+            Some(Self { project: ProjectName::new(project).ok()?, number })
+        });
+        parts.ok_or_else(|| {
+            Invalid::new(format!("invalid task {text:?}: use a project and a number, as Truck-Wash/12"))
+        })
     }
 }
 
@@ -146,6 +160,27 @@ impl Claim {
     pub fn ends_at(&self, last_seen: Option<Timestamp>) -> Timestamp {
         let renewed = last_seen.map_or(Timestamp::EPOCH, |seen| seen.plus(self.lease.get()));
         self.expires_at.max(renewed)
+    }
+}
+
+/// A claim that has ended: which instance held a task, from when to when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskHold {
+    /// The fence that the task had meanwhile.
+    pub fence: Fence,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// When it claimed the task.
+    pub claimed_at: Timestamp,
+    /// When its claim ended.
+    pub ended_at: Timestamp,
+}
+
+impl TaskHold {
+    /// Whether the task was held at that moment.
+    #[must_use]
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.claimed_at <= at && at < self.ended_at
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Task, TaskGraph, TaskId, TaskLinks, TaskNote, TaskStatus, draft, show_cycle};
+use super::{Task, TaskGraph, TaskHold, TaskId, TaskLinks, TaskNote, TaskStatus, draft, show_cycle};
 use crate::{
     domain::prose,
     error::Invalid,
@@ -18,6 +18,9 @@ pub struct SavedTask {
     pub task: Task,
     /// Its notes, oldest first.
     pub notes: Vec<TaskNote>,
+    /// Its claims that have ended, by fence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<TaskHold>,
 }
 
 impl SavedTask {
@@ -32,6 +35,10 @@ impl SavedTask {
         }
         if task.claim.is_some() != (task.status == TaskStatus::Claimed) {
             return Err(Invalid::new(format!("it is {}, which its claim contradicts", task.status)));
+        }
+        let in_order = self.holds.windows(2).all(|two| two[0].fence < two[1].fence);
+        if !in_order || self.holds.last().is_some_and(|hold| hold.fence > task.fence) {
+            return Err(Invalid::new("its claims are not in order"));
         }
         let numbered = self.notes.iter().zip(1..).all(|(note, number)| note.id == number);
         if !numbered || self.notes.len() as u64 != task.notes {

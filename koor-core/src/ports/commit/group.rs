@@ -243,7 +243,7 @@ impl<B: Backend> GroupCommit<B> {
                 }
             }
             let missing = view.take_missing();
-            if self.backend.insists_on_hints() && !missing.has_only_pages() {
+            if self.backend.insists_on_hints() && !missing.has_only_what_facts_lead_to() {
                 let source = format!("the command did not name in `reads` what it looked at: {missing:?}");
                 job.fail(StoreError::Backend { attempted: "look up a fact", source: source.into() });
                 return Ok(());

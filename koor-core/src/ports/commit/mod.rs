@@ -9,6 +9,7 @@ mod group;
 mod job;
 mod shared;
 mod tasks;
+mod usage;
 mod view;
 
 pub use committer::Committer;

@@ -5,21 +5,24 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::domain::events::{EventClass, PrunePlan};
 use crate::{
     domain::{
+        budgets::TaskCost,
         instances::{Instance, InstanceStatus},
         leases::{HeldLease, Lease},
         messages::{Delivered, GoneAgent, Mailbox, Receipt},
         rules::Rule,
+        sessions::AgentSession,
         state::{Document, Revision},
         tasks::{Task, TaskId},
         templates::Template,
+        usage::UsageRecord,
         webhooks::Webhook,
     },
     ids::{
-        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, TaskNumber, TemplateId,
-        Version, WebhookId,
+        Cursor, DocumentKey, EventId, InstanceId, LeaseId, ProjectName, RuleId, SessionName, TaskNumber,
+        TemplateId, UsageId, Version, WebhookId,
     },
     ports::{
-        Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, LeaseChange,
+        BudgetChange, Change, DocumentChange, Ends, EventChange, FactSet, Facts, InstanceChange, LeaseChange,
         MessageChange, Pages, Point, Records, Retention, RuleChange, RunChange, Scans, StoreError,
         StoreResult, TaskChange, TemplateChange, WebhookChange,
     },
@@ -70,6 +73,16 @@ records! {
     last_leases(project: &ProjectName) -> LeaseId = project;
     messages(id: &EventId) -> Delivered = id;
     briefed(agent: &Mailbox) -> Cursor = agent;
+    sessions(session: &SessionName) -> AgentSession = session;
+    usage_requests(request: &String) -> UsageId = request;
+    task_costs(task: &TaskId) -> TaskCost = task;
+}
+
+/// Notes the request of a usage record, so that it is recorded once.
+fn note_request(records: &mut Records, record: &UsageRecord) {
+    if !record.request_id.is_empty() {
+        records.usage_requests.insert(record.request_id.clone(), Some(record.id));
+    }
 }
 
 impl View {
@@ -390,14 +403,30 @@ impl View {
                 records.briefed.insert(agent.clone(), Some(*cursor));
             }
             Change::AppendAudit(chained) => ends.audit = Some(chained.head()),
-            Change::AppendUsage(record) => ends.usage = Some(record.id),
-            // No command looks these up, but for versions, which are searched for among the changes.
+            Change::AppendUsage(record) => {
+                ends.usage = Some(record.id);
+                note_request(records, record);
+            }
+            Change::PutSession(session) => {
+                records.sessions.insert(session.session.clone(), Some(session.clone()));
+            }
+            Change::Budget(BudgetChange::PutTaskCost(cost)) => {
+                records.task_costs.insert(cost.task.clone(), Some(cost.clone()));
+            }
+            // No command looks these up, or they are searched for among the changes.
             Change::Document(DocumentChange::Trim { .. })
             | Change::Instance(InstanceChange::SetToken { .. })
             | Change::Message(MessageChange::PutGone(_) | MessageChange::RemoveGone(_))
             | Change::Webhook(WebhookChange::AppendDelivery { .. })
             | Change::Run(RunChange::Prune { .. })
-            | Change::Task(TaskChange::Link { .. } | TaskChange::Count(_) | TaskChange::AppendNote { .. })
+            | Change::Task(
+                TaskChange::Link { .. }
+                | TaskChange::Count(_)
+                | TaskChange::AppendNote { .. }
+                | TaskChange::AppendHold { .. },
+            )
+            | Change::AttributeUsage(_)
+            | Change::Budget(BudgetChange::Put(_) | BudgetChange::Remove(_))
             | Change::AddMetric(_) => {}
         }
         *bytes += change.weight();

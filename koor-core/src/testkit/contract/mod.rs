@@ -11,6 +11,7 @@ mod restart;
 mod state;
 mod tasks;
 mod transactions;
+mod usage;
 
 use std::{future::Future, pin::Pin};
 
@@ -130,6 +131,15 @@ macro_rules! each_contract_case {
             records::compliance_finds_what_is_wrong
             records::counters_add_up
             records::usage_is_summed_up
+            usage::reported_usage_is_recorded_once
+            usage::racing_reports_of_a_request_are_recorded_once
+            usage::what_a_model_costs_is_said_or_looked_up_or_not_known
+            usage::a_session_says_whose_usage_it_is
+            usage::an_agent_reports_for_itself_alone
+            usage::a_late_announcement_attributes_the_usage_of_a_day
+            usage::usage_is_of_the_task_that_was_held_then
+            usage::a_budget_warns_and_stops_once_in_each_period
+            usage::a_budget_for_each_task_stops_that_task
             tasks::tasks_are_made_all_or_none
             tasks::of_64_racing_claims_of_a_task_one_wins
             tasks::the_next_task_is_the_first_that_suits

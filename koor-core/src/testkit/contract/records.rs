@@ -367,7 +367,7 @@ pub(super) async fn usage_is_summed_up(fixture: StoreFixture) {
             project: project.into(),
             tokens_in: tokens,
             tokens_out: 2 * tokens,
-            cost_usd: 0.5,
+            cost_usd: Some(0.5),
             ..UsageDraft::default()
         };
         harness.run(RecordUsage::new(&Caller::local(), draft).unwrap()).await.unwrap();
@@ -392,13 +392,14 @@ pub(super) async fn usage_is_summed_up(fixture: StoreFixture) {
         instance_id: "admin".into(),
         ..UsageDraft::default()
     };
-    let forged = harness.koor.execute(&worker, RecordUsage::new(&worker, forged).unwrap()).await.unwrap();
-    assert_eq!(forged.output.instance_id, worker.actor().as_str());
+    harness.koor.execute(&worker, RecordUsage::new(&worker, forged).unwrap()).await.unwrap();
+    let newest = harness.koor.usage(UsageFilter::default(), Limit::default()).await.unwrap().remove(0);
+    assert_eq!(newest.instance_id, worker.actor().as_str());
     for wrong in [
         UsageDraft::default(),
         UsageDraft { provider: "x".into(), ..UsageDraft::default() },
         UsageDraft { provider: "x".into(), model: "y".into(), tokens_in: -1, ..UsageDraft::default() },
-        UsageDraft { provider: "x".into(), model: "y".into(), cost_usd: -0.1, ..UsageDraft::default() },
+        UsageDraft { provider: "x".into(), model: "y".into(), cost_usd: Some(-0.1), ..UsageDraft::default() },
     ] {
         assert!(RecordUsage::new(&Caller::local(), wrong).is_err());
     }

@@ -15,11 +15,13 @@ use crate::{
         Actor, ContentType,
         audit::{Action, ChainWalk, ChainedEntry},
         backup::{Backup, SavedLog, SavedState, SavedVersion, SavedWebhook},
+        budgets::{Budget, TaskCost},
         events::Event,
         instances::Instance,
         leases::{Lease, SavedLastLease, SavedLease},
         messages::{Delivered, GoneAgent, Mailbox, SavedBriefed, SavedMessage},
         rules::Rule,
+        sessions::AgentSession,
         state::{Document, Revision},
         tasks::{SavedTask, TaskMove, check_saved},
         templates::Template,
@@ -27,7 +29,7 @@ use crate::{
     },
     error::{Error, Invalid},
     ids::{Cursor, DocumentKey, Hash, MAX_RESTORED, UsageId, Version},
-    ports::{Change, EventChange, FactSet, MessageChange, TaskChange},
+    ports::{BudgetChange, Change, EventChange, FactSet, MessageChange, TaskChange},
     use_cases::{rules::bound, state::keep, templates},
 };
 
@@ -79,6 +81,8 @@ pub struct Restored {
     pub audit: u64,
     /// Usage records.
     pub usage: u64,
+    /// Budgets.
+    pub budgets: u64,
 }
 
 /// Brings back a backup, all of it or nothing.
@@ -104,6 +108,9 @@ pub struct RestoreBackup {
     briefed: Vec<SavedBriefed>,
     audit: Vec<ChainedEntry>,
     usage: Vec<UsageRecord>,
+    sessions: Vec<AgentSession>,
+    budgets: Vec<Budget>,
+    task_costs: Vec<TaskCost>,
 }
 
 impl RestoreBackup {
@@ -130,6 +137,9 @@ impl RestoreBackup {
             briefed,
             audit,
             usage,
+            sessions,
+            budgets,
+            task_costs,
         } = backup;
         let mut documents = match state {
             SavedState::Versions(versions) => versions.into_iter().map(SavedVersion::into_document).collect(),
@@ -187,6 +197,9 @@ impl RestoreBackup {
             briefed,
             audit: audit.into_iter().map(ChainedEntry::checked).collect::<Result<_, _>>()?,
             usage: usage.into_iter().map(UsageRecord::checked).collect::<Result<_, _>>()?,
+            sessions,
+            budgets: budgets.into_iter().map(Budget::checked).collect::<Result<_, _>>()?,
+            task_costs,
         })
     }
 
@@ -230,7 +243,7 @@ impl RestoreBackup {
         }
         let back: Vec<&SavedTask> =
             self.tasks.iter().filter(|saved| empty.contains(&saved.task.project)).collect();
-        for SavedTask { task, notes } in &back {
+        for SavedTask { task, notes, holds } in &back {
             let (id, to) = (task.id(), task.column());
             cx.push(Change::Task(TaskChange::Put(Arc::new(task.clone()))));
             if !task.after.is_empty() {
@@ -238,6 +251,9 @@ impl RestoreBackup {
             }
             for note in notes {
                 cx.push(Change::Task(TaskChange::AppendNote { id: id.clone(), note: note.clone() }));
+            }
+            for hold in holds {
+                cx.push(Change::Task(TaskChange::AppendHold { id: id.clone(), hold: hold.clone() }));
             }
             cx.push(Change::Task(TaskChange::Count(TaskMove { id, from: None, to })));
         }
@@ -289,7 +305,25 @@ impl RestoreBackup {
             let id = UsageId::after(cx.ends().usage);
             cx.append_usage(UsageRecord { id, ..record.clone() });
         }
+        // What says whose it is, and what it adds up to, comes back with it.
+        for session in &self.sessions {
+            cx.push(Change::PutSession(session.clone()));
+        }
+        for cost in &self.task_costs {
+            cx.push(Change::Budget(BudgetChange::PutTaskCost(cost.clone())));
+        }
         self.usage.len() as u64
+    }
+
+    /// A budget comes back only to a project that has none.
+    fn restore_budgets(&self, cx: &mut CommandContext<'_>) -> Result<u64, Error> {
+        let there = cx.view().budgets()?;
+        let is_new = |budget: &&Budget| !there.iter().any(|one| one.project == budget.project);
+        let back: Vec<&Budget> = self.budgets.iter().filter(is_new).collect();
+        for budget in &back {
+            cx.push(Change::Budget(BudgetChange::Put((*budget).clone())));
+        }
+        Ok(back.len() as u64)
     }
 
     fn restore_documents(&self, cx: &mut CommandContext<'_>, restored: &mut Restored) -> Result<(), Error> {
@@ -366,6 +400,7 @@ impl Command for RestoreBackup {
     }
 
     fn reads(&self, wanted: &mut FactSet) {
+        wanted.budgets.insert(());
         wanted.revisions.extend(self.documents.iter().map(|document| document.key.clone()));
         wanted.webhooks.extend(self.webhooks.iter().map(|saved| saved.id().clone()));
         wanted.project_rules.extend(self.rules.iter().map(|rule| rule.project.clone()));
@@ -383,6 +418,7 @@ impl Command for RestoreBackup {
             leases: self.restore_leases(cx)?,
             audit: self.restore_audit(cx),
             usage: self.restore_usage(cx),
+            budgets: self.restore_budgets(cx)?,
             ..Restored::default()
         };
         self.restore_documents(cx, &mut restored)?;

@@ -193,7 +193,9 @@ impl EveryNoun for Writer<'_> {
                     }
                     notes.extend(more);
                 }
-                self.items([SavedTask { task: (*task).clone(), notes }])?;
+                // A task that never changed hands has no claims behind it.
+                let holds = if task.fence.0 > 0 { tx.task_holds(&task.id())? } else { Vec::new() };
+                self.items([SavedTask { task: (*task).clone(), notes, holds }])?;
             }
         }
         self.end()
@@ -224,6 +226,20 @@ impl EveryNoun for Writer<'_> {
             let page = tx.usage_after(after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
+            self.items(page)?;
+        }
+        self.end()?;
+        self.section("sessions", tx.sessions()?)
+    }
+
+    fn budgets(&mut self, tx: &mut dyn ReadTx) -> StoreResult<()> {
+        self.section("budgets", tx.budgets()?)?;
+        self.begin("task_costs")?;
+        let mut after: Option<TaskId> = None;
+        loop {
+            let page = tx.task_costs_after(after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.task.clone());
             self.items(page)?;
         }
         self.end()

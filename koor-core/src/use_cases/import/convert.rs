@@ -209,6 +209,7 @@ pub(super) fn usage(row: &Row, now: Timestamp) -> Result<UsageRecord, Invalid> {
         return Err(Invalid::new(format!("cost_usd is {cost_usd}")));
     }
     let request_type = row.text("request_type")?;
+    let created_at = row.time(&["created_at"])?.unwrap_or(now);
     Ok(UsageRecord {
         id: UsageId::FIRST,
         provider: row.text("provider")?,
@@ -220,6 +221,13 @@ pub(super) fn usage(row: &Row, now: Timestamp) -> Result<UsageRecord, Invalid> {
         cost_usd,
         request_type: if request_type.is_empty() { "completion".to_owned() } else { request_type },
         session_tag: row.text("session_tag")?,
-        created_at: row.time(&["created_at"])?.unwrap_or(now),
+        created_at,
+        request_id: String::new(),
+        session: String::new(),
+        task: String::new(),
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+        priced: true,
+        received_at: created_at,
     })
 }

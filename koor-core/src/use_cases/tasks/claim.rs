@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{InstanceId, ProjectName, TaskNumber},
     ports::FactSet,
-    use_cases::identity::want_caller,
+    use_cases::{budgets::check_budget, identity::want_caller},
 };
 
 /// What an agent wants to claim.
@@ -93,6 +93,7 @@ impl Command for ClaimTask {
 
     fn reads(&self, wanted: &mut FactSet) {
         want_caller(wanted, Some(self.known.instance_id));
+        wanted.budgets.insert(());
         if let Some(id) = self.named() {
             wanted.tasks.insert(id);
             return;
@@ -111,21 +112,23 @@ impl Command for ClaimTask {
     fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<Claimed>, Error> {
         let agent = cx.calling_agent(&self.project)?;
         let lease = self.request.lease.unwrap_or(cx.settings.task_lease);
-        let task = match self.named() {
-            Some(id) => {
-                let task = cx.task(&id)?;
-                if task.check_holder(agent.instance_id, None).is_ok() {
-                    let renewed = renew(cx, &task, self.request.lease)?;
-                    return Ok(Applied::unrecorded(Claimed::Task(renewed)));
-                }
-                self.with_activity(&task).check_claim(&agent, cx.now)?;
-                task
+        let task = if let Some(id) = self.named() {
+            let task = cx.task(&id)?;
+            if task.check_holder(agent.instance_id, None).is_ok() {
+                let renewed = renew(cx, &task, self.request.lease)?;
+                return Ok(Applied::unrecorded(Claimed::Task(renewed)));
             }
-            None => match self.next(cx, &agent)? {
-                Some(task) => task,
-                None => return Ok(Applied::unrecorded(Claimed::Nothing(cx.task_counts(&self.project)?))),
-            },
+            self.with_activity(&task).check_claim(&agent, cx.now)?;
+            task
+        } else {
+            let Some(task) = self.next(cx, &agent)? else {
+                // Where no work may begin, it is no use to wait for some.
+                check_budget(cx, &self.project, None)?;
+                return Ok(Applied::unrecorded(Claimed::Nothing(cx.task_counts(&self.project)?)));
+            };
+            task
         };
+        check_budget(cx, &self.project, Some(&task.id()))?;
         let mut claimed = (*task).clone();
         claimed.take(&agent, lease, cx.now);
         let claimed = keep(cx, &task, claimed, SystemTopic::TaskClaimed, agent.name.as_str())?;

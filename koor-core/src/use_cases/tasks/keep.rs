@@ -8,7 +8,7 @@ use crate::{
     announcement::SystemTopic,
     clock::Timestamp,
     command::CommandContext,
-    domain::tasks::{ReadyQuery, Task, TaskCounts, TaskId, TaskLinks, TaskMove, TaskNote},
+    domain::tasks::{ReadyQuery, Task, TaskCounts, TaskHold, TaskId, TaskLinks, TaskMove, TaskNote},
     error::Error,
     ids::{InstanceId, ProjectName},
     ports::{Change, TaskChange},
@@ -68,7 +68,7 @@ impl CommandContext<'_> {
         Ok(self.view().task_links(id)?)
     }
 
-    pub(super) fn held_tasks(&mut self, holder: InstanceId) -> Result<Vec<Arc<Task>>, Error> {
+    pub(crate) fn held_tasks(&mut self, holder: InstanceId) -> Result<Vec<Arc<Task>>, Error> {
         Ok(self.view().held_tasks(holder)?)
     }
 
@@ -109,8 +109,15 @@ impl CommandContext<'_> {
         let ended = before
             .and_then(|before| before.claim.as_ref())
             .filter(|claim| task.claim.as_ref().is_none_or(|now| now.fence != claim.fence));
-        if ended.is_some() {
+        if let Some(claim) = ended {
             release_leases_of_task(self, &task.project, task.number)?;
+            let hold = TaskHold {
+                fence: claim.fence,
+                instance_id: claim.instance_id,
+                claimed_at: claim.claimed_at,
+                ended_at: self.now,
+            };
+            self.push(Change::Task(TaskChange::AppendHold { id: task.id(), hold }));
         }
         let relinked = before.map_or(!task.after.is_empty(), |before| before.after != task.after);
         let task = Arc::new(task);

@@ -1,6 +1,6 @@
 //! Recording what a model's work cost.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{
@@ -9,15 +9,22 @@ use serde::{
 };
 use serde_json::json;
 
+use super::common::{announce, cost};
 use crate::{
-    announcement::SystemTopic,
     caller::{Access, Caller, Role},
     command::{Applied, Command, CommandContext, Operation},
-    domain::{audit::Action, line, usage::UsageRecord},
+    domain::{
+        audit::Action,
+        line,
+        prices::Tokens,
+        tasks::{Task, TaskId},
+        usage::UsageRecord,
+    },
     error::{Error, Invalid},
-    ids::UsageId,
-    ports::Change,
+    ids::{InstanceId, UsageId},
+    ports::{Change, FactSet},
     schema::{FullLine, Line, Needs},
+    use_cases::budgets::charge,
 };
 
 /// A record as a client sends it.
@@ -45,15 +52,32 @@ pub struct UsageDraft {
     #[serde(deserialize_with = "whole_number")]
     #[schemars(range(min = 0))]
     pub tokens_out: i64,
-    /// What it cost.
+    /// What it cost; as the price table says, unless told.
     #[schemars(range(min = 0))]
-    pub cost_usd: f64,
+    pub cost_usd: Option<f64>,
     /// What kind of call it was; `completion`, unless told.
     #[schemars(with = "Line")]
     pub request_type: String,
     /// A label of the caller's own.
     #[schemars(with = "Line")]
     pub session_tag: String,
+    /// The id of the request: the same one is recorded once.
+    #[schemars(with = "Line")]
+    pub request_id: String,
+    /// The session of the agent's client.
+    #[schemars(with = "Line")]
+    pub session: String,
+    /// The task that it was for, as `Truck-Wash/12`; the one that the instance holds, unless told.
+    #[schemars(with = "Line")]
+    pub task: String,
+    /// Tokens sent that came from a cache.
+    #[serde(deserialize_with = "whole_number")]
+    #[schemars(range(min = 0))]
+    pub cache_read_tokens: i64,
+    /// Tokens sent that were written into a cache.
+    #[serde(deserialize_with = "whole_number")]
+    #[schemars(range(min = 0))]
+    pub cache_write_tokens: i64,
 }
 
 /// A whole number however it is written: to JSON Schema, and to clients in languages with one kind of number, `3.0` is
@@ -94,8 +118,9 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Er
 #[derive(Debug)]
 pub struct RecordUsage {
     draft: UsageDraft,
-    tokens_in: u64,
-    tokens_out: u64,
+    tokens: Tokens,
+    /// The instance that the draft names, where it is the id of one.
+    instance: Option<InstanceId>,
 }
 
 impl RecordUsage {
@@ -113,10 +138,17 @@ impl RecordUsage {
         let count = |name: &str, n: i64| {
             u64::try_from(n).map_err(|_| Invalid::new(format!("{name} must not be negative, got {n}")))
         };
-        let (tokens_in, tokens_out) =
-            (count("tokens_in", draft.tokens_in)?, count("tokens_out", draft.tokens_out)?);
-        if !draft.cost_usd.is_finite() || draft.cost_usd < 0.0 {
-            return Err(Invalid::new(format!("cost_usd must not be negative, got {}", draft.cost_usd)));
+        let tokens = Tokens {
+            input: count("tokens_in", draft.tokens_in)?,
+            output: count("tokens_out", draft.tokens_out)?,
+            cache_read: count("cache_read_tokens", draft.cache_read_tokens)?,
+            cache_write: count("cache_write_tokens", draft.cache_write_tokens)?,
+        };
+        if let Some(cost) = draft.cost_usd.filter(|cost| !cost.is_finite() || *cost < 0.0) {
+            return Err(Invalid::new(format!("cost_usd must not be negative, got {cost}")));
+        }
+        if !draft.task.is_empty() {
+            draft.task.parse::<TaskId>()?;
         }
         let request_type =
             if draft.request_type.is_empty() { "completion".to_owned() } else { draft.request_type };
@@ -132,48 +164,75 @@ impl RecordUsage {
             project: line("project", draft.project)?,
             request_type: line("request_type", request_type)?,
             session_tag: line("session_tag", draft.session_tag)?,
+            request_id: line("request_id", draft.request_id)?,
+            session: line("session", draft.session)?,
             ..draft
         };
-        Ok(Self { draft, tokens_in, tokens_out })
+        let instance = draft.instance_id.parse().ok();
+        Ok(Self { draft, tokens, instance })
     }
 }
 
 impl Command for RecordUsage {
-    type Output = UsageRecord;
+    /// The id of the record: of the one that is there, if the request was recorded before.
+    type Output = UsageId;
 
     fn operation(&self) -> Operation {
         let resource = format!("{}/{}", self.draft.project, self.draft.model);
         Operation::to(Action::LlmUsage, resource, Access::Anyone).by(&self.draft.instance_id)
     }
 
-    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<UsageRecord>, Error> {
+    fn reads(&self, wanted: &mut FactSet) {
+        wanted.held_tasks.extend(self.instance);
+        let request = Some(&self.draft.request_id).filter(|request| !request.is_empty());
+        wanted.usage_requests.extend(request.cloned());
+        wanted.budgets.insert(());
+    }
+
+    fn apply(&self, cx: &mut CommandContext<'_>) -> Result<Applied<UsageId>, Error> {
         let draft = self.draft.clone();
+        if !draft.request_id.is_empty()
+            && let Some(known) = cx.view().usage_requests(&draft.request_id)?
+        {
+            return Ok(Applied::unrecorded(known));
+        }
+        let task = match self.instance {
+            Some(holder) if draft.task.is_empty() => {
+                let claimed_at = |task: &Arc<Task>| task.claim.as_ref().map(|claim| claim.claimed_at);
+                let held = cx.held_tasks(holder)?.into_iter().max_by_key(claimed_at);
+                held.map(|task| task.id().to_string()).unwrap_or_default()
+            }
+            _ => draft.task,
+        };
+        let (cost_usd, priced) = cost(cx, &draft.model, draft.cost_usd, self.tokens);
         let record = UsageRecord {
             id: UsageId::after(cx.ends().usage),
             provider: draft.provider,
             model: draft.model,
             instance_id: draft.instance_id,
             project: draft.project,
-            tokens_in: self.tokens_in,
-            tokens_out: self.tokens_out,
-            cost_usd: draft.cost_usd,
+            tokens_in: self.tokens.input,
+            tokens_out: self.tokens.output,
+            cost_usd,
             request_type: draft.request_type,
             session_tag: draft.session_tag,
             created_at: cx.now,
+            request_id: draft.request_id,
+            session: draft.session,
+            task,
+            cache_read_tokens: self.tokens.cache_read,
+            cache_write_tokens: self.tokens.cache_write,
+            priced,
+            received_at: cx.now,
         };
-        cx.append_usage(record.clone());
-        cx.announce(
-            SystemTopic::UsageRecorded,
-            &json!({
-                "instance_id": record.instance_id, "project": record.project, "model": record.model,
-                "tokens_in": record.tokens_in, "tokens_out": record.tokens_out,
-                "cost_usd": record.cost_usd, "session_tag": record.session_tag,
-            }),
-        )?;
+        charge(cx, std::slice::from_ref(&record))?;
+        announce(cx, &record)?;
         let detail = json!({
             "tokens_in": record.tokens_in, "tokens_out": record.tokens_out, "cost_usd": record.cost_usd,
         });
-        Ok(Applied::with(record, detail))
+        let id = record.id;
+        cx.append_usage(record);
+        Ok(Applied::with(id, detail))
     }
 }
 
