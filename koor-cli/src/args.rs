@@ -8,9 +8,9 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand
 
 use crate::{
     commands::{
-        audit, backup, brief, compliance, config, contract, doctor, events, hook, hooks, import, instances,
-        leases, manual, mcp, messages, metrics, rules, skill, specs, state, status, store, tasks, templates,
-        usage, validate, webhooks,
+        audit, backup, brief, budgets, compliance, config, contract, doctor, events, hook, hooks, import,
+        instances, leases, manual, mcp, messages, metrics, rules, skill, specs, state, status, store, tasks,
+        templates, usage, validate, webhooks,
     },
     global::Global,
     settings::serve::ServeFlags,
@@ -155,6 +155,10 @@ pub(crate) enum Task {
     /// Show metrics of the server or its agents
     #[command(after_help = metrics::EXAMPLES)]
     Metrics(metrics::Metrics),
+
+    /// Manage the budgets of projects
+    #[command(subcommand)]
+    Budget(budgets::BudgetCommand),
 
     /// Record and report LLM usage
     #[command(subcommand)]

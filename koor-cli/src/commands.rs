@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod brief;
+pub(crate) mod budgets;
 pub(crate) mod compliance;
 pub(crate) mod config;
 pub(crate) mod contract;
@@ -84,6 +85,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Task::Templates(command) => templates::run(&command, &context()?),
         Task::Audit(audit) => audit::run(&audit, &context()?),
         Task::Metrics(metrics) => metrics::run(&metrics, &context()?),
+        Task::Budget(command) => budgets::run(&command, &context()?),
         Task::Llm(command) => usage::run(&command, &context()?),
         Task::Register(who) => instances::register(&who, &context()?),
         Task::Activate(which) => instances::activate(&which, &context()?),

@@ -15,6 +15,7 @@ mod loopback;
 mod mcp_files;
 mod open_files;
 mod output;
+mod price_file;
 mod probe;
 mod rule_sets;
 mod serve;

@@ -2,5 +2,6 @@
 
 pub(crate) mod clients;
 mod merge;
+pub(crate) mod telemetry;
 
 pub(crate) use self::merge::{MergeError, input, listed, merged, object_in, object_of, parsed, written};

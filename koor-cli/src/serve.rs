@@ -135,6 +135,7 @@ async fn open_core(settings: &ServeSettings, store: Arc<dyn Store>) -> Result<Ko
         path_lease: settings.path_lease,
         message_retention: settings.message_retention,
         compliance_every: settings.compliance_every,
+        prices: settings.prices.clone(),
         ..Settings::default()
     };
     Koor::on_shared(store)

@@ -73,6 +73,26 @@ fn a_token_is_tried() {
 }
 
 #[test]
+fn what_the_client_reports_is_looked_for() {
+    let server = Server::start();
+    let (site, shell) = (server.site(), Shell::at(&server));
+    let agent = site.post("/api/instances/register", &json!({"name": "a", "workspace": "p"})).ok();
+    let id = agent["id"].as_str().unwrap_or_default().to_owned();
+    shell.file("settings.json", json!({"server": server.api, "instance_id": id}).to_string());
+    let telemetry = || found(&shell.koor(&["doctor"]).out, "telemetry");
+    assert!(telemetry().starts_with("ok   telemetry: no usage of this agent has arrived"), "{}", telemetry());
+    let usage = |instance: &str| json!({"provider": "x", "model": "y", "instance_id": instance});
+    site.post("/api/llm/usage", &usage("(unattributed)")).ok();
+    assert!(telemetry().starts_with("warn telemetry: no usage of this agent has arrived, and some of 20"));
+    site.post("/api/llm/usage", &usage(&id)).ok();
+    assert!(
+        telemetry().starts_with("ok   telemetry: usage of this agent has arrived, of 20"),
+        "{}",
+        telemetry()
+    );
+}
+
+#[test]
 fn an_identity_that_nobody_knows_fails() {
     let server = Server::start();
     let shell = Shell::at(&server);

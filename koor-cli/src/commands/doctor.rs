@@ -8,6 +8,7 @@ mod hooks;
 mod identity;
 mod mcp;
 mod server;
+mod telemetry;
 mod work;
 
 use std::path::Path;
@@ -45,6 +46,7 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
             identity::look(&client, &settings, &mut findings);
             mcp::look(&client, &mut findings);
             work::look(&settings, &mut findings);
+            telemetry::look(&settings, &mut findings);
         }
         data::look(&settings, answers, &mut findings);
         hooks::look(&mut findings);

@@ -2,6 +2,7 @@
 
 mod config;
 mod stdio;
+mod telemetry;
 
 use clap::Subcommand;
 
@@ -23,6 +24,7 @@ Examples:
   koor mcp config gemini --write           .gemini/settings.json
   koor mcp config opencode --write         opencode.json
   koor mcp config codex                    for ~/.codex/config.toml
+  koor mcp config claude-code --telemetry --write
   koor mcp config windsurf                 for ~/.codeium/windsurf/mcp_config.json
   koor mcp config generic --server http://build-box:9800")]
     Config {
@@ -31,6 +33,9 @@ Examples:
         /// Merge the settings into the client's file in this directory
         #[arg(long)]
         write: bool,
+        /// The telemetry settings instead, so that the client reports what its models cost
+        #[arg(long)]
+        telemetry: bool,
     },
 
     /// Serve MCP over stdin and stdout, by forwarding to the server
@@ -49,7 +54,8 @@ Example, in a client's settings:
 /// When a file is no good, or the output can't be written.
 pub(crate) fn run(command: &McpCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        McpCommand::Config { client, write } => config::run(*client, *write, context),
+        McpCommand::Config { client, write, telemetry: true } => telemetry::run(*client, *write, context),
+        McpCommand::Config { client, write, telemetry: false } => config::run(*client, *write, context),
         McpCommand::Stdio => stdio::run(context),
     }
 }

@@ -1,5 +1,7 @@
 //! What models cost: `koor llm`.
 
+mod prices;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -24,8 +26,20 @@ Example:
     Usage(Usage),
 
     /// Summarize records
-    #[command(after_help = "Examples:\n  koor llm summary\n  koor llm summary --by model --from 2026-02-16")]
+    #[command(
+        after_help = "Examples:\n  koor llm summary\n  koor llm summary --by model --from 2026-02-16\n  koor llm summary --by task"
+    )]
     Summary(Summary),
+
+    /// Print what models cost, in US dollars per million tokens
+    #[command(after_help = "\
+Where a client reports tokens and no cost, the server takes it from this table; a model that is not in it costs nothing, and \
+its records say so (\"priced\": false).
+
+Examples:
+  koor llm prices
+  koor llm prices --prices prices.json     {\"my-model\": {\"input\": 1.5, \"output\": 6, \"cache_read\": 0.15}}")]
+    Prices(prices::Prices),
 }
 
 /// What is recorded.
@@ -45,7 +59,23 @@ pub(crate) struct Record {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens_out: Option<u64>,
-    /// Cost in US dollars
+    /// Number of input tokens that came from a cache
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_tokens: Option<u64>,
+    /// Number of input tokens that were written into a cache
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_tokens: Option<u64>,
+    /// Id of the request: the same one is recorded once
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// Task, as Truck-Wash/12 [default: the one that the instance holds]
+    #[arg(long, value_name = "TASK")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    /// Cost in US dollars [default: as the price table says]
     #[arg(long, value_name = "X")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_usd: Option<f64>,
@@ -111,6 +141,8 @@ enum By {
     Instance,
     Project,
     SessionTag,
+    Task,
+    Day,
 }
 
 const RECORDS: Table = Table {
@@ -123,6 +155,7 @@ const RECORDS: Table = Table {
         Column("OUT", "/tokens_out", Kind::Number),
         Column("USD", "/cost_usd", Kind::Number),
         Column("PROJECT", "/project", Kind::Text),
+        Column("TASK", "/task", Kind::Text),
         Column("SESSION", "/session_tag", Kind::Text),
         Column("INSTANCE", "/instance_id", Kind::Text),
     ],
@@ -148,6 +181,7 @@ const GROUPS: Table = Table {
 pub(crate) fn run(command: &LlmCommand, context: &Context) -> Result<(), Failure> {
     let client = &context.client;
     match command {
+        LlmCommand::Prices(which) => prices::run(which, context),
         LlmCommand::Record(record) => context.show_write(client.post("/api/llm/usage").json(record)?),
         LlmCommand::Usage(Usage { instance, project, session, from, to, limit }) => {
             let records =

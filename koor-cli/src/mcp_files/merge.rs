@@ -116,7 +116,7 @@ pub(crate) fn object_in(parent: &CstObject, name: &str) -> Result<CstObject, Mer
 }
 
 /// Sets a member. One that has this value already stays as it is written.
-fn set(object: &CstObject, key: &str, value: &Value) {
+pub(super) fn set(object: &CstObject, key: &str, value: &Value) {
     match object.get(key) {
         Some(member) if member.to_serde_value().as_ref() == Some(value) => {}
         Some(member) => member.set_value(input(value)),

@@ -6,12 +6,11 @@ use std::{
     path::Path,
 };
 
-use serde_json::{Map, Value};
-
 use crate::{
     context::Context,
     exit::{self, Failure},
     mcp_files::{
+        MergeError,
         clients::{Client, File, NAME},
         merged,
     },
@@ -28,11 +27,34 @@ const LARGEST: u64 = 1 << 20;
 /// When the client has no file here, or its file is no good.
 pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), Failure> {
     let files = if write { files_of(client)? } else { &[] };
+    let token = needed_token(write, context)?;
+    let server = context.client.server();
+    if !write {
+        let file = client.printed();
+        context.output.line(file.snippet(server, token))?;
+        exit::warn(format_args!("this belongs into {}", file.path));
+        return Ok(());
+    }
+    for file in files {
+        let entry = file.entry(server, token);
+        change(Path::new(file.path), |text| merged(text, file.list, NAME, &entry))?;
+        if token.is_some() {
+            exit::warn(format_args!("{} holds the token now: keep it out of version control", file.path));
+        }
+        context.output.line(file.path)?;
+    }
+    Ok(())
+}
+
+/// The token that the server asks for, where it asks for one; what is wrong with it is said.
+///
+/// # Errors
+/// When it is the server's own and would be written down.
+pub(super) fn needed_token(write: bool, context: &Context) -> Result<Option<&str>, Failure> {
     let token = context.settings.token.as_ref().map(|token| token.value.as_str());
     let found = probe(context.client.server(), token);
     // One that is not needed is not written down.
     let token = token.filter(|_| found != Probe::Open);
-    let server = context.client.server();
     match (found, token) {
         (Probe::Accepts, _) if write => {
             return Err(Failure::refused(
@@ -52,20 +74,7 @@ pub(super) fn run(client: Client, write: bool, context: &Context) -> Result<(), 
         ),
         (Probe::Open | Probe::OnlyAnAgent | Probe::Silent, _) => {}
     }
-    if !write {
-        let file = client.printed();
-        context.output.line(file.snippet(server, token))?;
-        exit::warn(format_args!("this belongs into {}", file.path));
-        return Ok(());
-    }
-    for file in files {
-        merge_into(*file, &file.entry(server, token))?;
-        if token.is_some() {
-            exit::warn(format_args!("{} holds the token now: keep it out of version control", file.path));
-        }
-        context.output.line(file.path)?;
-    }
-    Ok(())
+    Ok(token)
 }
 
 fn files_of(client: Client) -> Result<&'static [File], Failure> {
@@ -78,12 +87,18 @@ fn files_of(client: Client) -> Result<&'static [File], Failure> {
     }
 }
 
-fn merge_into(file: File, entry: &Map<String, Value>) -> Result<(), Failure> {
-    let path = Path::new(file.path);
+/// Changes the text of a file, which is made if it is not there.
+///
+/// # Errors
+/// When the file can't be read, understood or written.
+pub(super) fn change(
+    path: &Path,
+    merge: impl FnOnce(&str) -> Result<String, MergeError>,
+) -> Result<(), Failure> {
     let cannot =
         |why: &dyn std::fmt::Display| Failure::refused(format!("cannot change {}: {why}", path.display()));
     let text = read(path).map_err(|error| cannot(&error))?;
-    let text = merged(&text, file.list, NAME, entry).map_err(|error| {
+    let text = merge(&text).map_err(|error| {
         cannot(&format_args!(
             "{error}. It was left as it is; `koor mcp config` without --write prints what belongs into it"
         ))

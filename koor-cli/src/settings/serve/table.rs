@@ -2,10 +2,14 @@
 //!
 //! The flags, their help, `docs/configuration.md` and the reading of variables and files all come from it.
 
-use std::{path::PathBuf, str::FromStr as _, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    time::Duration,
+};
 
 use koor_core::{
-    domain::{LeaseTime, webhooks::Secret},
+    domain::{LeaseTime, prices::PriceTable, webhooks::Secret},
     time_span::TimeSpan,
 };
 use koor_http::outbound::AllowedTarget;
@@ -22,7 +26,7 @@ use super::{
 use crate::{
     exit::Failure,
     listen::Place,
-    log,
+    log, price_file,
     values::{count, size},
 };
 
@@ -101,6 +105,8 @@ settings! {
             "Lease of paths whose request names none, from 10s to 24h";
         message_retention: Duration, One "TIME" = "30d", period,
             "Time to keep messages after they were read, up to 365d";
+        prices: PriceTable, One "FILE" = "built-in", prices,
+            "JSON file with prices of models in place of the built-in ones (`koor llm prices`)";
         max_body: u64, One "SIZE" = "10MiB", body,
             "Maximum size of a request body, up to 512MiB";
         durability: Durability, One "HOW" = "full", durability,
@@ -127,6 +133,10 @@ const LARGEST_BODY: u64 = 512 << 20;
 
 /// The longest span that can be set: a year, so that no sum of times overflows.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+fn prices(text: &str) -> Result<PriceTable, String> {
+    if text == "built-in" { Ok(PriceTable::default()) } else { price_file::read(Path::new(text)) }
+}
 
 fn place(text: &str) -> Result<Place, String> {
     Place::from_str(text)

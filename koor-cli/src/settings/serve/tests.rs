@@ -84,7 +84,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 fn every_key_can_be_set_in_every_layer() {
     let file = r#"{"bind": "[::1]:1", "dashboard_bind": "", "data_dir": "d", "store": "sqlite:s", "auth_token": "t", "log_level": "debug",
         "log_format": "json", "event_retention": 5, "change_retention": "6", "history_limit": 7, "stale_after": "8s",
-        "compliance_every": "9m", "task_lease": "10s", "path_lease": "24h", "message_retention": "7d", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
+        "compliance_every": "9m", "task_lease": "10s", "path_lease": "24h", "message_retention": "7d", "prices": "built-in", "max_body": 10, "durability": "normal", "allow_origins": ["https://A.example/"],
         "allow_host": "koor.internal", "allow_outbound": ["10.0.0.0/8", "hooks"], "server": "http://x", "token": "y",
         "instance_id": "z", "workspace": "w", "agent": "a", "path_prefix": "p", "insecure": true}"#;
     let without_sources = |settings: ServeSettings| ServeSettings { sources: Sources::default(), ..settings };
@@ -105,6 +105,7 @@ fn every_key_can_be_set_in_every_layer() {
         ("KOOR_TASK_LEASE", "10s"),
         ("KOOR_PATH_LEASE", "24h"),
         ("KOOR_MESSAGE_RETENTION", "7d"),
+        ("KOOR_PRICES", "built-in"),
         ("KOOR_MAX_BODY", "10"),
         ("KOOR_DURABILITY", "normal"),
         ("KOOR_ALLOW_ORIGIN", "https://a.example"),
@@ -144,6 +145,8 @@ fn every_key_can_be_set_in_every_layer() {
         "24h",
         "--message-retention",
         "7d",
+        "--prices",
+        "built-in",
         "--max-body",
         "10",
         "--durability",
@@ -198,6 +201,7 @@ fn a_bad_value_is_named_by_where_it_came_from() {
         ("--task-lease", "9s"),
         ("--path-lease", "25h"),
         ("--message-retention", "0s"),
+        ("--prices", "/nowhere.json"),
         ("--max-body", "0"),
         ("--max-body", "2GiB"),
         ("--durability", "most"),
