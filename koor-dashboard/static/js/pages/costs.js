@@ -15,7 +15,9 @@ const GROUPS = [
   ["instance", "Agent"],
   ["model", "Model"],
   ["session_tag", "Session"],
+  ["task", "Task"],
 ];
+const UNATTRIBUTED = "(unattributed)";
 const SPANS = {
   "24h": ["24 hours", "hour", 24],
   "7d": ["7 days", "day", 7],
@@ -44,6 +46,7 @@ export async function open(ctx) {
   // Sums by period: what is past does not change any more, so only the newest one is ever read again.
   let sums = new Map();
   let latest = [];
+  let budgets = [];
   let nameOf = (id) => id;
   const lead = h("span");
   const tools = h(".toolbar");
@@ -68,8 +71,9 @@ export async function open(ctx) {
   };
 
   function labelOf(by, name) {
-    if (!name) return { project: "no project", instance: "no agent", session_tag: "no session" }[by] ?? "none";
-    return by === "instance" ? nameOf(name) : name;
+    if (!name)
+      return { project: "no project", instance: "no agent", session_tag: "no session", task: "no task" }[by] ?? "none";
+    return by === "instance" && name !== UNATTRIBUTED ? nameOf(name) : name;
   }
 
   let read = "";
@@ -81,8 +85,9 @@ export async function open(ctx) {
     const mine = sums;
     const wanted = periods(serverNow(), n, unit);
     const missing = wanted.filter((period, at) => !mine.has(period) || at >= n - 2);
-    const [records, names] = await Promise.all([
+    const [records, limits, names] = await Promise.all([
       get("/api/llm/usage", { query: { limit: LATEST }, signal: ctx.signal }),
+      get("/api/budgets", { signal: ctx.signal }),
       agentNames({ signal: ctx.signal }),
       inTurn(missing, async (period) => {
         const { groups } = await get("/api/llm/usage/summary", {
@@ -95,6 +100,7 @@ export async function open(ctx) {
     ]);
     if (mine !== sums) return;
     latest = records;
+    budgets = limits;
     nameOf = names;
     paint(wanted);
   }
@@ -120,11 +126,12 @@ export async function open(ctx) {
           empty(
             "costs",
             latest.length ? `Nothing in the last ${words}` : "No usage yet",
-            "Agents record what their calls to models cost with ",
-            h("code", "koor llm record"),
-            ".",
+            "The clients of agents report what their calls to models cost, once ",
+            h("code", "koor mcp config CLIENT --telemetry"),
+            " has told them where to.",
           ),
         ),
+        budgets.length > 0 && flushPanel("Budgets", null, budgetTable(budgets)),
       );
       return;
     }
@@ -150,6 +157,7 @@ export async function open(ctx) {
         stat("Tokens in", compact(all.total_tokens_in)),
         stat("Tokens out", compact(all.total_tokens_out)),
       ),
+      budgets.length > 0 && flushPanel("Budgets", null, budgetTable(budgets)),
       panel(
         `${what} by ${grouped.toLowerCase()}`,
         segments("What is drawn", MEASURES, measure, (next) => choose("measure", next)),
@@ -184,7 +192,7 @@ export async function open(ctx) {
               h(
                 ".row",
                 h("span.swatch", { class: `back-${series(places.get(name))}` }),
-                by === "instance" && name
+                by === "instance" && name && name !== UNATTRIBUTED
                   ? h("a.data.strong", { href: `/agents/${encodeURIComponent(name)}` }, labelOf(by, name))
                   : h("span.data.strong", { class: name ? "" : "faint" }, labelOf(by, name)),
               ),
@@ -263,7 +271,7 @@ export async function open(ctx) {
   }
 
   ctx.on(
-    ["llm.usage.recorded", "$backup.restored"],
+    ["llm.usage.recorded", "$budget.*", "$backup.restored"],
     throttle(
       () =>
         load().catch((error) => {
@@ -332,19 +340,75 @@ function latestTable(records, nameOf) {
       {
         label: "Agent",
         render: ({ instance_id }) =>
-          instance_id
+          instance_id && instance_id !== UNATTRIBUTED
             ? h("a.data", { href: `/agents/${encodeURIComponent(instance_id)}` }, nameOf(instance_id))
-            : h("span.faint", "–"),
+            : h("span.faint", instance_id || "–"),
       },
       {
         label: "Model",
         render: ({ provider, model }) => h("span", h("span.data", model), h("span.faint.data.small", ` ${provider}`)),
       },
       { label: "Project", render: ({ project }) => h("span.data", project) },
-      { label: "Session", render: ({ session_tag }) => clip(session_tag) },
+      { label: "Task", render: ({ task }) => h("span.data", task) },
+      { label: "Session", render: ({ session_tag, session }) => clip(session_tag || session) },
       { label: "Tokens in", end: true, fit: true, render: ({ tokens_in }) => count(tokens_in) },
       { label: "Tokens out", end: true, fit: true, render: ({ tokens_out }) => count(tokens_out) },
-      { label: "Cost", end: true, fit: true, render: ({ cost_usd }) => money(cost_usd) },
+      {
+        label: "Cost",
+        end: true,
+        fit: true,
+        render: ({ cost_usd, priced }) => (priced === false ? h("span.faint", "no price") : money(cost_usd)),
+      },
     ],
   }).show(records);
+}
+
+const DAY = 86_400_000;
+
+/** When the period of a budget began, in milliseconds; null for one that never ends. */
+function beginningOf({ period, resets_at }) {
+  if (!resets_at) return null;
+  const end = new Date(resets_at);
+  if (period === "month") return end.setUTCMonth(end.getUTCMonth() - 1);
+  return end.getTime() - (period === "week" ? 7 : 1) * DAY;
+}
+
+/** What will be spent at the end of the period, if it goes on as it did; null where that can't be told. */
+function forecast(budget, used) {
+  const begun = beginningOf(budget);
+  if (begun === null) return null;
+  const now = serverNow();
+  const passed = (Number(now) - begun) / (Date.parse(budget.resets_at) - begun);
+  return passed > 0.01 ? used / passed : null;
+}
+
+function budgetTable(budgets) {
+  const states = { ok: "within", warned: "over 80 %", exceeded: "used up" };
+  const spent = (used, limit, write) =>
+    limit === null
+      ? h("span.faint", write(used))
+      : h(
+          ".row.share",
+          h(".bar", h("i.back-1", { style: { width: `${Math.min(100, (100 * used) / limit)}%` } })),
+          h("span.num", `${write(used)} of ${write(limit)}`),
+        );
+  const end = (budget) => {
+    const [used, limit, write] =
+      budget.usd !== null ? [budget.used_usd, budget.usd, money] : [budget.used_tokens, budget.tokens, compact];
+    const ends = forecast(budget, used);
+    if (ends === null) return h("span.faint", "–");
+    return h("span.num", { class: limit !== null && ends > limit ? "strong" : "" }, write(ends));
+  };
+  return table({
+    label: "Budgets",
+    key: ({ project }) => project,
+    columns: [
+      { label: "Project", render: ({ project }) => h("span.data.strong", project) },
+      { label: "Period", fit: true, render: ({ period }) => period },
+      { label: "State", fit: true, render: ({ state, action }) => `${states[state]}, ${action}` },
+      { label: "Cost", render: (budget) => spent(budget.used_usd, budget.usd, money) },
+      { label: "Tokens", render: (budget) => spent(budget.used_tokens, budget.tokens, compact) },
+      { label: "At the end", end: true, fit: true, render: end },
+    ],
+  }).show(budgets);
 }
