@@ -63,6 +63,7 @@ class Agent:
 
     def __init__(self, clients, server, client, name, policy="", hooks=True, project=PROJECT):
         self.clients, self.server, self.client, self.name = clients, server, client, name
+        self.telemetry = ""
         self.home = clients.base / f"home-{project}-{name}"
         self.directory = clients.base / f"work-{project}-{name}"
         self.home.mkdir()
@@ -141,6 +142,7 @@ name = "scripted"
 base_url = "{url}/v1"
 wire_api = "responses"
 env_key = "SCRIPTED_KEY"
+{self.telemetry}
 """)
         words = ["resume", "--last", prompt] if resume else [prompt]
         # A person trusts hooks by /hooks; here is none.
@@ -396,12 +398,41 @@ def packages_are_valid(clients):
         assert ran.returncode == 0 and says in ran.stdout + ran.stderr, f"{line}: {ran.stdout} {ran.stderr}"
 
 
+def reports_what_it_costs(clients, server, client):
+    """What the model has answered shows at this agent, in its project and, once it has a task, for that task."""
+    project = f"Paid-{client}"
+    agent = Agent(clients, server, client, "payer", project=project)
+    if client == "codex":
+        # It reads no settings of a project for this.
+        agent.telemetry = agent.koor("mcp", "config", client, "--telemetry")
+    else:
+        agent.koor("mcp", "config", client, "--telemetry", "--write")
+    agent.koor("task", "add", "Write the page")
+    assert "no usage of this agent has arrived" in agent.koor("doctor", must=False)
+    run = agent.run(steps({"shell": "koor next"}, {"shell": "true"}, {"say": "Done."}))
+    answered = len(run.conversation())
+    until = time.monotonic() + PATIENCE
+    records = []
+    while len(records) < answered and time.monotonic() < until:
+        records = server.must("GET", f"/api/llm/usage?instance={agent.instance()}&limit=1000")
+        time.sleep(0.2)
+    assert len(records) >= answered, f"{len(records)} records of {answered} answers: {records}"
+    assert all(record["project"] == project and record["tokens_out"] > 0 for record in records), records
+    # The first answer was there before the task.
+    tasks_of = [record["task"] for record in reversed(records)]
+    assert tasks_of[0] == "" and set(tasks_of[1:]) == {f"{project}/1"}, tasks_of
+    assert "usage of this agent has arrived" in agent.koor("doctor", must=False)
+    return f"{len(records)} answers, {sum(record['tokens_in'] for record in records)} tokens in"
+
+
 EACH = [is_refused_what_another_holds, goes_on_with_a_waiting_task, hears_a_message_on_the_next_turn,
         hears_of_a_broken_rule, works_on_without_a_server, is_refused_at_the_commit]
 # Gemini CLI keeps git from running hooks (it sets core.hooksPath): there, the client's own hook is the guard.
 RUN_GIT_HOOKS = ["claude-code", "codex", "opencode", "kilo"]
 # Those that read AGENTS.md by themselves.
 COSTS = ["claude-code", "codex"]
+# Those that report what their models cost by settings alone.
+REPORT = ["claude-code", "codex", "gemini"]
 PAIRS = [("claude-code", "codex"), ("codex", "gemini")]
 
 
@@ -414,6 +445,8 @@ def main():
                 for one in EACH for client in names]
         runs += [(f"{shares_a_queue.__name__} {first} {second}",
                   functools.partial(shares_a_queue, clients, server, first, second)) for first, second in PAIRS]
+        runs += [(f"{reports_what_it_costs.__name__} {client}",
+                  functools.partial(reports_what_it_costs, clients, server, client)) for client in REPORT]
         runs += [(f"{costs.__name__} {client}", functools.partial(costs, clients, server, client)) for client in COSTS]
         runs.append((packages_are_valid.__name__, functools.partial(packages_are_valid, clients)))
         print("versions: " + ", ".join(f"{name} {version}" for name, version in clients.versions.items()))
