@@ -64,6 +64,10 @@ describe! {
     pub struct ChosenKey: {"type": "string", "minLength": 1, "maxLength": 200, "pattern": LINE}
 }
 describe! {
+    /// A task by its project and number, or no task.
+    pub struct TaskOrNone: {"type": "string", "pattern": r"^([^/\u0000-\u001f\u007f-\u009f]{1,50}/[1-9][0-9]{0,14})?$"}
+}
+describe! {
     /// An absolute URL.
     pub struct AbsoluteUrl: {"type": "string", "format": "uri"}
 }

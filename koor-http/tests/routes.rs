@@ -173,7 +173,7 @@ async fn every_route_does_what_it_says() {
             !coordination.iter().any(|prefix| route.split(' ').any(|part| part.starts_with(prefix)))
         })
         .collect();
-    // These need a peer that keeps the line open, or one to call; they have tests of their own.
+    // These need a peer that keeps the line open, or one to call, or the words of OTLP; they have tests of their own.
     let elsewhere = [
         "GET /api/events/wait",
         "GET /api/events/subscribe",
@@ -181,6 +181,9 @@ async fn every_route_does_what_it_says() {
         "POST /api/contracts/{project}/{name}/test",
         "POST /api/webhooks/{id}/test",
         "POST /api/backup/restore",
+        "POST /v1/logs",
+        "POST /v1/metrics",
+        "POST /v1/traces",
     ];
     assert_eq!(left.iter().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(elsewhere));
 }
@@ -291,6 +294,7 @@ async fn instances(walk: &mut Walk) -> String {
     assert_eq!(able, json!({"id": id, "capabilities": ["a"]}));
     let intent = "/api/instances/{id}/intent";
     walk.write("POST", intent, &at("/intent"), r#"{"intent":"think"}"#, &audited("intent")).await;
+    walk.go("POST", "/api/instances/{id}/session", &at("/session"), r#"{"session":"s"}"#).await;
     let token = "/api/instances/{id}/token";
     let renewed = walk.write("POST", token, &at("/token"), "", &audited("token")).await;
     assert_ne!(renewed["token"], made["token"]);

@@ -264,9 +264,12 @@ async fn a_database_that_is_still_in_the_log_is_recognized() {
     let mut schema = raw(&other.path().join("data.db")).await;
     let tables = schema.fetch_all("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").await.unwrap();
     let script: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+    let format: i64 = schema.fetch_one("PRAGMA user_version").await.unwrap().get(0);
     let mut conn = raw(&directory.path().join("data.db")).await;
-    let rest = "INSERT INTO event_pruned VALUES (0, 0), (1, 0); INSERT INTO audit_indexed VALUES (1, 0); \
-                PRAGMA user_version = 4";
+    let rest = format!(
+        "INSERT INTO event_pruned VALUES (0, 0), (1, 0); INSERT INTO audit_indexed VALUES (1, 0); \
+         PRAGMA user_version = {format}"
+    );
     let script = format!("BEGIN; {}; {rest}; COMMIT", script.join(";"));
     conn.execute(sqlx::AssertSqlSafe(script)).await.unwrap();
     let killed = killed(directory.path());

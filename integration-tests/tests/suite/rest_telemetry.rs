@@ -259,7 +259,7 @@ fn what_cannot_be_taken_in_is_refused_as_otlp_has_it() {
     refused(&site.send("POST", "/v1/logs", "{}"), 415, "Content-Type");
     let zstd = site.with("Content-Encoding", "zstd");
     refused(&export(&zstd, "logs", JSON, "{}"), 415, "gzip");
-    for wrong in ["", "{", "[]", "1", r#"{"resourceLogs": 1}"#, "{} {}"] {
+    for wrong in ["", "{", "[]", "1", "null", r#"{"resourceLogs": 1}"#, "{} {}"] {
         refused(&export(&site, "logs", JSON, wrong), 400, "invalid JSON body");
     }
     let packed = site.with("Content-Encoding", "gzip");

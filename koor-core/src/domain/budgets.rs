@@ -90,7 +90,7 @@ pub struct BudgetDraft {
     /// For how long it lasts.
     pub period: Option<BudgetPeriod>,
     /// The most US dollars in a period.
-    #[schemars(range(min = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub usd: Option<f64>,
     /// The most tokens in a period.
     #[schemars(range(min = 1))]

@@ -19,6 +19,10 @@ use super::{
 /// # Errors
 /// When it is not one.
 pub fn read_json(kind: TelemetryKind, body: &[u8]) -> Result<Telemetry, Unreadable> {
+    // Within it, what is absent may be null.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Unreadable::new("expected an object"));
+    }
     let mut collector = Collector::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     let request = Walk { place: Place::Request(kind), into: &mut collector };

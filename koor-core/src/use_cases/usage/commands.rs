@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Invalid},
     ids::{InstanceId, UsageId},
     ports::{Change, FactSet},
-    schema::{FullLine, Line, Needs},
+    schema::{FullLine, Line, Needs, TaskOrNone},
     use_cases::budgets::charge,
 };
 
@@ -68,7 +68,7 @@ pub struct UsageDraft {
     #[schemars(with = "Line")]
     pub session: String,
     /// The task that it was for, as `Truck-Wash/12`; the one that the instance holds, unless told.
-    #[schemars(with = "Line")]
+    #[schemars(with = "TaskOrNone")]
     pub task: String,
     /// Tokens sent that came from a cache.
     #[serde(deserialize_with = "whole_number")]
