@@ -116,7 +116,11 @@ async fn the_first_schema_offers_its_tasks(schema: Schema) {
     assert_eq!(kept.lines().count(), 3 + 1 + 2, "{kept}");
     schema
         .run(
-            "DROP TABLE task_offer; DROP FUNCTION task_offer_change CASCADE; DROP FUNCTION task_needs_key; \
+            "DROP TABLE agent_session, task_hold, task_cost, budget; \
+             ALTER TABLE llm_usage DROP COLUMN request_id, DROP COLUMN session, DROP COLUMN task, \
+                DROP COLUMN cache_read_tokens, DROP COLUMN cache_write_tokens, DROP COLUMN priced, DROP COLUMN received_at; \
+             DROP INDEX llm_usage_spent; \
+             DROP TABLE task_offer; DROP FUNCTION task_offer_change CASCADE; DROP FUNCTION task_needs_key; \
              DROP FUNCTION task_label_key; UPDATE koor_meta SET schema = 1",
         )
         .await
