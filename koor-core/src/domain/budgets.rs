@@ -6,7 +6,7 @@ use time::{Duration as Days, OffsetDateTime};
 
 use crate::{
     clock::Timestamp,
-    domain::{string_enum, tasks::TaskId, usage::UsageRecord},
+    domain::{string_enum, tasks::TaskId, usage::UsageRecord, whole_number::count_or_none},
     error::Invalid,
     ids::{ProjectName, TaskNumber},
 };
@@ -86,19 +86,28 @@ impl BudgetPeriod {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(transform = crate::schema::Needs(&["period", "action"]))]
+#[schemars(extend("anyOf" = [
+    {"required": ["usd"], "properties": {"usd": {"type": "number"}}},
+    {"required": ["tokens"], "properties": {"tokens": {"type": "integer"}}},
+    {"required": ["per_task_tokens"], "properties": {"per_task_tokens": {"type": "integer"}}},
+]))]
 pub struct BudgetDraft {
     /// For how long it lasts.
+    #[schemars(with = "BudgetPeriod")]
     pub period: Option<BudgetPeriod>,
     /// The most US dollars in a period.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub usd: Option<f64>,
     /// The most tokens in a period.
-    #[schemars(range(min = 1))]
+    #[serde(deserialize_with = "count_or_none")]
+    #[schemars(range(min = 1, max = i64::MAX))]
     pub tokens: Option<u64>,
     /// The most tokens for one task.
-    #[schemars(range(min = 1))]
+    #[serde(deserialize_with = "count_or_none")]
+    #[schemars(range(min = 1, max = i64::MAX))]
     pub per_task_tokens: Option<u64>,
     /// What happens when it is used up.
+    #[schemars(with = "BudgetAction")]
     pub action: Option<BudgetAction>,
 }
 

@@ -28,6 +28,7 @@ pub mod webhooks;
 mod lease_time;
 mod string_enum;
 mod text;
+pub(crate) mod whole_number;
 
 pub use json::RawJson;
 pub use lease_time::LeaseTime;

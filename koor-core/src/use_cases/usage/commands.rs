@@ -1,12 +1,9 @@
 //! Recording what a model's work cost.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, Unexpected, Visitor},
-};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::common::{announce, cost};
@@ -19,6 +16,7 @@ use crate::{
         prices::Tokens,
         tasks::{Task, TaskId},
         usage::UsageRecord,
+        whole_number::whole_number,
     },
     error::{Error, Invalid},
     ids::{InstanceId, UsageId},
@@ -78,40 +76,6 @@ pub struct UsageDraft {
     #[serde(deserialize_with = "whole_number")]
     #[schemars(range(min = 0))]
     pub cache_write_tokens: i64,
-}
-
-/// A whole number however it is written: to JSON Schema, and to clients in languages with one kind of number, `3.0` is
-/// one.
-fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    struct Whole;
-
-    impl Visitor<'_> for Whole {
-        type Value = i64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("i64")
-        }
-
-        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
-            Ok(number)
-        }
-
-        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
-            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
-        }
-
-        fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
-            /// Beyond this, not every whole number has a float of its own.
-            const EXACT: f64 = 9_007_199_254_740_992.0;
-            if number.fract() != 0.0 || number.abs() > EXACT {
-                return Err(E::invalid_type(Unexpected::Float(number), &self));
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
-            Ok(number as i64)
-        }
-    }
-
-    deserializer.deserialize_i64(Whole)
 }
 
 /// Records what a call to a model cost.
