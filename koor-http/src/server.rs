@@ -19,6 +19,7 @@ use tokio::{
     net::TcpStream,
     select,
     sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, watch},
+    task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -118,6 +119,15 @@ impl Server {
     /// # Errors
     /// When a listener can't be used.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let serving = self.start()?;
+        shutdown.await;
+        serving.stop().await;
+        Ok(())
+    }
+
+    /// Begins to serve. Apart from [`run`](Self::run), which is generic: a caller's crate compiles that, and would compile all of
+    /// the server with it, the way the caller is compiled.
+    fn start(self) -> Result<Serving, ServeError> {
         let Self { koor, settings, assets, mounts, listeners } = self;
         let drain = settings.drain_timeout;
         let permits = Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
@@ -125,7 +135,7 @@ impl Server {
         let app = Arc::new(App::new(koor.clone(), settings, assets, mounts, &doors));
         let (stage, _) = watch::channel(Stage::Serving);
         // Nothing is ever sent: the channel closes when the last connection has dropped its sender.
-        let (shutdown_guard, mut all_gone) = mpsc::channel::<()>(1);
+        let (shutdown_guard, all_gone) = mpsc::channel::<()>(1);
         let listeners = listeners
             .into_iter()
             .map(|(listener, door)| {
@@ -136,17 +146,31 @@ impl Server {
             .collect::<Result<_, _>>()?;
         let acceptor = Acceptor { listeners, app, permits, stage: stage.subscribe(), shutdown_guard };
         let accepting = tokio::spawn(acceptor.run());
-        shutdown.await;
-        stage.send_replace(Stage::Draining);
-        koor.close_subscriptions();
-        if timeout(drain, all_gone.recv()).await.is_err() {
+        Ok(Serving { koor, drain, stage, all_gone, accepting })
+    }
+}
+
+/// A server that runs.
+struct Serving {
+    koor: Koor,
+    drain: Duration,
+    stage: watch::Sender<Stage>,
+    /// Closes when the last connection is gone.
+    all_gone: mpsc::Receiver<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn stop(mut self) {
+        self.stage.send_replace(Stage::Draining);
+        self.koor.close_subscriptions();
+        if timeout(self.drain, self.all_gone.recv()).await.is_err() {
             tracing::warn!("some requests were still in flight and are cut off");
-            stage.send_replace(Stage::Over);
+            self.stage.send_replace(Stage::Over);
             // Each of them ends the next time it is polled: at once.
-            _ = timeout(Duration::from_secs(1), all_gone.recv()).await;
+            _ = timeout(Duration::from_secs(1), self.all_gone.recv()).await;
         }
-        accepting.abort();
-        Ok(())
+        self.accepting.abort();
     }
 }
 
